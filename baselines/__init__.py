@@ -1,0 +1,1 @@
+"""Baselines built on homage_sdk."""

@@ -1,0 +1,1 @@
+"""CCAU (HOMAGE, CVPR 2021) and every baseline of its paper."""

@@ -1,0 +1,1 @@
+"""Pure functions to the formats of other tools."""

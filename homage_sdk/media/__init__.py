@@ -1,0 +1,1 @@
+"""Video, sound and sensors by time."""

@@ -1,0 +1,1 @@
+"""Pages and pictures of a dataset and of training runs."""

@@ -1,0 +1,1 @@
+"""WebDataset shards: packing, verifying and reading multi-view clips."""

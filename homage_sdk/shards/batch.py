@@ -1,0 +1,77 @@
+"""The one thing a loader hands to a model, whatever it was read from.
+
+Letters as in the paper and CCAU.md: B clips, N blocks, K frames a block, C atomic classes.
+Pixels stay uint8 and channels-last: conversion to float and normalisation belong on the training
+device. Absence is normal: look at ``present`` before using a modality's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class SceneGraphBatch:
+    """Scene graphs of each block, padded: the annotated frame nearest the block's middle.
+
+    O and R are the largest counts in the batch; class columns are 0-based taxonomy indices, and
+    padding is -1. Boxes are xyxy divided by the view's width and height.
+    """
+
+    object_class: Tensor  # int64 [B, N, O]
+    object_box: Tensor  # float32 [B, N, O, 4]
+    subject: Tensor  # int64 [B, N, R], position in object_class
+    predicate: Tensor  # int64 [B, N, R], relationship class
+    object: Tensor  # int64 [B, N, R], position in object_class
+    present: Tensor  # bool [B, N], whether the block has an annotated frame
+
+
+@dataclass
+class Batch:
+    """B clips with everything known about them."""
+
+    sequence: tuple[str, ...]  # sequence ids, length B
+    clip: Tensor  # int64 [B], which clip of the sequence (0-based)
+    n_clips: Tensor  # int64 [B], how many clips the sequence gives in this pass
+    frames: Tensor  # int64 [B, N, K], annotation frame numbers (1-based) shown in each block
+    block_valid: Tensor  # bool [B, N], False where a short sequence was padded
+    activity: Tensor  # int64 [B], 0-based activity column, -1 unknown
+    atomic_block: Tensor  # float32 [B, N, C], 1 where an action is active in the block's span
+    atomic_clip: Tensor  # float32 [B, C]
+    video: dict[str, Tensor] = field(default_factory=dict)  # "ego"/"third": uint8 [B,N,K,H,W,3]
+    view: dict[str, Tensor] = field(default_factory=dict)  # "ego"/"third": int64 [B], view number
+    logmel: Tensor | None = None  # float32 [B, n_mels, T], dB relative to the clip's reference
+    scene_graph: SceneGraphBatch | None = None
+    present: dict[str, Tensor] = field(default_factory=dict)  # modality: bool [B]
+
+    def __len__(self) -> int:
+        return len(self.sequence)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
+        """The same batch with every tensor on ``device``."""
+        return _map(self, lambda t: t.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory (called by torch's DataLoader)."""
+        return _map(self, Tensor.pin_memory)
+
+
+T = TypeVar("T")
+
+
+def _map(value: T, change: Callable[[Tensor], Tensor]) -> T:
+    """Apply ``change`` to every tensor inside dataclasses and dicts; leave the rest."""
+    changed: object = value
+    if isinstance(value, Tensor):
+        changed = change(value)
+    elif isinstance(value, dict):
+        changed = {key: _map(item, change) for key, item in value.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        items = {f.name: _map(getattr(value, f.name), change) for f in fields(value)}
+        changed = replace(value, **items)
+    return cast(T, changed)

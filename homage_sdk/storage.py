@@ -1,0 +1,155 @@
+"""Writing so that a reader sees the old whole or the new whole, never a part.
+
+Everything the product writes goes through here: a temporary name beside the target, ``fsync``, one
+``rename``. A kill at any moment leaves the old file or folder as it was, and at most a leftover
+whose name begins with ``.tmp-``, which the next writer removes.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from homage_sdk.errors import StorageError
+
+_CHUNK_BYTES = 1 << 20
+
+
+@contextmanager
+def explained(target: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into one line that names the place and the way out."""
+    try:
+        yield
+    except OSError as error:
+        hints = {
+            errno.ENOSPC: "the disk is full: free some space and run the same command again",
+            errno.EDQUOT: "the quota is used up: free some space and run the same command again",
+            errno.EACCES: "no permission: choose another folder or change its rights",
+            errno.EROFS: "the file system is read-only: choose another folder",
+            errno.ENOTDIR: "a part of the path is a file",
+        }
+        hint = hints.get(error.errno or 0)
+        if hint is None:
+            raise
+        raise StorageError(
+            f"cannot write: {os.strerror(error.errno or 0)}", place=str(target), hint=hint
+        ) from error
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_file(path: Path) -> str:
+    """The hex SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_file(target: Path, data: bytes | str) -> None:
+    """Replace ``target`` by ``data``: whole or not at all, also across a power cut."""
+    payload = data.encode() if isinstance(data, str) else data
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".tmp-{target.name}-{os.getpid()}"
+    with explained(target):
+        try:
+            with temporary.open("wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            fsync_folder(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Build a folder under a temporary name; on success it takes the place of ``target``.
+
+    Raises StorageError when another process is writing the same target. On any error, and on
+    Ctrl-C, ``target`` is what it was before.
+    """
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(target.parent / f".tmp-{target.name}.lock", target):
+        temporary = target.parent / f".tmp-{target.name}"
+        retired = target.parent / f".tmp-{target.name}.old"
+        if retired.exists():
+            # A kill between the two renames below: the old folder is the only whole one.
+            if target.exists():
+                shutil.rmtree(retired)
+            else:
+                retired.rename(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            with explained(target):
+                temporary.mkdir()
+                yield temporary
+                for path in sorted(temporary.rglob("*")):
+                    if path.is_file():
+                        handle = os.open(path, os.O_RDONLY)
+                        try:
+                            os.fsync(handle)
+                        finally:
+                            os.close(handle)
+                    else:
+                        fsync_folder(path)
+                fsync_folder(temporary)
+                if target.exists():
+                    target.rename(retired)
+                temporary.rename(target)
+                fsync_folder(target.parent)
+        finally:
+            if not target.exists() and retired.exists():
+                retired.rename(target)
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(retired, ignore_errors=True)
+
+
+@contextmanager
+def exclusive(lock: Path, target: Path) -> Iterator[None]:
+    """Hold ``lock`` (released by the kernel even after a kill) or refuse: someone else writes."""
+    while True:
+        with explained(target):
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StorageError(
+                    "another process is writing here",
+                    place=str(target),
+                    hint="wait for it to end, or stop it, then run the same command again",
+                ) from error
+            if not _is_same_file(handle, lock):
+                continue  # its last holder removed the name between our open and our lock
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(handle)
+
+
+def _is_same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,138 @@
+"""Class names: the raw string, a stable integer id, a slug that is safe in a file name.
+
+HOMAGE writes the same class as ``take iron_board from swh`` in a label and
+``take_iron_board_from_swh`` in a class list; ``_`` for space cannot be undone, and 24 names contain
+``/`` (FORMAT.md). Two names are one class when their *keys* are equal.
+
+Ids: where a class file exists its ids are kept as they are, for ever. Where none exists, ids are
+given from 1 in the sorted order of the keys of all names found in the labels. Names that are used
+but missing from the class file get the next free ids above it, in sorted order of their keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from homage_sdk.errors import UnknownIdError
+
+KINDS = ("activity", "atomic", "object", "relationship")
+"""The four taxonomies of a catalog."""
+
+
+def class_key(raw: str) -> str:
+    """What decides whether two names are one class.
+
+    >>> class_key("take iron_board from swh") == class_key("take_iron_board_from_swh")
+    True
+    >>> class_key(" Paper_towel/paper_napkin ")
+    'paper_towel/paper_napkin'
+    """
+    return re.sub(r"[\s_]+", "_", raw.strip()).strip("_").lower()
+
+
+def class_slug(raw: str) -> str:
+    """A name that is safe as a file name, a key of a dict and a URL part.
+
+    >>> class_slug("take sth/pour out from kettle")
+    'take-sth--pour-out-from-kettle'
+    """
+    words = class_key(raw).replace("/", "--").replace("_", "-")
+    return re.sub(r"[^a-z0-9-]", "", words) or "unnamed"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ClassName:
+    """One class of one taxonomy."""
+
+    kind: str
+    id: int
+    raw: str
+    slug: str
+
+    @property
+    def key(self) -> str:
+        """What the class is compared by."""
+        return class_key(self.raw)
+
+
+class Taxonomy(Mapping[int, ClassName]):
+    """The classes of one kind, by id; ``find`` takes any spelling of the name.
+
+    >>> t = Taxonomy.build("atomic", listed={1: "take_cup", 5: "fold_towel"}, used=["wash cup"])
+    >>> [(c.id, c.raw) for c in t.values()]
+    [(1, 'take_cup'), (5, 'fold_towel'), (6, 'wash cup')]
+    >>> t.find("take cup").id, t.index(5)
+    (1, 1)
+    """
+
+    def __init__(self, kind: str, classes: Iterable[ClassName]) -> None:
+        self.kind = kind
+        self._by_id = {c.id: c for c in sorted(classes)}
+        self._by_key = {c.key: c for c in reversed(self._by_id.values())}
+        self._index = {class_id: index for index, class_id in enumerate(self._by_id)}
+
+    @classmethod
+    def build(cls, kind: str, listed: Mapping[int, str], used: Iterable[str] = ()) -> Taxonomy:
+        """From a class file (may be empty) and the raw names that occur in the labels."""
+        known = {class_key(raw) for raw in listed.values()}
+        spellings: dict[str, str] = {}
+        for raw in sorted(set(used)):
+            spellings.setdefault(class_key(raw), raw)
+        names = dict(listed)
+        next_id = max(listed, default=0) + 1
+        for key in sorted(spellings.keys() - known):
+            names[next_id] = spellings[key]
+            next_id += 1
+        slugs: dict[str, int] = {}
+        classes = []
+        for class_id in sorted(names):
+            slug = class_slug(names[class_id])
+            slugs[slug] = slugs.get(slug, 0) + 1
+            unique = slug if slugs[slug] == 1 else f"{slug}-{class_id}"
+            classes.append(ClassName(kind, class_id, names[class_id], unique))
+        return cls(kind, classes)
+
+    def __getitem__(self, class_id: int) -> ClassName:
+        try:
+            return self._by_id[class_id]
+        except KeyError:
+            raise UnknownIdError(
+                f"no {self.kind} class with id {class_id}",
+                expected=f"one of {len(self)} ids" if self._by_id else "nothing: no classes",
+            ) from None
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __repr__(self) -> str:
+        return f"Taxonomy({self.kind!r}, {len(self)} classes)"
+
+    def find(self, name: str) -> ClassName:
+        """The class of that name in any spelling; UnknownIdError suggests the nearest names."""
+        found = self._by_key.get(class_key(name))
+        if found is None:
+            near = get_close_matches(class_key(name), self._by_key, n=3)
+            raise UnknownIdError(
+                f"no {self.kind} class {name!r}",
+                hint=f"nearest: {', '.join(self._by_key[k].raw for k in near)}" if near else None,
+            )
+        return found
+
+    def get_name(self, name: str) -> ClassName | None:
+        """Like ``find``, but None where there is none."""
+        return self._by_key.get(class_key(name))
+
+    def index(self, class_id: int) -> int:
+        """The 0-based column of a class in a multi-hot target: its rank among the ids."""
+        return self._index[class_id]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Raw names in column order."""
+        return tuple(c.raw for c in self._by_id.values())
