@@ -1,0 +1,60 @@
+# Two commands do everything: `make demo` shows the product at work, `make test` runs the tests.
+# Both set up .venv first, and both may be run again: what is done is not done twice.
+
+PYTHON ?= python3
+VENV   ?= .venv
+DEMO   ?= demo
+# make demo RELEASE=/path/to/your/HOMAGE takes the same road over your own download.
+RELEASE ?=
+# With RELEASE, how many sequences to pack and train on (0 = all, which takes hours).
+LIMIT  ?= 48
+
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+TESTS ?= -n 2
+
+.PHONY: demo test test-all chaos lint types setup clean help
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make demo        the whole road on a synthetic release (or RELEASE=/path), ends with a page to open
+demo: $(READY)
+	@$(BIN)/python tools/demo.py --out "$(DEMO)" --limit "$(LIMIT)" $(if $(RELEASE),--release "$(RELEASE)")
+
+## make test        the tests (under ten minutes on two cores)
+test: $(READY)
+	$(BIN)/python -m pytest -q $(TESTS)
+
+## make test-all    the tests, the slow ones included
+test-all: $(READY)
+	$(BIN)/python -m pytest -q $(TESTS) -m "slow or not slow"
+
+## make chaos       kills packing and loading at hundreds of random moments
+chaos: $(READY)
+	$(BIN)/python tools/chaos_pack.py
+
+## make lint types  ruff and mypy --strict
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 2; }
+	@echo "setting up $(VENV) (about a minute, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "no venv module: on Debian and Ubuntu, apt-get install python3-venv"; exit 2; }
+	@# torch first and alone, so that nothing else decides which build comes.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  -e '.[train,graph,test,dev]'
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
