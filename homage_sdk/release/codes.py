@@ -1,0 +1,334 @@
+"""The faults that reading itself can meet: code, severity, title and what it means.
+
+HOM100-HOM199 are about files, JSON and identifiers, HOM200-HOM219 about the lines of split lists
+and class lists. Rules over what was read live in ``homage_sdk.validation`` and use other codes.
+``homage explain HOM110`` prints an entry of this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from homage_sdk.errors import Place
+from homage_sdk.problems import Problem, Severity
+
+_ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderCode:
+    """One kind of fault that a reader reports."""
+
+    code: str
+    severity: Severity
+    title: str
+    explanation: str
+    hint: str
+
+
+_TABLE = (
+    # Files
+    ReaderCode(
+        "HOM100",
+        _ERROR,
+        "file or folder cannot be read",
+        "The operating system refused: permissions, a broken link, a disk fault. It is left out.",
+        "check its rights and the disk, or copy it again",
+    ),
+    ReaderCode(
+        "HOM101",
+        _ERROR,
+        "an HTML page under a data file's name",
+        "Downloads that need a login or a licence often save the login page instead of the file.",
+        "download the file again, logged in",
+    ),
+    ReaderCode(
+        "HOM102",
+        _ERROR,
+        "a git-LFS pointer instead of the file",
+        "The repository was cloned without its large files; what is here is a three-line pointer.",
+        "run `git lfs pull` where it was cloned, or download the file itself",
+    ),
+    ReaderCode(
+        "HOM103",
+        _ERROR,
+        "empty file",
+        "The file has no bytes (or only white space): a copy that was cut or never began.",
+        "copy it again",
+    ),
+    ReaderCode(
+        "HOM104",
+        _ERROR,
+        "file larger than a label file can be",
+        "All of HOMAGE's labels are some tens of megabytes. A file above the reader's limit is not "
+        "opened, so that memory stays bounded.",
+        "check what this file is",
+    ),
+    ReaderCode(
+        "HOM105",
+        _WARNING,
+        "text not in UTF-8",
+        "The file is UTF-16 or UTF-32, as some editors save it. It was decoded and read.",
+        "save it as UTF-8",
+    ),
+    ReaderCode(
+        "HOM106",
+        _WARNING,
+        "byte order mark",
+        "The file begins with an invisible mark that many JSON and CSV readers reject. It was "
+        "skipped and the file read.",
+        "save it as UTF-8 without a byte order mark",
+    ),
+    ReaderCode(
+        "HOM107",
+        _ERROR,
+        "not text",
+        "The bytes are no text in any encoding we know: a damaged file, or a binary one under a "
+        "label file's name.",
+        "copy it again",
+    ),
+    ReaderCode(
+        "HOM108",
+        _INFO,
+        "file not recognised",
+        "A label-like file (.json, .csv) whose name fits nothing of a release. It was not read.",
+        "rename it if it belongs to the release",
+    ),
+    # JSON
+    ReaderCode(
+        "HOM110",
+        _ERROR,
+        "JSON cut short",
+        "The document ends in the middle: a copy or a download that did not finish.",
+        "copy it again",
+    ),
+    ReaderCode(
+        "HOM111",
+        _ERROR,
+        "not valid JSON",
+        "The document breaks JSON's grammar at the place named. Nothing of the file is used.",
+        "correct it at that line and column, or copy it again",
+    ),
+    ReaderCode(
+        "HOM112",
+        _ERROR,
+        "JSON nested too deep",
+        "Label files nest a few levels. A document that nests hundreds of levels is not read.",
+        "check what this file is",
+    ),
+    ReaderCode(
+        "HOM113",
+        _ERROR,
+        "NaN or infinity",
+        "JSON has no such numbers; some writers emit them. The value is taken as missing.",
+        "replace it by a number",
+    ),
+    ReaderCode(
+        "HOM114",
+        _WARNING,
+        "key given twice",
+        "An object holds the same key more than once. The last value is used, as most readers do.",
+        "keep one of the two",
+    ),
+    ReaderCode(
+        "HOM115",
+        _ERROR,
+        "document of the wrong kind",
+        "The file's outermost value is not what this kind of label file holds.",
+        "see docs/scene_graph_maps.md if your files are shaped differently",
+    ),
+    ReaderCode(
+        "HOM116",
+        _ERROR,
+        "record is not an object",
+        "An entry that should be {...} is something else. It is left out.",
+        "correct or remove the entry",
+    ),
+    ReaderCode(
+        "HOM117",
+        _ERROR,
+        "key missing",
+        "A record lacks a key that it needs. The value is taken as missing.",
+        "add the key, or map its name in a --scene-graph-map file",
+    ),
+    ReaderCode(
+        "HOM118",
+        _ERROR,
+        "value of the wrong type",
+        "A number is a string, a name is a number, an integer has a fraction. The value is taken "
+        "as missing.",
+        "write the value in the expected type",
+    ),
+    ReaderCode(
+        "HOM119",
+        _ERROR,
+        "number out of range",
+        "A number larger than any frame, pixel or id can be. The value is taken as missing.",
+        "correct the number",
+    ),
+    ReaderCode(
+        "HOM120",
+        _ERROR,
+        "box is not four numbers",
+        "A box must be a list of four finite numbers. The value is taken as missing.",
+        "correct the box",
+    ),
+    ReaderCode(
+        "HOM121",
+        _ERROR,
+        "category id without a name",
+        "The mapping file says that categories are ids, and no class list or `names` table has "
+        "this id.",
+        "add the class list to the release, or a `names` file to the mapping",
+    ),
+    ReaderCode(
+        "HOM122",
+        _ERROR,
+        "normalised box without a frame size",
+        "The mapping file says that boxes are fractions of the frame, and the document has no "
+        "width and height.",
+        "set `width` and `height` in the mapping file",
+    ),
+    # Identifiers
+    ReaderCode(
+        "HOM130",
+        _ERROR,
+        "file name carries no id",
+        "A label, sensor or video file whose name holds no HOMAGE id, so that nothing says which "
+        "sequence it belongs to. It is left out.",
+        "rename it like its neighbours, e.g. p0002_r001_a007__aa.json",
+    ),
+    ReaderCode(
+        "HOM131",
+        _WARNING,
+        "file lies in another participant's folder",
+        "The folder names one participant and the file another. The file's own name is believed.",
+        "move it to its participant's folder",
+    ),
+    ReaderCode(
+        "HOM132",
+        _ERROR,
+        "second file for the same thing",
+        "Two files carry the labels, the sensor or the video of the same id. The first in order "
+        "of path is read, the second is left out.",
+        "keep one of the two",
+    ),
+    ReaderCode(
+        "HOM133",
+        _WARNING,
+        "document names another video than its file",
+        "The id inside the document differs from the one in its file name. The file name is "
+        "believed.",
+        "correct one of the two",
+    ),
+    ReaderCode(
+        "HOM134",
+        _ERROR,
+        "view of a scene graph unknown",
+        "Neither the document nor its file name says which view was annotated.",
+        "map where the view is named in a --scene-graph-map file",
+    ),
+    # Sensors
+    ReaderCode(
+        "HOM150",
+        _WARNING,
+        "unknown sensor type",
+        "The name is none of HOMAGE's twelve sensors. The file is kept under the name it has.",
+        "see homage_sdk.release.sensors.SENSOR_TYPES for the names",
+    ),
+    ReaderCode(
+        "HOM151",
+        _ERROR,
+        "sensor file without a time column",
+        "A sensor file's first line names its columns, the first of which is time_s (seconds from "
+        "the start of the sequence). The file is left out.",
+        "name the time column time_s, or plug in a reader of your own",
+    ),
+    ReaderCode(
+        "HOM152",
+        _ERROR,
+        "sensor row not readable",
+        "The first or last row of a sensor file has no time that is a number.",
+        "correct the row, or copy the file again",
+    ),
+    # Media
+    ReaderCode(
+        "HOM160",
+        _ERROR,
+        "video cannot be read",
+        "The container could not be opened or its packets not be counted. The view is kept with "
+        "empty media columns.",
+        "copy the video again",
+    ),
+    # Lists and classes
+    ReaderCode(
+        "HOM200",
+        _ERROR,
+        "line of a split list not readable",
+        "A split list holds one `sequence,activity` a line and no header.",
+        "correct the line",
+    ),
+    ReaderCode(
+        "HOM201",
+        _ERROR,
+        "not a sequence id in a split list",
+        "The first field of the line is no id like p0002_r001_a007.",
+        "correct the id",
+    ),
+    ReaderCode(
+        "HOM202",
+        _ERROR,
+        "no activity in a split list",
+        "The line names a sequence and no activity. The sequence is kept without one.",
+        "add the activity after a comma",
+    ),
+    ReaderCode(
+        "HOM210",
+        _ERROR,
+        "line of a class list not readable",
+        "A class list holds `1 name` or `1,name` a line, or bare names.",
+        "correct the line",
+    ),
+    ReaderCode(
+        "HOM211",
+        _WARNING,
+        "second class list of the same kind",
+        "Two files below the root list the same classes and disagree. The one highest in the tree "
+        "is used.",
+        "keep one of the two",
+    ),
+    ReaderCode(
+        "HOM212",
+        _INFO,
+        "class list without ids",
+        "The file holds bare names: their line numbers, from 1, became their ids.",
+        "nothing, if the order is the official one",
+    ),
+)
+
+READER_CODES: dict[str, ReaderCode] = {entry.code: entry for entry in _TABLE}
+"""Every code that reading can report, in order."""
+
+
+def fault(
+    code: str,
+    place: Place,
+    message: str = "",
+    *,
+    found: str = "",
+    expected: str = "",
+    sequence: str = "",
+    hint: str = "",
+) -> Problem:
+    """A problem of one of the codes above; its title and hint stand in where none are given."""
+    entry = READER_CODES[code]
+    return Problem(
+        code=code,
+        severity=entry.severity,
+        message=message or entry.title,
+        place=place,
+        sequence=sequence or place.sequence,
+        found=found,
+        expected=expected,
+        hint=hint or entry.hint,
+    )
