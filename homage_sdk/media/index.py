@@ -1,0 +1,119 @@
+"""The pts index of one video: which frame is on screen at a moment, exactly.
+
+Annotations and users speak moments; files speak presentation timestamps. A file's timestamps do
+not start at 0 (audio priming puts an .mkv video at 0.021 s), are rounded to the container's clock
+(1 ms in .mkv) and need not be evenly spaced. This index is the only bridge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from homage_sdk.errors import MediaError
+from homage_sdk.time import Frame, Moment, Seconds, as_seconds
+
+Pick = Literal["nearest", "before", "after"]
+"""Which frame stands for a moment: the nearest, the one on screen, or the next to come."""
+
+_EPSILON_S = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class PtsIndex:
+    """Presentation timestamps of a video's F frames, in presentation order.
+
+    Attributes:
+        pts: int64 [F], strictly increasing, in ticks of ``time_base``.
+        keyframe: bool [F], where decoding can begin.
+        time_base: seconds a tick.
+
+    >>> index = PtsIndex(np.array([21, 54, 88, 121]), np.array([1, 0, 0, 0], bool),
+    ...                  Fraction(1, 1000))
+    >>> [index.at(Frame(n)) for n in (1, 2, 3, 4)]
+    [0, 1, 2, 3]
+    >>> index.at(Seconds(0.05), pick="before"), index.at(Seconds(0.05), pick="after")
+    (1, 2)
+
+    """
+
+    pts: npt.NDArray[np.int64]
+    keyframe: npt.NDArray[np.bool_]
+    time_base: Fraction
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Float64 [F]: when each frame appears, in seconds after the first frame."""
+        if not len(self.pts):
+            return np.zeros(0)
+        ticks: npt.NDArray[np.float64] = (self.pts - self.pts[0]).astype(np.float64)
+        return ticks * float(self.time_base)
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds a frame lasts: the median distance between neighbours (0 with fewer than 2)."""
+        return float(np.median(np.diff(self.seconds))) if len(self.pts) > 1 else 0.0
+
+    @property
+    def tolerance_s(self) -> float:
+        """How far rounding to the container's clock can move a frame against the first one.
+
+        Both timestamps are rounded to a tick, so one tick; never more than a quarter of a frame.
+        """
+        gap = self.frame_s or float(self.time_base)
+        return min(float(self.time_base), gap / 4) + _EPSILON_S
+
+    def at(self, moment: Moment, pick: Pick = "nearest") -> int:
+        """The 0-based index of the frame that stands for ``moment``.
+
+        Raises MediaError when the moment lies more than a frame beyond either end.
+        """
+        return int(self.at_many(np.array([as_seconds(moment).value]), pick)[0])
+
+    def at_many(
+        self, seconds: npt.NDArray[np.float64], pick: Pick = "nearest"
+    ) -> npt.NDArray[np.int64]:
+        """Like ``at`` for many moments, in seconds after the first frame: int64 [n]."""
+        if not len(self.pts):
+            raise MediaError("the video has no frames")
+        times = self.seconds
+        seconds = np.asarray(seconds, dtype=np.float64)
+        slack = self.frame_s + self.tolerance_s
+        late = seconds > times[-1] + slack
+        if late.any() or (seconds < -self.tolerance_s).any():
+            bad = float(seconds[late][0]) if late.any() else float(seconds.min())
+            raise MediaError(
+                "no frame at this moment",
+                found=f"{bad:.3f} s",
+                expected=f"0 to {times[-1] + self.frame_s:.3f} s",
+                hint="the labels can run past the end of a video; clip the interval first",
+            )
+        tolerance = self.tolerance_s
+        if pick == "nearest":
+            after = np.searchsorted(times, seconds).clip(1, max(1, len(times) - 1))
+            before = after - 1
+            if len(times) == 1:
+                return np.zeros(len(seconds), dtype=np.int64)
+            nearer_after = times[after] - seconds < seconds - times[before]
+            return np.where(nearer_after, after, before).astype(np.int64)
+        if pick == "before":
+            found = np.searchsorted(times, seconds + tolerance, side="right") - 1
+            return found.clip(0).astype(np.int64)
+        found = np.searchsorted(times, seconds - tolerance, side="left")
+        return found.clip(max=len(times) - 1).astype(np.int64)
+
+    def keyframe_before(self, index: int) -> int:
+        """The last keyframe at or before ``index``; 0 when none is marked."""
+        marked = np.flatnonzero(self.keyframe[: index + 1])
+        return int(marked[-1]) if len(marked) else 0
+
+    def frame_number(self, index: int) -> Frame:
+        """The annotation frame (30 a second, 1-based) that this video frame shows."""
+        return Seconds(float(self.seconds[index]) + self.tolerance_s).frame()

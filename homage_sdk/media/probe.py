@@ -1,0 +1,213 @@
+"""What a video file holds, by its packets: never by its header, which lies (FORMAT.md).
+
+Nothing is decoded but the first frame, which alone knows how the picture is rotated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.logging
+import numpy as np
+import numpy.typing as npt
+
+from homage_sdk.errors import MediaError
+from homage_sdk.media.container import truncation
+from homage_sdk.media.index import PtsIndex
+
+av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
+
+MAX_PACKETS = 20_000_000
+"""Above this a file is no recording of a household task (about 90 hours): refused."""
+
+
+@dataclass(frozen=True, eq=False)
+class VideoProbe:
+    """The measured facts of one video file; F frames.
+
+    ``width`` and ``height`` are as displayed, after rotation. ``pts`` is int64 [F] in presentation
+    order, in ticks of ``time_base``; ``keyframe`` is bool [F]. ``faults`` are one-line findings,
+    each beginning with a word of its own: ``truncated:``, ``empty:``, ``header:``,
+    ``timestamps:``, ``picture:``.
+    """
+
+    path: Path
+    width: int
+    height: int
+    fps: float
+    n_frames: int
+    time_base: Fraction
+    start_pts: int
+    pts: npt.NDArray[np.int64]
+    keyframe: npt.NDArray[np.bool_]
+    duration_s: float
+    has_audio: bool
+    audio_start_s: float | None = None
+    sample_rate: int | None = None
+    codec: str = ""
+    rotation: int = 0
+    header_frames: int | None = None
+    faults: tuple[str, ...] = field(default=())
+
+    @property
+    def start_s(self) -> float:
+        """The first frame's pts in seconds of the container's clock."""
+        return float(self.start_pts * self.time_base)
+
+    @property
+    def index(self) -> PtsIndex:
+        """The pts index that makes time exact."""
+        return PtsIndex(self.pts, self.keyframe, self.time_base)
+
+
+def open_media(path: Path) -> av.container.InputContainer:
+    """Open a video or sound file; MediaError says why it cannot be opened."""
+    if not path.is_file():
+        raise MediaError(
+            "no such file", place=str(path), hint="is the release where the catalog saw it?"
+        )
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(
+            "cannot be opened as video or sound",
+            place=str(path),
+            found=_first_bytes(path),
+            expected="a media file such as .mkv",
+            hint=f"copy it again ({_reason(error)})",
+        ) from error
+
+
+def probe_video(path: Path) -> VideoProbe:
+    """Read every packet of ``path``; raises MediaError when it is no video that can be opened."""
+    path = Path(path)
+    cut = None if not path.is_file() else truncation(path)
+    try:
+        container = open_media(path)
+    except MediaError as error:
+        if cut:
+            error.hint = f"copy it again: {cut}"
+        raise
+    with container:
+        if not container.streams.video:
+            raise MediaError("no picture in this file", place=str(path), expected="a video stream")
+        return _probe(path, container, cut)
+
+
+def _probe(path: Path, container: av.container.InputContainer, cut: str | None) -> VideoProbe:
+    video = container.streams.video[0]
+    audio = container.streams.audio[0] if container.streams.audio else None
+    stamps: list[tuple[int, bool, int]] = []  # pts, keyframe, duration
+    audio_start: float | None = None
+    missing = 0
+    faults = [f"truncated: {cut}"] if cut else []
+    base = video.time_base or Fraction(1, 1000)
+    try:
+        for packet in container.demux([video] if audio is None else [video, audio]):
+            if packet.size == 0:
+                continue
+            if packet.stream is audio:
+                if audio_start is None and packet.pts is not None and packet.time_base:
+                    audio_start = float(packet.pts * packet.time_base)
+                continue
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is None:
+                missing += 1
+            elif not packet.is_discard:
+                stamps.append((stamp, packet.is_keyframe, packet.duration or 0))
+            if len(stamps) > MAX_PACKETS:
+                raise MediaError("too many frames", place=str(path), expected=f"<= {MAX_PACKETS}")
+    except (av.FFmpegError, OSError) as error:
+        faults.append(f"truncated: reading stopped after {len(stamps)} frames ({_reason(error)})")
+    stamps.sort()
+    pts = np.array([s[0] for s in stamps], dtype=np.int64)
+    unique, positions = np.unique(pts, return_index=True)
+    if missing:
+        faults.append(f"timestamps: {missing} frames without one")
+    if len(unique) < len(pts):
+        faults.append(f"timestamps: {len(pts) - len(unique)} frames share one")
+    keyframe = np.array([s[1] for s in stamps], dtype=np.bool_)[positions]
+    n_frames = len(unique)
+    fps, duration = _rate(unique, stamps, base)
+    rotation, width, height = _shape(path, video, faults)
+    if not n_frames:
+        faults.append("empty: not one frame")
+    header = video.frames or _tagged_frames(video.metadata)
+    if header and abs(header - n_frames) > 1:
+        faults.append(f"header: says {header} frames, {n_frames} are there")
+    return VideoProbe(
+        path=path,
+        width=width,
+        height=height,
+        fps=fps,
+        n_frames=n_frames,
+        time_base=base,
+        start_pts=int(unique[0]) if n_frames else 0,
+        pts=unique,
+        keyframe=keyframe,
+        duration_s=duration,
+        has_audio=audio is not None and audio_start is not None,
+        audio_start_s=audio_start,
+        sample_rate=audio.codec_context.sample_rate if audio is not None else None,
+        codec=video.codec_context.name,
+        rotation=rotation,
+        header_frames=header or None,
+        faults=tuple(faults),
+    )
+
+
+def _rate(
+    pts: npt.NDArray[np.int64], stamps: list[tuple[int, bool, int]], base: Fraction
+) -> tuple[float, float]:
+    """Frames a second over all packets, and seconds from the first frame to the last one's end."""
+    if len(pts) < 2:
+        duration = float((stamps[-1][2] if stamps else 0) * base)
+        return (1 / duration if duration else 0.0), duration
+    span = float((pts[-1] - pts[0]) * base)
+    fps = (len(pts) - 1) / span
+    last = float(stamps[-1][2] * base)
+    gap = float(np.median(np.diff(pts)) * base)
+    return fps, span + (last if 0 < last < 10 * gap else gap)
+
+
+def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, int, int]:
+    """Rotation in degrees, and width and height as displayed, by the first frame."""
+    context = video.codec_context
+    rotation, width, height = 0, context.width, context.height
+    try:
+        with open_media(path) as container:
+            for frame in container.decode(video=0):
+                rotation, width, height = frame.rotation % 360, frame.width, frame.height
+                break
+    except (av.FFmpegError, OSError) as error:
+        faults.append(f"picture: the first frame cannot be decoded ({_reason(error)})")
+    if rotation in (90, 270):
+        width, height = height, width
+    return rotation, width, height
+
+
+def _tagged_frames(metadata: dict[str, str]) -> int:
+    """The frame count that mkvmerge and others leave in the stream's tags."""
+    for key, value in metadata.items():
+        if key.upper().startswith("NUMBER_OF_FRAMES") and value.strip().isdigit():
+            return int(value)
+    return 0
+
+
+def _first_bytes(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not head:
+        return "an empty file"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "a web page"
+    if head.startswith(b"version http"):
+        return "a Git LFS pointer"
+    return f"bytes {head.hex(' ', 4)}"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__).split("\n")[0]
