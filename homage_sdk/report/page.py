@@ -1,0 +1,49 @@
+"""One self-contained HTML page from sections: no network, no scripts, opens from a folder."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page. ``body`` is HTML that its maker has escaped."""
+
+    anchor: str
+    title: str
+    body: str
+
+
+def template(name: str) -> str:
+    """The text of a template that ships with the package."""
+    return resources.files("homage_sdk.report").joinpath("templates", name).read_text("utf-8")
+
+
+def fill(name: str, /, **values: object) -> str:
+    """A template with values in it; every value is escaped unless it is ``Markup``."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["thousands"] = lambda n: f"{n:,}"
+    return environment.from_string(template(name)).render(**values)
+
+
+def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    safe = [(s.anchor, s.title, Markup(s.body)) for s in sections]
+    return fill(
+        "page.html.j2",
+        title=title,
+        subtitle=subtitle,
+        sections=safe,
+        style=Markup(template("page.css")),
+    )
+
+
+def data_url(data: bytes, kind: str = "image/jpeg") -> str:
+    """Bytes as a URL that a page can carry inside itself."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

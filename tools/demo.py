@@ -1,0 +1,96 @@
+"""The whole road in one run: a release, its catalog, shards, CCAU, and a page to look at.
+
+Every step is a command that a user would type, printed before it runs. Each knows by itself what is
+done already, so a second run does nothing twice, and a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+CONFIG = Path("baselines/ccau/configs/demo.toml")
+FOUND_PROBLEMS = 1  # the exit code of a command that did its work and reports faults in the data
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the road."""
+
+    title: str
+    command: tuple[str, ...]
+    may_report: bool = False
+
+
+def road(out: Path, release: Path | None, limit: int) -> list[Step]:
+    """The steps for a synthetic release, or for the user's own."""
+    steps = []
+    if release is None:
+        source = out / "release"
+        synth = ("homage", "synth", str(source), "--sequences", "144", "--activities", "6")
+        shape = ("--size", "320x240", "--seconds", "6", "10", "--seed", "1")
+        steps.append(Step("Write a synthetic release: video, sound, labels", (*synth, *shape)))
+        few: tuple[str, ...] = ()
+    else:
+        source = release
+        few = ("--limit", str(limit)) if limit else ()
+    catalog, shards, run = str(out / "catalog"), str(out / "shards"), str(out / "run")
+    return [
+        *steps,
+        Step(
+            "Read and validate it into a catalog", ("homage", "ingest", str(source), catalog), True
+        ),
+        Step("Statistics beside the paper's", ("homage", "stats", catalog)),
+        Step("Pack clips into WebDataset shards", ("homage", "pack", catalog, shards, *few), True),
+        Step("Check every shard", ("homage", "verify", shards)),
+        Step(
+            "Train CCAU: ego, third-person and audio together",
+            ("ccau", "train", str(CONFIG), "--shards", shards, "--out", run),
+        ),
+        Step("Evaluate each modality alone", ("ccau", "evaluate", run, "--shards", shards)),
+        Step("Draw the page", ("ccau", "report", catalog, run, str(out / "index.html"))),
+    ]
+
+
+def walk(steps: list[Step]) -> int:
+    """Run the steps in order; stop at the first that could not do its work."""
+    begin = time.monotonic()
+    for number, step in enumerate(steps, 1):
+        print(f"\n[{number}/{len(steps)}] {step.title}", flush=True)
+        print("      $ " + " ".join(step.command), flush=True)
+        started = time.monotonic()
+        code = subprocess.run(
+            [str(BIN / step.command[0]), *step.command[1:]], check=False
+        ).returncode
+        if code and not (step.may_report and code == FOUND_PROBLEMS):
+            print(f"\nstopped at step {number} (exit code {code}); `make demo` goes on from here")
+            return code
+        print(f"      {time.monotonic() - started:.1f} s", flush=True)
+    print(f"\ndone in {time.monotonic() - begin:.0f} s", flush=True)
+    return 0
+
+
+def main() -> int:
+    """Parse the command line and walk the road."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("demo"))
+    parser.add_argument("--release", type=Path, help="your own HOMAGE download")
+    parser.add_argument("--limit", type=int, default=48, help="sequences of it to use; 0 = all")
+    options = parser.parse_args()
+    try:
+        code = walk(road(options.out, options.release, options.limit))
+    except KeyboardInterrupt:
+        print("\nstopped; `make demo` goes on from here")
+        return 130
+    if code == 0:
+        print(f"open {(options.out / 'index.html').resolve().as_uri()}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
