@@ -84,8 +84,10 @@ def write_video(
         if sound is not None:
             sound.codec_context.layout = "mono"
         for n in range(frames):
+            upright = (height, width) if rotation in (90, 270) else (width, height)
+            stored = np.rot90(picture(first_number + n, *upright), -rotation // 90)
             frame = av.VideoFrame.from_ndarray(
-                picture(first_number + n, width, height), format="rgb24"
+                np.ascontiguousarray(stored), format="rgb24"
             ).reformat(format=pixels)
             t = pts_s[n] if pts_s is not None else float(n / fps)
             frame.pts, frame.time_base = round((t + start_s) / clock), clock

@@ -1,0 +1,126 @@
+"""Sound by time: the samples that were heard between two moments of a video.
+
+Time 0 is the first video frame, as everywhere; a file without a picture starts at its first sample.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from homage_sdk.errors import MediaError
+from homage_sdk.media.probe import open_media
+
+_WARM_UP_S = 0.25  # decoders of AAC, Opus and the resampler need some sound before they are right
+_MAX_WINDOW_S = 6 * 3600
+
+
+def read_audio(
+    path: Path | BinaryIO,
+    begin_s: float,
+    end_s: float,
+    sample_rate: int = 16_000,
+    *,
+    video_start_s: float | None = None,
+) -> npt.NDArray[np.float32]:
+    """Mono sound from ``begin_s`` up to ``end_s``, in seconds after the first video frame.
+
+    Moments before the sound starts or after it ends are silence, so the length depends on the
+    window alone. Exact to the file's clock: to a millisecond in .mkv.
+
+    Args:
+        path: a video or sound file, or an open binary file.
+        begin_s: may be negative.
+        end_s: later than ``begin_s``.
+        sample_rate: of the result, in Hz; resampled where the file has another.
+        video_start_s: when the first video frame appears on the file's clock, where known (the
+            catalog's ``start_time_s``); measured from the file when left out.
+
+    Returns:
+        float32 [S] within -1..1, ``S = round(end_s * sample_rate) - round(begin_s * sample_rate)``.
+
+    Raises:
+        MediaError: the file is missing, damaged or has no sound.
+
+    """
+    if not begin_s < end_s < begin_s + _MAX_WINDOW_S:
+        raise MediaError("not a window of time", found=f"{begin_s} s to {end_s} s")
+    first, last = round(begin_s * sample_rate), round(end_s * sample_rate)
+    out = np.zeros(last - first, dtype=np.float32)
+    with _open(path) as container:
+        if not container.streams.audio:
+            raise MediaError("no sound in this file", place=str(path))
+        stream = container.streams.audio[0]
+        stream.codec_context.thread_count = 1
+        zero_s = _video_start(container) if video_start_s is None else video_start_s
+        base = stream.time_base or Fraction(1, 1000)
+        _seek(container, stream, begin_s + zero_s - _WARM_UP_S)
+        try:
+            resampler: av.AudioResampler | None = None
+            at = 0  # position in samples of the resampler's next output
+            for frame in container.decode(stream):
+                if frame.pts is None:
+                    continue
+                start_s = float(frame.pts * (frame.time_base or base)) - zero_s
+                if start_s >= end_s:
+                    break
+                if resampler is None:
+                    resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+                    at = round(start_s * sample_rate)
+                frame.pts = None
+                for part in resampler.resample(frame):
+                    at = _paste(out, part, at, first)
+            for part in resampler.resample(None) if resampler else ():
+                at = _paste(out, part, at, first)
+        except (av.FFmpegError, OSError) as error:
+            raise MediaError(
+                "the sound cannot be decoded",
+                place=str(path),
+                found=str(getattr(error, "strerror", error)),
+                hint="the file is damaged: copy it again",
+            ) from error
+    return out
+
+
+def _paste(out: npt.NDArray[np.float32], part: av.AudioFrame, at: int, first: int) -> int:
+    samples = part.to_ndarray().reshape(-1)
+    begin, end = max(at, first), min(at + len(samples), first + len(out))
+    if begin < end:
+        out[begin - first : end - first] = samples[begin - at : end - at]
+    return at + len(samples)
+
+
+def _open(path: Path | BinaryIO) -> av.container.InputContainer:
+    if isinstance(path, Path | str):
+        return open_media(Path(path))
+    try:
+        return av.open(path, "r", metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError("not a sound file", found=str(error)) from error
+
+
+def _video_start(container: av.container.InputContainer) -> float:
+    """The first video frame's pts, in seconds; the first sound's where there is no picture."""
+    stream = (container.streams.video or container.streams.audio)[0]
+    smallest: Fraction | None = None
+    for count, packet in enumerate(container.demux(stream)):
+        if packet.pts is not None and packet.time_base and not packet.is_discard:
+            pts = packet.pts * packet.time_base
+            smallest = pts if smallest is None else min(smallest, pts)
+        if count >= 16:  # B-frames: the first in presentation order is among the first packets
+            break
+    return float(smallest or 0)
+
+
+def _seek(container: av.container.InputContainer, stream: av.AudioStream, seconds: float) -> None:
+    base = stream.time_base or Fraction(1, 1000)
+    start = float((stream.start_time or 0) * base)
+    try:
+        container.seek(round(max(seconds, start) / base), stream=stream)
+    except (av.FFmpegError, OSError):
+        container.seek(0)

@@ -1,0 +1,174 @@
+"""One open video file, decoded exactly: the frame that carries a given pts, or an error.
+
+``Decoder`` is used by one thread at a time. ``DecoderPool`` keeps a bounded number of them open
+between uses, hands each to one user only, and forgets them in a forked child, where the shared file
+offset would make two processes read each other's packets.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+
+from homage_sdk.errors import MediaError
+from homage_sdk.media.index import PtsIndex
+from homage_sdk.media.probe import open_media
+
+
+class Decoder:
+    """An open video and where its decoding stands."""
+
+    def __init__(self, path: Path, index: PtsIndex, threads: int = 1) -> None:
+        self.path = path
+        self.index = index
+        self._container = open_media(path)
+        if not self._container.streams.video:
+            self._container.close()
+            raise MediaError("no picture in this file", place=str(path))
+        self._stream = self._container.streams.video[0]
+        self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.thread_type = "SLICE" if threads == 1 else "AUTO"
+        self._frames: Iterator[av.VideoFrame] | None = None
+        self._last: int | None = None  # position in the index of the last frame given out
+
+    def close(self) -> None:
+        """Close the file."""
+        self._frames = None
+        self._container.close()
+
+    def frames(self, positions: Sequence[int]) -> Iterator[av.VideoFrame]:
+        """The frames at ascending 0-based ``positions`` of the index, each exactly.
+
+        Raises MediaError when a frame cannot be reached, which only a damaged file brings about.
+        """
+        for position in positions:
+            yield self._frame(position)
+
+    def _frame(self, position: int) -> av.VideoFrame:
+        keyframe = self.index.keyframe_before(position)
+        reachable = self._last is not None and keyframe <= self._last < position
+        starts = [] if reachable else self._starts(keyframe)
+        for start in [None, *starts] if reachable else starts:
+            if start is not None:
+                self._seek(start)
+            frame = self._decode_to(int(self.index.pts[position]))
+            if frame is not None:
+                self._last = position
+                return frame
+        raise MediaError(
+            "a frame cannot be decoded",
+            place=str(self.path),
+            found=f"no picture for frame {position + 1}",
+            expected=f"{len(self.index)} frames, as its packets say",
+            hint="the file is damaged there: copy it again",
+        )
+
+    def _starts(self, keyframe: int) -> list[int]:
+        """Positions to seek to: the keyframe, then earlier ones should that seek overshoot."""
+        earlier = self.index.keyframe_before(keyframe - 1) if keyframe > 0 else 0
+        return list(dict.fromkeys([keyframe, earlier, 0]))
+
+    def _seek(self, position: int) -> None:
+        self._last = None
+        self._frames = None
+        try:
+            self._container.seek(int(self.index.pts[position]), stream=self._stream)
+        except (av.FFmpegError, OSError):
+            # A container without a seek table: read from the beginning.
+            self._container.seek(0)
+
+    def _decode_to(self, pts: int) -> av.VideoFrame | None:
+        """Decode forward to the frame with this pts; None when it has been passed or is missing."""
+        if self._frames is None:
+            self._frames = self._container.decode(self._stream)
+        try:
+            for frame in self._frames:
+                stamp = frame.pts if frame.pts is not None else frame.dts
+                if stamp is None or stamp < pts:
+                    continue
+                return frame if stamp == pts else None
+        except (av.FFmpegError, OSError):
+            self._frames = None
+        return None
+
+
+class DecoderPool:
+    """At most ``limit`` idle decoders, the least recently used closed first."""
+
+    def __init__(self, limit: int = 16) -> None:
+        self.limit = limit
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        self._idle: OrderedDict[tuple[object, ...], list[Decoder]] = OrderedDict()
+
+    @contextmanager
+    def borrow(self, path: Path, index: PtsIndex) -> Iterator[Decoder]:
+        """A decoder for this file that nobody else uses meanwhile; opened when none is idle."""
+        if self._owner != os.getpid():
+            _LEFT_BEHIND.append(self._idle)  # the parent's: neither used nor closed here
+            self._reset()
+        key = _identity(path)
+        with self._lock:
+            stack = self._idle.get(key)
+            decoder = stack.pop() if stack else None
+            if stack is not None and not stack:
+                del self._idle[key]
+        if decoder is None:
+            decoder = Decoder(path, index)
+        try:
+            yield decoder
+        except BaseException:
+            decoder.close()
+            raise
+        with self._lock:
+            self._idle.setdefault(key, []).append(decoder)
+            self._idle.move_to_end(key)
+            surplus = self._shrink()
+        for old in surplus:
+            old.close()
+
+    def _shrink(self) -> list[Decoder]:
+        surplus = []
+        while sum(map(len, self._idle.values())) > self.limit:
+            key, stack = next(iter(self._idle.items()))
+            surplus.append(stack.pop(0))
+            if not stack:
+                del self._idle[key]
+        return surplus
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(map(len, self._idle.values()))
+
+    def clear(self) -> None:
+        """Close every idle decoder."""
+        with self._lock:
+            idle, self._idle = self._idle, OrderedDict()
+        for stack in idle.values():
+            for decoder in stack:
+                decoder.close()
+
+
+_LEFT_BEHIND: list[object] = []
+
+
+def _identity(path: Path) -> tuple[object, ...]:
+    """A file replaced under the same name is another file."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return (str(path),)
+    return (str(path), facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+DECODERS = DecoderPool()
+"""The decoders of this process."""
