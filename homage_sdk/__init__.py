@@ -12,19 +12,26 @@ from homage_sdk.annotations import (
     SceneGraph,
     SceneObject,
 )
+from homage_sdk.atomic_actions import AtomicActions
+from homage_sdk.dataset import Dataset
 from homage_sdk.errors import HomageError, Place
 from homage_sdk.ids import SequenceId, ViewId
 from homage_sdk.problems import Problem, Severity
+from homage_sdk.scene_graphs import SceneGraphs
+from homage_sdk.sequence import Sequence
 from homage_sdk.taxonomy import ClassName, Taxonomy
 from homage_sdk.time import Frame, Interval, Seconds
+from homage_sdk.view import View
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Activity",
     "AtomicAction",
+    "AtomicActions",
     "Box",
     "ClassName",
+    "Dataset",
     "Frame",
     "HomageError",
     "Interval",
@@ -32,10 +39,13 @@ __all__ = [
     "Problem",
     "Relationship",
     "SceneGraph",
+    "SceneGraphs",
     "SceneObject",
     "Seconds",
+    "Sequence",
     "SequenceId",
     "Severity",
     "Taxonomy",
+    "View",
     "ViewId",
 ]

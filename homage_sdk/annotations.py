@@ -6,11 +6,16 @@ frozen: a label is a fact, not a workspace. ``schemas/`` holds their JSON Schema
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from homage_sdk.errors import UsageError
+from homage_sdk.taxonomy import class_key
 from homage_sdk.time import Interval, Moment, as_frame
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 FrameNumber = Annotated[int, Field(ge=1, le=2**31 - 1, description="1-based frame number")]
 
@@ -141,3 +146,41 @@ class SceneGraph(_Label):
             (names.get(r.subject_id, "?"), r.category, names.get(r.object_id, "?"))
             for r in self.relationships
         )
+
+    def named(self, category: str) -> tuple[SceneObject, ...]:
+        """The objects of a category, in any spelling."""
+        key = class_key(category)
+        return tuple(item for item in self.objects if class_key(item.category) == key)
+
+    def neighbours(self, object_id: int) -> tuple[tuple[str, SceneObject], ...]:
+        """The objects that share a relationship with this one, each with the predicate.
+
+        In the order of the relationships, in both directions. Raises KeyError for an id that is not
+        in the graph.
+        """
+        self[object_id]
+        return tuple(
+            (r.category, self[r.object_id if r.subject_id == object_id else r.subject_id])
+            for r in self.relationships
+            if object_id in (r.subject_id, r.object_id)
+        )
+
+    def to_networkx(self) -> nx.MultiDiGraph[int]:
+        """As a networkx graph: objects are nodes (category, box), relationships edges (category).
+
+        Raises UsageError when networkx is missing: it comes with ``homage-sdk[graph]``.
+        """
+        try:
+            import networkx as nx
+        except ImportError as error:
+            raise UsageError(
+                "networkx is not installed", hint="pip install 'homage-sdk[graph]'"
+            ) from error
+        made: nx.MultiDiGraph[int] = nx.MultiDiGraph(
+            sequence=self.sequence, view=self.view, frame=self.frame
+        )
+        for item in self.objects:
+            made.add_node(item.object_id, category=item.category, box=item.box.xyxy)
+        for r in self.relationships:
+            made.add_edge(r.subject_id, r.object_id, category=r.category, class_id=r.class_id)
+        return made

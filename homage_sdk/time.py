@@ -208,3 +208,15 @@ class Interval:
             (-1, 1): "contains",
             (-1, 0): "finished_by",
         }[begin, end]
+
+
+def n_frames_in(duration_s: float, fps: Fraction = NOMINAL_FPS) -> int:
+    """How many annotation frames a duration holds, to the nearest frame.
+
+    Containers keep time in rounded ticks (milliseconds in Matroska), so that ten seconds may read
+    as 10.001 s: rounding to the nearest frame takes no notice of that.
+
+    >>> n_frames_in(10.001), n_frames_in(46.1333)
+    (300, 1384)
+    """
+    return floor(Fraction(duration_s) * fps + Fraction(1, 2))

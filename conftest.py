@@ -1,0 +1,20 @@
+"""What the examples in docstrings may speak of: ``catalog`` is a small catalog, labels only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _example_catalog(
+    tmp_path_factory: pytest.TempPathFactory, doctest_namespace: dict[str, object]
+) -> Path:
+    from homage_sdk import Dataset
+    from tests.factories import example_takes, make_catalog
+
+    path = make_catalog(tmp_path_factory.mktemp("example") / "catalog", example_takes())
+    doctest_namespace["catalog"] = path
+    doctest_namespace["Dataset"] = Dataset
+    return path

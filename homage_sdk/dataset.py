@@ -1,0 +1,299 @@
+"""The dataset: sequences of a catalog, selected, asked and handed to workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
+
+from homage_sdk.catalog.schema import TABLES
+from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
+from homage_sdk.ids import SequenceId
+from homage_sdk.labels import Labels, SequenceRow
+from homage_sdk.sequence import Sequence
+from homage_sdk.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class Dataset:
+    """The sequences of a catalog, in order of id; filters give smaller Datasets.
+
+    Opening reads the list of sequences and nothing else. A Dataset pickles as (path, selection),
+    so it costs nothing to hand to a worker.
+
+    Args:
+        path: the catalog folder that ``homage ingest`` wrote.
+        root: where the media lie now; default, the release folder recorded at ingest.
+
+    Raises:
+        CatalogError: no catalog there, or one that is half-written, changed or of another version.
+
+    >>> ds = Dataset(catalog)
+    >>> train = ds.split("train").having(views={"ego", "third"})
+    >>> len(ds), len(train)
+    (6, 2)
+    >>> ds["p0001_r001_a001"].activity.name
+    'make tea'
+
+    """
+
+    def __init__(self, path: str | Path, *, root: str | Path | None = None) -> None:
+        self._labels = Labels(Path(path).absolute(), None if root is None else Path(root))
+        self._positions = tuple(range(len(self._labels.rows)))
+
+    @classmethod
+    def _selected(cls, labels: Labels, positions: Iterable[int]) -> Dataset:
+        made = cls.__new__(cls)
+        made._labels = labels
+        made._positions = tuple(positions)
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        everything = len(self._positions) == len(self._labels.rows)
+        return (_reopen, (self._labels, None if everything else self.ids))
+
+    # Sequences
+
+    @property
+    def path(self) -> Path:
+        """The catalog folder."""
+        return self._labels.path
+
+    @property
+    def root(self) -> Path | None:
+        """Where the media lie; None where neither the caller nor the catalog says."""
+        return self._labels.root
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the selected sequences, in order."""
+        return tuple(row.sequence for row in self._rows())
+
+    @cached_property
+    def _chosen(self) -> frozenset[int]:
+        return frozenset(self._positions)
+
+    def _rows(self) -> Iterator[SequenceRow]:
+        return (self._labels.rows[position] for position in self._positions)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __iter__(self) -> Iterator[Sequence]:
+        return (Sequence(self._labels, row) for row in self._rows())
+
+    def __contains__(self, key: object) -> bool:
+        position = self._labels.position.get(str(key))
+        return position is not None and position in self._chosen
+
+    def __repr__(self) -> str:
+        total = len(self._labels.rows)
+        selected = "" if len(self) == total else f" of {total}"
+        return f"Dataset({str(self.path)!r}, {len(self)}{selected} sequences)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Dataset):
+            return NotImplemented
+        return self.path == other.path and self.ids == other.ids
+
+    def __hash__(self) -> int:
+        return hash((self.path, self._positions))
+
+    @overload
+    def __getitem__(self, key: str | SequenceId | int) -> Sequence: ...
+    @overload
+    def __getitem__(self, key: slice) -> Dataset: ...
+    def __getitem__(self, key: str | SequenceId | int | slice) -> Sequence | Dataset:
+        if isinstance(key, slice):
+            return self._selected(self._labels, self._positions[key])
+        if isinstance(key, int):
+            try:
+                return Sequence(self._labels, self._labels.rows[self._positions[key]])
+            except IndexError:
+                raise IndexError(f"index {key} of {len(self)} sequences") from None
+        position = self._labels.position.get(str(key))
+        if position is None or position not in self._chosen:
+            raise self._unknown(str(key), position is not None)
+        return Sequence(self._labels, self._labels.rows[position])
+
+    def _unknown(self, key: str, elsewhere: bool) -> UnknownIdError:
+        if elsewhere:
+            return UnknownIdError(
+                f"sequence {key} is in the catalog but not in this selection",
+                hint=f"open it unfiltered: Dataset({str(self.path)!r})",
+            )
+        near = get_close_matches(key, self.ids, n=3, cutoff=0.5)
+        return UnknownIdError(
+            f"no sequence {key[:80]!r}",
+            place=str(self.path),
+            hint=f"nearest: {', '.join(near)}" if near else None,
+        )
+
+    # Selection
+
+    def _keep(self, wanted: Callable[[SequenceRow], bool]) -> Dataset:
+        rows = self._labels.rows
+        return self._selected(self._labels, (p for p in self._positions if wanted(rows[p])))
+
+    def split(self, *names: str) -> Dataset:
+        """The sequences of these splits; raises UnknownIdError for one that no list names."""
+        there = sorted({row.split for row in self._labels.rows if row.split})
+        for name in names:
+            if name not in there:
+                raise UnknownIdError(
+                    f"no split {name!r}", expected=", ".join(there) or "nothing: no split lists"
+                )
+        return self._keep(lambda row: row.split in names)
+
+    def activity(self, *names: str) -> Dataset:
+        """The sequences of these activities, in any spelling; UnknownIdError suggests others."""
+        classes = {self.taxonomy("activity").find(name).id for name in names}
+        return self._keep(lambda row: row.activity_id in classes)
+
+    def participants(self, numbers: Collection[int]) -> Dataset:
+        """The sequences of these participants."""
+        wanted = set(numbers)
+        return self._keep(lambda row: row.participant in wanted)
+
+    def select(self, ids: Iterable[str | SequenceId]) -> Dataset:
+        """These sequences (in order of id); UnknownIdError for one that is not selected here."""
+        wanted = set()
+        for each in ids:
+            if each not in self:
+                raise self._unknown(str(each), str(each) in self._labels.position)
+            wanted.add(str(each))
+        return self._keep(lambda row: row.sequence in wanted)
+
+    def having(
+        self,
+        *,
+        views: Collection[str | int] | None = None,
+        min_views: int | None = None,
+        audio: bool | None = None,
+        activity: bool | None = None,
+        atomic_actions: bool | None = None,
+        scene_graphs: bool | None = None,
+        sensors: Collection[str] | None = None,
+        media: bool | None = None,
+    ) -> Dataset:
+        """The sequences that have all of this.
+
+        Args:
+            views: ``"ego"``, ``"third"`` or view numbers, each of which must be there.
+            min_views: at least this many views.
+            audio: True, at least one view with sound; False, none.
+            activity: whether an activity is known.
+            atomic_actions: whether there are any.
+            scene_graphs: whether there are any.
+            sensors: types of sensor, each of which must be there.
+            media: whether every view's video file is on disk now.
+
+        """
+        chosen = self
+        if views is not None:
+            chosen = chosen._having_views(views)
+        if sensors is not None:
+            chosen = chosen._having_sensors({sensors} if isinstance(sensors, str) else set(sensors))
+        if media is not None:
+            chosen = chosen.where(
+                lambda s: (bool(s.views) and all(v.is_available for v in s.views)) == media
+            )
+        return chosen._keep(
+            lambda row: (
+                (min_views is None or row.n_views >= min_views)
+                and (audio is None or row.has_audio == audio)
+                and (activity is None or (row.activity_id is not None) == activity)
+                and (atomic_actions is None or (row.n_atomic_actions > 0) == atomic_actions)
+                and (scene_graphs is None or (row.n_scene_graphs > 0) == scene_graphs)
+            )
+        )
+
+    def _having_views(self, views: Collection[str | int]) -> Dataset:
+        wanted: set[str | int] = {views} if isinstance(views, str) else set(views)
+        numbers = {each for each in wanted if isinstance(each, int)}
+        kinds = wanted - numbers
+        if not kinds <= {"ego", "third"}:
+            raise UsageError(
+                f"no kind of view {sorted(map(str, kinds - {'ego', 'third'}))[0]!r}",
+                expected="ego, third or a view number",
+            )
+
+        def there(row: SequenceRow) -> bool:
+            third = row.n_views - row.has_ego > 0
+            if ("ego" in kinds and not row.has_ego) or ("third" in kinds and not third):
+                return False
+            return not numbers or numbers <= {v.view for v in self._labels.views(row.sequence)}
+
+        return self._keep(there)
+
+    def _having_sensors(self, sensors: set[str]) -> Dataset:
+        found: dict[str, set[str]] = {}
+        table = self._labels.whole("sensors")
+        for sequence, sensor in zip(
+            table["sequence"].to_pylist(), table["sensor"].to_pylist(), strict=True
+        ):
+            found.setdefault(sequence, set()).add(sensor)
+        return self._keep(lambda row: sensors <= found.get(row.sequence, set()))
+
+    def where(self, wanted: Callable[[Sequence], bool]) -> Dataset:
+        """The sequences for which a function says yes."""
+        rows = self._labels.rows
+        return self._selected(
+            self._labels,
+            (p for p in self._positions if wanted(Sequence(self._labels, rows[p]))),
+        )
+
+    # Tables
+
+    def taxonomy(self, kind: str) -> Taxonomy:
+        """The classes of a kind: ``activity``, ``atomic``, ``object`` or ``relationship``.
+
+        Always those of the whole catalog, so that ids and columns are the same for every selection.
+        """
+        return self._labels.taxonomy(kind)
+
+    @overload
+    def table(self, name: str, as_: Literal["arrow"] = "arrow") -> pa.Table: ...
+    @overload
+    def table(self, name: str, as_: Literal["pandas"]) -> pd.DataFrame: ...
+    def table(
+        self, name: str, as_: Literal["arrow", "pandas"] = "arrow"
+    ) -> pa.Table | pd.DataFrame:
+        """A catalog table, with the rows of the selected sequences only.
+
+        ``classes`` and ``problems`` are whole: they belong to the catalog. Raises UsageError for a
+        name that is no table.
+        """
+        if as_ not in ("arrow", "pandas"):
+            raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
+        table = self._restricted(name)
+        return table if as_ == "arrow" else table.to_pandas()
+
+    def _restricted(self, name: str) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = self._labels.whole(name)
+        if len(self) == len(self._labels.rows) or name in ("classes", "problems"):
+            return table
+        if "sequence" in TABLES[name].names:
+            return table.filter(pc.is_in(table["sequence"], value_set=pa.array(self.ids)))
+        graphs = self._restricted("frames")["scene_graph_id"]
+        return table.filter(pc.is_in(table["scene_graph_id"], value_set=graphs.combine_chunks()))
+
+
+def _reopen(labels: Labels, ids: tuple[str, ...] | None) -> Dataset:
+    """Unpickle; a catalog that has changed since is refused by name."""
+    if ids is None:
+        return Dataset._selected(labels, range(len(labels.rows)))
+    gone = next((each for each in ids if each not in labels.position), None)
+    if gone is not None:
+        raise CatalogError(
+            f"sequence {gone} is gone", place=str(labels.path), hint="the catalog was replaced"
+        )
+    return Dataset._selected(labels, [labels.position[each] for each in ids])
