@@ -1,0 +1,69 @@
+"""The normalisation after the aggregator and the two classification heads."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.ccau.streams import Dropout, DropoutStream
+
+
+class ContextNorm(nn.BatchNorm1d):
+    """BatchNorm1d over contexts that survives a batch of one row.
+
+    With a single row there is no variance to normalise by: the running statistics are used and
+    left as they are, exactly as in evaluation. The paper does not mention this layer; the public
+    code has it, and without it vision arms stayed at chance in a pilot (CCAU.md).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[R, D] -> [R, D]."""
+        if self.training and x.shape[0] == 1:
+            return as_in_evaluation(self, x)
+        return super().forward(x)
+
+
+def as_in_evaluation(norm: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor:
+    """Normalise [R, D] by the running statistics and leave them alone, whatever the mode."""
+    mean, variance = norm.running_mean, norm.running_var
+    return F.batch_norm(x, mean, variance, norm.weight, norm.bias, False, 0.0, norm.eps)
+
+
+class Head(nn.Sequential):
+    """Linear D-D, ReLU, dropout, Linear to the classes (paper, section 5.1). Keys 0.* and 3.*."""
+
+    def __init__(
+        self, dim: int, n_classes: int, dropout: float, source: DropoutStream, layer: str
+    ) -> None:
+        super().__init__(
+            nn.Linear(dim, dim),
+            nn.ReLU(),
+            Dropout(dropout, source, layer),
+            nn.Linear(dim, n_classes),
+        )
+
+    def without_dropout(self, x: Tensor) -> Tensor:
+        """Logits as in evaluation, whatever the mode: [..., D] -> [..., classes]."""
+        logits: Tensor = self[3](self[1](self[0](x)))
+        return logits
+
+
+def clip_activity(blocks: Tensor, valid: Tensor) -> Tensor:
+    """Clip logits whose softmax is the mean of the valid blocks' softmax.
+
+    blocks [B, N, A], valid [B, N] -> [B, A]. A clip without a valid block counts all its blocks.
+    """
+    counted = valid | ~valid.any(dim=1, keepdim=True)
+    log_p = torch.log_softmax(blocks.float(), dim=-1)
+    log_p = log_p.masked_fill(~counted.unsqueeze(-1), -torch.inf)
+    return torch.logsumexp(log_p, dim=1) - counted.sum(dim=1, keepdim=True).log()
+
+
+def clip_atomic(blocks: Tensor, valid: Tensor) -> Tensor:
+    """Clip logits: the largest over the valid blocks, as an action of any block is the clip's.
+
+    blocks [B, N, C], valid [B, N] -> [B, C]. A clip without a valid block counts all its blocks.
+    """
+    counted = valid | ~valid.any(dim=1, keepdim=True)
+    return blocks.masked_fill(~counted.unsqueeze(-1), -torch.inf).amax(dim=1)

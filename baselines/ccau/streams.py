@@ -1,0 +1,94 @@
+"""Named random streams: every random number of a run belongs to a name, not to an order.
+
+A stream is the tuple (seed, purpose, modality, step, ...). What a modality draws is therefore the
+same whether or not another modality is trained beside it, which is what makes cooperative training
+with alignment weight 0 equal to single training bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+def stream_seed(seed: int, *names: str | int) -> int:
+    """The 63-bit seed of the stream (seed, *names): SHA-256 of its written form.
+
+    >>> stream_seed(0, "dropout", "ego", 3) == stream_seed(0, "dropout", "ego", 3)
+    True
+    >>> stream_seed(0, "dropout", "ego", 3) == stream_seed(0, "dropout", "third", 3)
+    False
+    """
+    written = "\x1f".join([str(int(seed)), *(f"{type(n).__name__}:{n}" for n in names)])
+    digest = hashlib.sha256(written.encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def stream(seed: int, *names: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator at the start of the stream (seed, *names)."""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(stream_seed(seed, *names))
+    return generator
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep torch's global CPU generator as it was: module constructors draw from it."""
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+class DropoutStream:
+    """Where the masks of one network come from: (seed, "dropout", modality, step, rank, layer).
+
+    A layer that is called again within the same step gets the next stream, not the same mask.
+    """
+
+    def __init__(self, seed: int, modality: str) -> None:
+        self.seed = seed
+        self.modality = modality
+        self.step = 0
+        self.rank = 0
+        self._calls: dict[str, int] = {}
+
+    def at(self, step: int, rank: int = 0) -> None:
+        """Go to the start of a step; ``step`` counts batches, not optimizer steps."""
+        self.step, self.rank = step, rank
+        self._calls.clear()
+
+    def mask(self, layer: str, shape: tuple[int, ...], drop: float, like: Tensor) -> Tensor:
+        """A mask of 0 and 1 / (1 - drop), in the dtype and on the device of ``like``."""
+        call = self._calls.get(layer, 0)
+        self._calls[layer] = call + 1
+        names = ("dropout", self.modality, self.step, self.rank, layer, call)
+        generator = stream(self.seed, *names, device=like.device)
+        mask = torch.empty(shape, dtype=like.dtype, device=like.device)
+        return mask.bernoulli_(1.0 - drop, generator=generator).div_(1.0 - drop)
+
+
+class Dropout(nn.Module):
+    """Dropout whose masks come from a :class:`DropoutStream`; has no parameters and no keys."""
+
+    def __init__(self, p: float, source: DropoutStream, layer: str) -> None:
+        super().__init__()
+        self.p = p
+        self.source = source
+        self.layer = layer
+
+    def mask(self, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
+        """The mask for ``shape``, or None when nothing is dropped (evaluation, or p = 0)."""
+        if not self.training or self.p == 0.0:
+            return None
+        return self.source.mask(self.layer, shape, self.p, like)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` with a share p of its values set to 0 and the rest scaled by 1 / (1 - p)."""
+        mask = self.mask(tuple(x.shape), x)
+        return x if mask is None else x * mask
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, stream=({self.source.seed}, dropout, {self.source.modality})"
