@@ -1,1 +1,7 @@
-"""A synthetic release in the published layouts."""
+"""A synthetic release in the published layouts: a small world, filmed, recorded and annotated."""
+
+from __future__ import annotations
+
+from homage_sdk.synth.write import SynthSummary, write_release
+
+__all__ = ["SynthSummary", "write_release"]

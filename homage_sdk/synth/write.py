@@ -1,0 +1,188 @@
+"""Writing a synthetic release: takes are rendered by a pool, the folder appears when all is there."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from homage_sdk.errors import StorageError, UsageError
+from homage_sdk.storage import new_folder
+from homage_sdk.synth.grammar import ACTIVITIES, class_names
+from homage_sdk.synth.labels import write_lists
+from homage_sdk.synth.layouts import LAYOUTS
+from homage_sdk.synth.plan import Take, plan_takes
+from homage_sdk.synth.take import TakeOptions, TakeSummary, write_take
+
+MARKER = "synth.json"
+"""Lies at the root of a synthetic release and says with which options it was made."""
+
+VERSION = 1
+"""Goes up when the same options give other bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SynthSummary:
+    """What a release holds; ``already_there`` when nothing had to be done."""
+
+    path: Path
+    layout: str
+    sequences: int
+    videos: int
+    actions: int
+    boxes: int
+    relationships: int
+    seconds: int
+    already_there: bool = False
+
+
+def write_release(
+    out: Path,
+    *,
+    layout: str = "hacgen",
+    sequences: int = 24,
+    seed: int = 0,
+    size: tuple[int, int] = (1024, 768),
+    activities: int = 8,
+    seconds: tuple[float, float] = (8.0, 16.0),
+    clean: bool = False,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    force: bool = False,
+) -> SynthSummary:
+    """Write a synthetic release with video, sound, labels, scene graphs and sensors.
+
+    The bytes are a pure function of the options, whatever the number of ``workers``. With ``clean``
+    there is none of the mess of ``mess.py`` and validation has nothing to find. A folder that
+    already holds this very release is left alone.
+
+    Raises:
+        UsageError: an option that makes no sense, or ``out`` holds something else and ``force`` is
+            off.
+        StorageError: the disk is full, or someone else writes there.
+
+    """
+    options = {
+        "layout": layout,
+        "sequences": sequences,
+        "seed": seed,
+        "size": list(size),
+        "activities": activities,
+        "seconds": list(seconds),
+        "clean": clean,
+    }
+    _check(layout, sequences, size, activities, seconds)
+    out = Path(out)
+    marker = {"version": VERSION, "options": options}
+    found = existing(out, marker, force=force)
+    if found is not None:
+        return found
+    takes = plan_takes(seed, sequences, activities, seconds, clean=clean)
+    paths = LAYOUTS[layout]
+    with new_folder(out) as folder:
+        write_lists(folder, paths, takes, class_names(ACTIVITIES[:activities]))
+        job = TakeOptions(str(folder), layout, seed, size)
+        done = list(_render(job, takes, workers, progress))
+        summary = SynthSummary(
+            path=out,
+            layout=layout,
+            sequences=len(takes),
+            videos=sum(s.videos for s in done),
+            actions=sum(s.actions for s in done),
+            boxes=sum(s.boxes for s in done),
+            relationships=sum(s.relationships for s in done),
+            seconds=sum(s.seconds for s in done),
+        )
+        write_marker(folder, marker, summary)
+    return summary
+
+
+def _check(
+    layout: str,
+    sequences: int,
+    size: tuple[int, int],
+    activities: int,
+    seconds: tuple[float, float],
+) -> None:
+    if layout not in LAYOUTS:
+        raise UsageError("no such layout", found=layout, expected=" or ".join(LAYOUTS))
+    if sequences < 1:
+        raise UsageError("no sequences", found=str(sequences), expected="1 or more")
+    if not 1 <= activities <= len(ACTIVITIES):
+        raise UsageError(
+            "activities out of range", found=str(activities), expected=f"1 to {len(ACTIVITIES)}"
+        )
+    if any(s % 2 or not 64 <= s <= 4096 for s in size):
+        raise UsageError(
+            "size out of range", found=f"{size[0]}x{size[1]}", expected="even numbers, 64 to 4096"
+        )
+    low, high = seconds
+    if not 4 <= low <= high <= 600:
+        raise UsageError(
+            "seconds out of range", found=f"{low} to {high}", expected="4 <= low <= high <= 600"
+        )
+
+
+def existing(out: Path, marker: dict[str, object], *, force: bool) -> SynthSummary | None:
+    """The summary of the same release if ``out`` holds it; None if the way is free."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    try:
+        document = json.loads((out / MARKER).read_text(encoding="utf-8"))
+        same = {k: document[k] for k in ("version", "options")} == marker
+    except (OSError, ValueError, KeyError, TypeError):
+        document, same = {}, False
+    if same:
+        return SynthSummary(path=out, already_there=True, **document["holds"])
+    if force and out.is_dir():
+        return None
+    raise UsageError(
+        "the folder is not empty",
+        place=str(out),
+        found="something else" if not document else "a release made with other options",
+        hint="choose another folder, or pass --force to replace it",
+    )
+
+
+def write_marker(folder: Path, marker: dict[str, object], summary: SynthSummary) -> None:
+    """Say at the root with which options this release was made, and what it holds."""
+    holds = {k: v for k, v in asdict(summary).items() if k not in ("path", "already_there")}
+    text = json.dumps({**marker, "holds": holds}, indent=2) + "\n"
+    (folder / MARKER).write_text(text, encoding="utf-8")
+
+
+def _render(
+    job: TakeOptions,
+    takes: tuple[Take, ...],
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[TakeSummary]:
+    count = min(workers or os.cpu_count() or 1, len(takes))
+    if count <= 1:
+        for done, take in enumerate(takes, 1):
+            yield write_take(job, take)
+            if progress is not None:
+                progress(done, len(takes))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        futures = [pool.submit(write_take, job, take) for take in takes]
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                yield future.result()
+                if progress is not None:
+                    progress(done, len(takes))
+        except BrokenProcessPool as error:
+            raise StorageError(
+                "a worker process died",
+                place=job.folder,
+                hint="try workers=1; in a script, call this under if __name__ == '__main__'",
+            ) from error
+        finally:
+            for future in futures:
+                future.cancel()
