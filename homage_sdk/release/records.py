@@ -115,6 +115,8 @@ class Release:
     layout: str
     tables: dict[str, pa.Table]
     problems: list[Problem] = field(default_factory=list)
+    fingerprint: str = ""
+    """SHA-256 over the names, sizes and modification times of the release's files."""
 
     def __getitem__(self, name: str) -> pa.Table:
         return self.tables[name]

@@ -1,0 +1,122 @@
+"""What a published layout is made of: the folders that give it away and how files are named.
+
+Files are recognised by *name*, wherever they lie below the root, because downloads are partial and
+people move folders. The layout decides what is expected where, and how a folder is detected.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v")
+
+_SPLIT = re.compile(r"(train|val|valid|validation|test\w*?)_list\.(?:csv|txt)", re.I)
+_CLASSES = (
+    ("atomic", re.compile(r"class_?ind_?(?:atomic(?:_?actions?)?|aa)\.(?:txt|csv)", re.I)),
+    ("object", re.compile(r"class_?ind_?objects?\.(?:txt|csv)|object_classes\.(?:txt|csv)", re.I)),
+    (
+        "relationship",
+        re.compile(
+            r"class_?ind_?(?:relationships?|predicates?)\.(?:txt|csv)"
+            r"|(?:relationship|predicate)_classes\.(?:txt|csv)",
+            re.I,
+        ),
+    ),
+    ("activity", re.compile(r"class_?ind(?:_?activit(?:y|ies))?\.(?:txt|csv)", re.I)),
+)
+_P, _N = r"(?:\d{4}|[1-9]\d{4,8})", r"(?:\d{3}|[1-9]\d{3,8})"  # canonical: no spare zeros
+_VIEW_IN_NAME = re.compile(rf"(?<![A-Za-z0-9])p{_P}_r{_N}_v{_N}_a{_N}(?!\d)", re.ASCII)
+_SEQUENCE_IN_NAME = re.compile(rf"(?<![A-Za-z0-9])p{_P}_r{_N}_a{_N}(?!\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One published arrangement of folders (FORMAT.md). Paths are relative to the release root."""
+
+    name: str
+    lists: str
+    atomic_actions: str
+    scene_graphs: str
+    videos: str
+    sensors: str
+    atomic_suffix: str
+    scene_graph_suffix: str
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """The folders that only this layout has."""
+        return (self.lists, self.atomic_actions, self.videos)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The first path component of everything that this layout holds."""
+        paths = (self.lists, self.atomic_actions, self.scene_graphs, self.videos, self.sensors)
+        return frozenset(path.split("/", 1)[0] for path in paths)
+
+
+def file_kind(name: str) -> str:
+    """What a file is, by its name: a value of ``files.kind`` in records.py.
+
+    >>> file_kind("p0002_r001_a007__aa.json"), file_kind("classInd_atomic.txt")
+    ('atomic_actions', 'class_list')
+    >>> file_kind("p0002_r000_v000_a000.mkv"), file_kind("notes.md")
+    ('video', 'other')
+    """
+    lower = name.lower()
+    if lower.endswith(VIDEO_SUFFIXES):
+        return "video"
+    if lower.endswith("_aa.json"):
+        return "atomic_actions"
+    if lower.endswith("_sg.json"):
+        return "scene_graphs"
+    if lower.endswith((".csv", ".txt")):
+        if split_of(name) is not None:
+            return "split_list"
+        if class_kind_of(name) is not None:
+            return "class_list"
+        if "__" in name and lower.endswith(".csv"):
+            return "sensor"
+    return "other"
+
+
+def split_of(name: str) -> str | None:
+    """The split that a list's file name says: train, val, test (or testN, as named)."""
+    match = _SPLIT.fullmatch(name)
+    if match is None:
+        return None
+    split = match.group(1).lower()
+    return "val" if split in ("valid", "validation") else split
+
+
+def class_kind_of(name: str) -> str | None:
+    """Which taxonomy a class list's file name says."""
+    return next((kind for kind, pattern in _CLASSES if pattern.fullmatch(name)), None)
+
+
+def sensor_of(name: str) -> tuple[str, str, str] | None:
+    """Sequence, sensor and position of a sensor file's name.
+
+    >>> sensor_of("p0002_r000_a000__acceleration__head.csv")
+    ('p0002_r000_a000', 'acceleration', 'head')
+    """
+    sequence = sequence_in(name)
+    parts = name.removesuffix(".csv").split("__")
+    if sequence is None or len(parts) != 3 or parts[0] != sequence or not all(parts):
+        return None
+    return (sequence, parts[1], parts[2])
+
+
+def view_in(name: str) -> str | None:
+    """The view id within a file name."""
+    match = _VIEW_IN_NAME.search(name)
+    return match.group() if match else None
+
+
+def sequence_in(name: str) -> str | None:
+    """The sequence id within a file name; of a view id, its sequence."""
+    match = _SEQUENCE_IN_NAME.search(name)
+    if match:
+        return match.group()
+    view = view_in(name)
+    return re.sub(r"_v\d+", "", view) if view else None

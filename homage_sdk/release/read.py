@@ -1,0 +1,267 @@
+"""A whole release to raw tables and problems, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+
+from homage_sdk.errors import LabelError, Place
+from homage_sdk.ids import SequenceId, ViewId
+from homage_sdk.problems import Problem
+from homage_sdk.release.actions import actions_of, plain_actions
+from homage_sdk.release.codes import fault
+from homage_sdk.release.faults import Faults
+from homage_sdk.release.find import Found, find_release
+from homage_sdk.release.inventory import FileEntry, Inventory, rekind, take_inventory
+from homage_sdk.release.label_files import LabelFile, LabelReader
+from homage_sdk.release.layout import sequence_in, view_in
+from homage_sdk.release.lists import read_class_lists, read_split_lists
+from homage_sdk.release.records import RAW_TABLES, Release
+from homage_sdk.release.scene_graphs import join, plain_graphs
+from homage_sdk.release.scene_graphs_careful import graphs_of
+from homage_sdk.release.scene_map import SceneGraphMap, Shape, read_scene_graph_map
+from homage_sdk.release.sensors import CsvSensorReader, SensorReader
+from homage_sdk.release.text import is_stand_in
+
+Progress = Callable[[int, int], None]
+
+_SMALL_VIDEO_BYTES = 1 << 20
+"""Only files below this are looked into for web pages and pointers; a real video is larger."""
+
+
+def read_release(
+    path: Path,
+    *,
+    scene_graph_map: Path | None = None,
+    progress: Progress | None = None,
+    sensor_reader: SensorReader | None = None,
+) -> Release:
+    """Read every label of the release at ``path``; videos are listed, not opened.
+
+    ``progress`` is called with (files done, files in all). Faults in the data are problems of the
+    result, never exceptions; a bad file does not keep the others from being read. Raises
+    ReleaseError when there is no release, ConfigError when the mapping file is wrong.
+    """
+    mapping = SceneGraphMap() if scene_graph_map is None else read_scene_graph_map(scene_graph_map)
+    found = find_release(path)
+    inventory = _mapped(take_inventory(found.root), mapping)
+    return _Reading(found, inventory, mapping, progress, sensor_reader or CsvSensorReader()).run()
+
+
+def _mapped(inventory: Inventory, mapping: SceneGraphMap) -> Inventory:
+    """With a glob, scene graphs are the files it matches and no others."""
+    if not mapping.files.glob:
+        return inventory
+    from homage_sdk.release.glob import path_matches
+
+    kinds = []
+    for position, entry in enumerate(inventory.files):
+        if path_matches(entry.path, mapping.files.glob):
+            kinds.append((position, "scene_graphs"))
+        elif entry.kind == "scene_graphs":
+            kinds.append((position, "other"))
+    return rekind(inventory, kinds)
+
+
+class _Reading:
+    def __init__(
+        self,
+        found: Found,
+        inventory: Inventory,
+        mapping: SceneGraphMap,
+        progress: Progress | None,
+        sensor_reader: SensorReader,
+    ) -> None:
+        self.found, self.inventory, self.mapping = found, inventory, mapping
+        self.sensor_reader = sensor_reader
+        self.problems: list[Problem] = list(inventory.problems)
+        self._progress, self._done = progress, 0
+        kinds = ("atomic_actions", "scene_graphs", "sensor")
+        self._total = sum(entry.kind in kinds for entry in inventory.files)
+
+    def run(self) -> Release:
+        inventory = self.inventory
+        lists, problems = read_split_lists(inventory)
+        self.problems += problems
+        classes, problems = read_class_lists(inventory)
+        self.problems += problems
+        tables = {
+            "files": self._files(),
+            "list_entries": lists,
+            "class_entries": classes,
+            "actions": self._actions(),
+            **self._scene_graphs(classes),
+            "videos": self._videos(),
+            "sensors": self._sensors(),
+        }
+        self._unrecognised()
+        self._misplaced()
+        return Release(
+            root=self.found.root,
+            layout=self.found.layout.name,
+            tables=tables,
+            problems=sorted(self.problems, key=lambda problem: problem.order),
+            fingerprint=inventory.fingerprint,
+        )
+
+    def _advance(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+    def _files(self) -> pa.Table:
+        files = self.inventory.files
+        columns = [
+            [entry.path for entry in files],
+            [entry.kind for entry in files],
+            [entry.bytes for entry in files],
+        ]
+        return _table("files", columns)
+
+    def _actions(self) -> pa.Table:
+        files = []
+        for number, entry, sequence in self._owned("atomic_actions", "p0002_r001_a007"):
+            files.append(LabelFile(number, entry, sequence))
+        reader = LabelReader(self.inventory.root, plain_actions, actions_of)
+        rows, problems = reader.read(files, self._advance)
+        self.problems += problems
+        empty = RAW_TABLES["actions"].empty_table()
+        return pa.concat_tables([empty, *rows]).combine_chunks()
+
+    def _scene_graphs(self, classes: pa.Table) -> dict[str, pa.Table]:
+        listed: dict[str, dict[int, str]] = {"object": {}, "relationship": {}}
+        for row in classes.to_pylist():
+            if row["kind"] in listed:
+                listed[row["kind"]][row["id"]] = row["raw"]
+        shape = Shape.resolve(self.mapping, listed["object"], listed["relationship"])
+        reader = LabelReader(
+            self.inventory.root,
+            partial(plain_graphs, shape=shape),
+            partial(graphs_of, shape=shape),
+        )
+        rows, problems = reader.read(self._graph_files(), self._advance)
+        self.problems += problems
+        return join(rows)
+
+    def _graph_files(self) -> list[LabelFile]:
+        files = []
+        seen: dict[str, str] = {}
+        for number, entry in self.inventory.of_kind("scene_graphs"):
+            sequence, view_id = sequence_in(entry.name), view_in(entry.name)
+            view = ViewId.parse(view_id).view if view_id else None
+            if view is None and self.mapping.files.view >= 0:
+                view = self.mapping.files.view
+            key = view_id or sequence
+            if key is not None and self.mapping.files.video_from == "name":
+                if key in seen:
+                    self._second(entry, seen[key], sequence or "")
+                    continue
+                seen[key] = entry.path
+            files.append(LabelFile(number, entry, sequence, view))
+        return files
+
+    def _owned(self, kind: str, example: str) -> list[tuple[int, FileEntry, str]]:
+        """Files of a kind that belong to a sequence, one each."""
+        owned = []
+        seen: dict[str, str] = {}
+        for number, entry in self.inventory.of_kind(kind):
+            sequence = sequence_in(entry.name)
+            if sequence is None:
+                self._note("HOM130", entry, found=entry.name, expected=f"a name like {example}")
+            elif sequence in seen:
+                self._second(entry, seen[sequence], sequence)
+            else:
+                seen[sequence] = entry.path
+                owned.append((number, entry, sequence))
+        return owned
+
+    def _videos(self) -> pa.Table:
+        rows: list[tuple[int, str | None, int | None]] = []
+        seen: dict[str, str] = {}
+        for number, entry in self.inventory.of_kind("video"):
+            self._stand_in(entry)
+            view_id = view_in(entry.name)
+            if view_id is None or entry.name.split(".", 1)[0] != view_id:
+                self._note("HOM130", entry, found=entry.name, expected="p0002_r001_v000_a007.mkv")
+                rows.append((number, None, None))
+                continue
+            view = ViewId.parse(view_id)
+            if view_id in seen:
+                self._second(entry, seen[view_id], str(view.sequence))
+                rows.append((number, None, None))
+                continue
+            seen[view_id] = entry.path
+            rows.append((number, str(view.sequence), view.view))
+        return _table("videos", list(zip(*rows, strict=True)) or [[], [], []])
+
+    def _stand_in(self, entry: FileEntry) -> None:
+        if entry.bytes >= _SMALL_VIDEO_BYTES:
+            return
+        try:
+            with (self.inventory.root / entry.path).open("rb", buffering=0) as file:
+                code = is_stand_in(file.read(512))
+        except OSError as error:
+            self._note("HOM100", entry, found=error.strerror or type(error).__name__)
+            return
+        if code is not None:
+            self._note(code, entry, found=f"{entry.bytes} bytes", expected="a video")
+
+    def _sensors(self) -> pa.Table:
+        rows: list[tuple[object, ...]] = []
+        seen: dict[tuple[str, str, str], str] = {}
+        for number, entry in self.inventory.of_kind("sensor"):
+            faults = Faults(entry.path, sequence_in(entry.name) or "")
+            head = self.sensor_reader.head(self.inventory.root / entry.path, faults)
+            self.problems += faults.problems
+            self._advance(1)
+            if head is None:
+                continue
+            key = (head.sequence, head.sensor, head.position)
+            if key in seen:
+                self._second(entry, seen[key], head.sequence)
+                continue
+            seen[key] = entry.path
+            ends = (head.n_rows, head.first_s, head.last_s)
+            rows.append((number, *key, list(head.columns), *ends))
+        schema = RAW_TABLES["sensors"]
+        return _table("sensors", list(zip(*rows, strict=True)) or [[] for _ in schema])
+
+    def _unrecognised(self) -> None:
+        for _, entry in self.inventory.of_kind("other"):
+            inside = entry.path.split("/", 1)[0] in self.found.layout.folders
+            if inside and entry.name.lower().endswith((".json", ".csv")):
+                self._note("HOM108", entry, found=entry.name)
+
+    def _misplaced(self) -> None:
+        """Files that lie in the folder of a participant who is not theirs."""
+        for entry in self.inventory.files:
+            if entry.kind not in ("atomic_actions", "scene_graphs", "video", "sensor"):
+                continue
+            parent = PurePosixPath(entry.path).parent.name
+            sequence = sequence_in(entry.name)
+            if sequence is None or not (parent[:1] == "p" and parent[1:].isdigit()):
+                continue
+            try:
+                folder = SequenceId.parse(sequence).participant_folder
+            except LabelError:
+                continue
+            if parent != folder:
+                self._note("HOM131", entry, found=parent, expected=folder)
+
+    def _second(self, entry: FileEntry, first: str, sequence: str) -> None:
+        self._note("HOM132", entry, found=entry.path, expected=f"{first} alone", of=sequence)
+
+    def _note(
+        self, code: str, entry: FileEntry, *, found: str = "", expected: str = "", of: str = ""
+    ) -> None:
+        place = Place(entry.path, sequence=of or sequence_in(entry.name) or "")
+        self.problems.append(fault(code, place, found=found, expected=expected))
+
+
+def _table(name: str, columns: list[object]) -> pa.Table:
+    schema = RAW_TABLES[name]
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
