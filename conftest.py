@@ -11,10 +11,11 @@ import pytest
 def _example_catalog(
     tmp_path_factory: pytest.TempPathFactory, doctest_namespace: dict[str, object]
 ) -> Path:
-    from homage_sdk import Dataset
+    from homage_sdk import Action, Dataset, Frame, Seconds, Triple
     from tests.factories import example_takes, make_catalog
 
     path = make_catalog(tmp_path_factory.mktemp("example") / "catalog", example_takes())
     doctest_namespace["catalog"] = path
-    doctest_namespace["Dataset"] = Dataset
+    for public in (Action, Dataset, Frame, Seconds, Triple):
+        doctest_namespace.setdefault(public.__name__, public)
     return path

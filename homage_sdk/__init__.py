@@ -16,6 +16,7 @@ from homage_sdk.atomic_actions import AtomicActions
 from homage_sdk.dataset import Dataset
 from homage_sdk.errors import HomageError, Place
 from homage_sdk.ids import SequenceId, ViewId
+from homage_sdk.patterns import Action, Triple
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.scene_graphs import SceneGraphs
 from homage_sdk.sequence import Sequence
@@ -26,6 +27,7 @@ from homage_sdk.view import View
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
     "Activity",
     "AtomicAction",
     "AtomicActions",
@@ -46,6 +48,7 @@ __all__ = [
     "SequenceId",
     "Severity",
     "Taxonomy",
+    "Triple",
     "View",
     "ViewId",
 ]

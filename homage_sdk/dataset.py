@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from homage_sdk.patterns import Action, Triple
+    from homage_sdk.query import ActionMatch, Matches, TripleMatch
+    from homage_sdk.sql import Parameters, SqlSession
+
 
 class Dataset:
     """The sequences of a catalog, in order of id; filters give smaller Datasets.
@@ -240,8 +244,19 @@ class Dataset:
             found.setdefault(sequence, set()).add(sensor)
         return self._keep(lambda row: sensors <= found.get(row.sequence, set()))
 
-    def where(self, wanted: Callable[[Sequence], bool]) -> Dataset:
-        """The sequences for which a function says yes."""
+    def where(
+        self, wanted: Callable[[Sequence], bool] | str, parameters: Parameters | None = None
+    ) -> Dataset:
+        """The sequences for which a function says yes, or an SQL condition on ``sequences``.
+
+        >>> [str(s.id) for s in Dataset(catalog).where("n_views > $n", {"n": 3})]
+        ['p0003_r001_a009']
+
+        Raises QueryError for a condition that cannot be run.
+        """
+        if isinstance(wanted, str):
+            found = self.sql(f"SELECT sequence FROM sequences WHERE ({wanted}\n)", parameters)
+            return self.select(set(found["sequence"].to_pylist()))
         rows = self._labels.rows
         return self._selected(
             self._labels,
@@ -285,6 +300,50 @@ class Dataset:
             return table.filter(pc.is_in(table["sequence"], value_set=pa.array(self.ids)))
         graphs = self._restricted("frames")["scene_graph_id"]
         return table.filter(pc.is_in(table["scene_graph_id"], value_set=graphs.combine_chunks()))
+
+    # Questions
+
+    @cached_property
+    def _session(self) -> SqlSession:
+        from homage_sdk.sql import SqlSession
+
+        return SqlSession(self._restricted)
+
+    def sql(self, statement: str, parameters: Parameters | None = None) -> pa.Table:
+        """The rows of one SELECT over the catalog's tables, restricted to this selection.
+
+        Every catalog table is there under its name, and two more: ``actions`` (atomic actions with
+        their names) and ``triples`` (relationships with subject, object, frame and names). Values
+        are bound: ``$name`` with a dict, ``?`` with a list. Queries only read, and reach no file.
+
+        >>> Dataset(catalog).sql(
+        ...     "SELECT count(*) AS n FROM actions WHERE name LIKE $name", {"name": "pour%"}
+        ... ).to_pylist()
+        [{'n': 3}]
+
+        Raises QueryError with the engine's reason.
+        """
+        return self._session.run(statement, parameters)
+
+    @overload
+    def find(self, pattern: Action) -> Matches[ActionMatch]: ...
+    @overload
+    def find(self, pattern: Triple) -> Matches[TripleMatch]: ...
+    def find(self, pattern: Action | Triple) -> Matches[ActionMatch] | Matches[TripleMatch]:
+        """Where a pattern of atomic actions and scene graphs occurs, in order of sequence and time.
+
+        >>> from homage_sdk import Action, Seconds
+        >>> found = Dataset(catalog).find(
+        ...     Action("pour*").showing("person", "holding", "cup").before("drink*", Seconds(2)))
+        >>> [(str(m.sequence), m.action.name, [f.number for f in m.frames]) for m in found]
+        [('p0001_r001_a001', 'pour tea', [31, 60, 90]), ('p0001_r001_a002', 'pour tea', [60])]
+
+        Nothing runs until the result is looked at; ``found.explain()`` shows the SQL. Raises
+        QueryError where a name fits no class, with the nearest.
+        """
+        from homage_sdk.query import Matches, compile_pattern
+
+        return Matches(self._session, compile_pattern(pattern, self.taxonomy), pattern)
 
 
 def _reopen(labels: Labels, ids: tuple[str, ...] | None) -> Dataset:

@@ -1,0 +1,365 @@
+"""Patterns to SQL, and the rows that fit as typed matches.
+
+Values travel as bound parameters only. Interval relations are inequalities over ``first_frame`` and
+``last_frame``; ``tests/unit/dataset`` checks each against ``Interval.relation``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as SequenceABC
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from homage_sdk.annotations import AtomicAction
+from homage_sdk.errors import QueryError
+from homage_sdk.ids import SequenceId
+from homage_sdk.patterns import Action, Lasting, Pattern, Related, Showing, Triple
+from homage_sdk.sql import SqlSession
+from homage_sdk.taxonomy import Taxonomy, class_key
+from homage_sdk.time import Frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+# Differences of two frame numbers never overflow 32 bits; sums could.
+RELATION_SQL = {
+    "before": "{b}.first_frame - {a}.last_frame > 1",
+    "meets": "{b}.first_frame - {a}.last_frame = 1",
+    "after": "{a}.first_frame - {b}.last_frame > 1",
+    "met_by": "{a}.first_frame - {b}.last_frame = 1",
+    "overlaps": "{a}.first_frame < {b}.first_frame AND {a}.last_frame >= {b}.first_frame"
+    " AND {a}.last_frame < {b}.last_frame",
+    "overlapped_by": "{b}.first_frame < {a}.first_frame AND {b}.last_frame >= {a}.first_frame"
+    " AND {b}.last_frame < {a}.last_frame",
+    "starts": "{a}.first_frame = {b}.first_frame AND {a}.last_frame < {b}.last_frame",
+    "started_by": "{a}.first_frame = {b}.first_frame AND {a}.last_frame > {b}.last_frame",
+    "during": "{a}.first_frame > {b}.first_frame AND {a}.last_frame < {b}.last_frame",
+    "contains": "{a}.first_frame < {b}.first_frame AND {a}.last_frame > {b}.last_frame",
+    "finishes": "{a}.last_frame = {b}.last_frame AND {a}.first_frame > {b}.first_frame",
+    "finished_by": "{a}.last_frame = {b}.last_frame AND {a}.first_frame < {b}.first_frame",
+    "equals": "{a}.first_frame = {b}.first_frame AND {a}.last_frame = {b}.last_frame",
+}
+"""When action ``a`` stands in a relation to action ``b``."""
+
+_GAP = (
+    "greatest({a}.first_frame, {b}.first_frame) - least({a}.last_frame, {b}.last_frame) - 1"
+    " <= ${limit}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionMatch:
+    """An action that fits, the other actions that make it fit, and the frames that show it."""
+
+    sequence: SequenceId
+    action: AtomicAction
+    others: tuple[AtomicAction, ...]
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TripleMatch:
+    """A relationship that fits, in one annotated frame, and the actions it happens during."""
+
+    sequence: SequenceId
+    view: int
+    frame: Frame
+    scene_graph_id: int
+    subject_id: int
+    object_id: int
+    subject: str
+    predicate: str
+    object: str
+    actions: tuple[AtomicAction, ...]
+
+
+@dataclass
+class Statement:
+    """SQL under construction: its clauses, its bound values and what they stand for."""
+
+    taxonomy: Callable[[str], Taxonomy]
+    select: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    where: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    meaning: dict[str, str] = field(default_factory=dict)
+    actions: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    _names: int = 0
+
+    def bind(self, value: Any, meaning: str) -> str:
+        """A parameter for ``value``: its name, without the dollar."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        self.meaning[name] = meaning
+        return name
+
+    def alias(self, letter: str) -> str:
+        """A table alias that is not used yet."""
+        self._names += 1
+        return f"{letter}{self._names - 1}"
+
+    def classes(self, kind: str, pattern: str, column: str) -> list[str]:
+        """The condition that a class column fits a name; none for ``*``."""
+        if pattern == "*":
+            return []
+        key = class_key(pattern)
+        taxonomy = self.taxonomy(kind)
+        fitting = [c for c in taxonomy.values() if fnmatchcase(c.key, key)]
+        if not fitting:
+            near = get_close_matches(key.strip("*"), [c.key for c in taxonomy.values()], n=3)
+            raise QueryError(
+                f"no {kind} class fits {pattern!r}",
+                hint=f"nearest: {', '.join(near)}" if near else None,
+            )
+        meaning = f"{kind} {pattern}: {', '.join(c.raw for c in fitting[:5])}"
+        meaning += f" and {len(fitting) - 5} more" if len(fitting) > 5 else ""
+        name = self.bind([c.id for c in fitting], meaning)
+        return [f"{column} IN (SELECT unnest(${name}))"]
+
+    def sql(self) -> str:
+        """The statement."""
+        text = "SELECT " + ",\n       ".join(self.select)
+        text += "\nFROM " + "\nJOIN ".join(self.tables)
+        if self.where:
+            text += "\nWHERE " + "\n  AND ".join(self.where)
+        return text + "\nORDER BY " + ", ".join(self.order)
+
+
+_ACTION_COLUMNS = ("action_id", "class_id", "first_frame", "last_frame")
+_TRIPLE_COLUMNS = tuple(
+    ["view", "frame", "scene_graph_id", "subject_id", "object_id", "subject", "predicate", "object"]
+)
+
+
+def _add_action(
+    build: Statement, action: Action, on: list[str], *, showing: list[Showing] | None = None
+) -> str:
+    """Join an action and all that its conditions bring in; its alias."""
+    alias = build.alias("a")
+    build.actions.append(alias)
+    build.select += [f"{alias}.{column} AS {alias}_{column}" for column in _ACTION_COLUMNS]
+    build.order += [f"{alias}.first_frame", f"{alias}.last_frame", f"{alias}.action_id"]
+    on = [condition.format(a=alias) for condition in on]
+    build.tables.append(f"atomic_actions {alias}" + (f" ON {' AND '.join(on)}" if on else ""))
+    build.where += build.classes("atomic", action.name, f"{alias}.class_id")
+    for condition in action.conditions:
+        if isinstance(condition, Lasting):
+            build.where += _lasting(build, condition, alias)
+        elif isinstance(condition, Showing):
+            _add_showing(build, condition, alias)
+        elif condition.negated:
+            build.where.append(f"NOT EXISTS ({_exists(build, condition, alias)})")
+        else:
+            related = _related(build, condition, alias, "{a}")
+            _add_action(build, condition.other, related)
+    return alias
+
+
+def _related(build: Statement, condition: Related, this: str, other: str) -> list[str]:
+    """The join conditions between an action and another, in the same sequence."""
+    either = [f"({RELATION_SQL[name].format(a=this, b=other)})" for name in condition.relations]
+    on = [
+        f"{other}.sequence = {this}.sequence",
+        f"{other}.action_id <> {this}.action_id",
+        either[0] if len(either) == 1 else f"({' OR '.join(either)})",
+    ]
+    if condition.within is not None:
+        limit = build.bind(condition.within, "frames between the two, at most")
+        on.append(_GAP.format(a=this, b=other, limit=limit))
+    return on
+
+
+def _exists(build: Statement, condition: Related, this: str) -> str:
+    """A subquery for the actions whose existence a negated condition denies."""
+    inner = Statement(build.taxonomy, parameters=build.parameters, meaning=build.meaning)
+    inner._names = build._names
+    alias = _add_action(inner, condition.other, [])
+    inner.where += _related(inner, condition, this, alias)
+    build._names = inner._names
+    text = "SELECT 1 FROM " + " JOIN ".join(inner.tables)
+    return text + " WHERE " + " AND ".join(inner.where)
+
+
+def _lasting(build: Statement, condition: Lasting, alias: str) -> list[str]:
+    frames = f"{alias}.last_frame - {alias}.first_frame"
+    where = []
+    if condition.at_least is not None:
+        low = build.bind(condition.at_least, "frames at least")
+        where.append(f"{frames} >= ${low} - 1")
+    if condition.at_most is not None:
+        high = build.bind(condition.at_most, "frames at most")
+        where.append(f"{frames} <= ${high} - 1")
+    return where
+
+
+def _add_showing(build: Statement, condition: Showing, alias: str) -> None:
+    """The frames of an action that hold a relationship, as one list; or that there are none."""
+    graph = build.alias("t")
+    tables, where = _triple(build, condition.triple, graph)
+    same = [
+        f"{graph}.sequence = x.sequence",
+        f"{graph}.frame BETWEEN x.first_frame AND x.last_frame",
+    ]
+    if condition.negated:
+        text = " JOIN ".join(tables)
+        inside = [each.replace("x.", f"{alias}.") for each in same]
+        build.where.append(
+            f"NOT EXISTS (SELECT 1 FROM {text} WHERE {' AND '.join(inside + where)})"
+        )
+        return
+    shown = build.alias("s")
+    text = "\n      JOIN ".join(["atomic_actions x", f"{tables[0]} ON {' AND '.join(same)}"])
+    text += "".join(f"\n      JOIN {table}" for table in tables[1:])
+    text += f"\n      WHERE {' AND '.join(where)}" if where else ""
+    build.tables.append(
+        f"(SELECT x.action_id, list_sort(list(DISTINCT {graph}.frame)) AS frames\n"
+        f"      FROM {text}\n      GROUP BY x.action_id) {shown}"
+        f" ON {shown}.action_id = {alias}.action_id"
+    )
+    build.select.append(f"{shown}.frames AS {shown}_frames")
+    build.shown.append(f"{shown}_frames")
+
+
+def _triple(build: Statement, triple: Triple, alias: str) -> tuple[list[str], list[str]]:
+    """The tables and conditions of a relationship and those of the same frame tied to it."""
+    where = build.classes("object", triple.subject, f"{alias}.subject_class")
+    where += build.classes("relationship", triple.predicate, f"{alias}.predicate_class")
+    where += build.classes("object", triple.object, f"{alias}.object_class")
+    tables = [f"triples {alias}"]
+    for also in triple.also:
+        second = build.alias("t")
+        tables.append(
+            f"triples {second} ON {second}.scene_graph_id = {alias}.scene_graph_id"
+            f" AND {second}.subject_id = {alias}.{also.of}_id"
+            f" AND ({second}.subject_id, {second}.predicate_class, {second}.object_id)"
+            f" <> ({alias}.subject_id, {alias}.predicate_class, {alias}.object_id)"
+        )
+        where += build.classes("relationship", also.predicate, f"{second}.predicate_class")
+        where += build.classes("object", also.object, f"{second}.object_class")
+    return tables, where
+
+
+def compile_pattern(pattern: Pattern, taxonomy: Callable[[str], Taxonomy]) -> Statement:
+    """The statement that finds a pattern; raises QueryError where a name fits no class."""
+    build = Statement(taxonomy)
+    if isinstance(pattern, Action):
+        alias = _add_action(build, pattern, [])
+        build.select.insert(0, f"{alias}.sequence")
+        build.order.insert(0, f"{alias}.sequence")
+        return build
+    graph = build.alias("t")
+    tables, where = _triple(build, pattern, graph)
+    build.tables += tables
+    build.where += where
+    build.select = [f"DISTINCT {graph}.sequence"]
+    build.select += [f"{graph}.{column}" for column in _TRIPLE_COLUMNS]
+    build.order = [f"{graph}.sequence", f"{graph}.frame", f"{graph}.scene_graph_id"]
+    build.order += [f"{graph}.subject_id", f"{graph}.predicate", f"{graph}.object_id"]
+    for action in pattern.actions:
+        _add_action(
+            build,
+            action,
+            [
+                f"{{a}}.sequence = {graph}.sequence",
+                f"{graph}.frame BETWEEN {{a}}.first_frame AND {{a}}.last_frame",
+            ],
+        )
+    return build
+
+
+M = TypeVar("M", ActionMatch, TripleMatch)
+
+
+class Matches(SequenceABC[M], Generic[M]):
+    """What fits a pattern, found when first looked at; ``explain`` shows how without running."""
+
+    def __init__(self, session: SqlSession, statement: Statement, pattern: Pattern) -> None:
+        self._session = session
+        self._statement = statement
+        self.pattern = pattern
+        self._table: pa.Table | None = None
+        self._rows: list[M] | None = None
+
+    @property
+    def sql(self) -> str:
+        """The statement, with ``$names`` for its parameters."""
+        return self._statement.sql()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values bound to them."""
+        return dict(self._statement.parameters)
+
+    def explain(self, *, plan: bool = False) -> str:
+        """The pattern in words, the SQL, and what each parameter stands for; DuckDB's plan too."""
+        text = f"-- {self.pattern}\n{self.sql}\n"
+        for name, value in self._statement.parameters.items():
+            text += f"-- ${name} = {value}  ({self._statement.meaning[name]})\n"
+        if plan:
+            rows = self._session.run(f"EXPLAIN {self.sql}", self.parameters).to_pylist()
+            text += "\n".join(str(row["explain_value"]) for row in rows)
+        return text
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as the statement gives them, class ids and all."""
+        if self._table is None:
+            self._table = self._session.run(self.sql, self.parameters or None)
+        return self._table
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as the statement gives them."""
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """The ids of the sequences with a match, in order."""
+        return tuple(dict.fromkeys(self.to_arrow()["sequence"].to_pylist()))
+
+    def _found(self) -> list[M]:
+        if self._rows is None:
+            make = self._action_match if isinstance(self.pattern, Action) else self._triple_match
+            self._rows = [make(row) for row in self.to_arrow().to_pylist()]
+        return self._rows
+
+    def _actions(self, row: dict[str, Any]) -> tuple[AtomicAction, ...]:
+        names = self._statement.taxonomy("atomic")
+        made = []
+        for alias in self._statement.actions:
+            fields = {column: row[f"{alias}_{column}"] for column in _ACTION_COLUMNS}
+            made.append(AtomicAction(name=names[fields["class_id"]].raw, **fields))
+        return tuple(made)
+
+    def _action_match(self, row: dict[str, Any]) -> Any:
+        action, *others = self._actions(row)
+        frames = sorted({f for column in self._statement.shown for f in row[column]})
+        return ActionMatch(
+            SequenceId.parse(row["sequence"]), action, tuple(others), tuple(map(Frame, frames))
+        )
+
+    def _triple_match(self, row: dict[str, Any]) -> Any:
+        fields = {column: row[column] for column in _TRIPLE_COLUMNS}
+        fields |= {"frame": Frame(row["frame"]), "sequence": SequenceId.parse(row["sequence"])}
+        return TripleMatch(actions=self._actions(row), **fields)
+
+    @overload
+    def __getitem__(self, index: int) -> M: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[M]: ...
+    def __getitem__(self, index: int | slice) -> M | list[M]:
+        return self._found()[index]
+
+    def __len__(self) -> int:
+        return len(self.to_arrow())
+
+    def __iter__(self) -> Iterator[M]:
+        return iter(self._found())
+
+    def __repr__(self) -> str:
+        return f"Matches({str(self.pattern)!r})"

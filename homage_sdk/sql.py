@@ -1,0 +1,169 @@
+"""SQL over the tables of a selection: DuckDB in process, read-only, shut off from the outside.
+
+A query sees tables and nothing else: no file, no network, no extension, no Python variable, no
+setting. Each runs in a read-only transaction, so that a data-changing clause hidden in a SELECT is
+refused by the engine itself, not by a look at the text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as SequenceABC
+from typing import TYPE_CHECKING, Any
+
+from homage_sdk.catalog.schema import TABLES
+from homage_sdk.errors import QueryError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+Parameters = Mapping[str, Any] | SequenceABC[Any]
+"""Values for ``$name`` or ``?`` in a statement; they are bound, never pasted."""
+
+DERIVED: dict[str, tuple[tuple[str, ...], str]] = {
+    "actions": (
+        ("atomic_actions", "classes"),
+        """
+        SELECT a.*, c.raw AS name, c.slug
+        FROM atomic_actions a LEFT JOIN classes c ON c.kind = 'atomic' AND c.id = a.class_id
+        """,
+    ),
+    "triples": (
+        ("frames", "objects", "relationships", "classes"),
+        """
+        SELECT f.sequence, f.view, f.frame, f.scene_graph_id,
+               r.subject_id, s.class_id AS subject_class, sc.raw AS subject,
+               r.class_id AS predicate_class, pc.raw AS predicate,
+               r.object_id, o.class_id AS object_class, oc.raw AS object
+        FROM relationships r
+        JOIN frames f USING (scene_graph_id)
+        LEFT JOIN objects s
+          ON s.scene_graph_id = r.scene_graph_id AND s.object_id = r.subject_id
+        LEFT JOIN objects o
+          ON o.scene_graph_id = r.scene_graph_id AND o.object_id = r.object_id
+        LEFT JOIN classes sc ON sc.kind = 'object' AND sc.id = s.class_id
+        LEFT JOIN classes pc ON pc.kind = 'relationship' AND pc.id = r.class_id
+        LEFT JOIN classes oc ON oc.kind = 'object' AND oc.id = o.class_id
+        """,
+    ),
+}
+"""Two more tables for queries: actions with their names, relationships with everything joined."""
+
+_SETTINGS = (
+    "SET enable_external_access = false",
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET python_enable_replacements = false",
+    "SET memory_limit = '4GB'",
+    "SET lock_configuration = true",
+)
+_LOOKS_AT_ALL = re.compile(
+    r"\b(show|information_schema|query_table|sqlite_\w+|pg_\w+|duckdb_\w+)\b", re.IGNORECASE
+)
+
+
+class SqlSession:
+    """One in-memory database, filled with a table when a statement first names it.
+
+    Args:
+        load: gives a catalog table, restricted to the selection.
+
+    """
+
+    def __init__(self, load: Callable[[str], pa.Table]) -> None:
+        self._load = load
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._owner = 0
+        self._loaded: set[str] = set()
+        self._orphans: list[object] = []
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """The connection of this process: after a fork the parent's is left alone."""
+        import duckdb
+
+        if self._connection is None or self._owner != os.getpid():
+            self._orphans.append(self._connection)
+            self._connection = duckdb.connect(":memory:", config={"temp_directory": ""})
+            for setting in _SETTINGS:
+                self._connection.execute(setting)
+            self._owner = os.getpid()
+            self._loaded = set()
+        return self._connection
+
+    def prepare(self, *names: str) -> None:
+        """Fill these tables, where they are not filled yet."""
+        connection = self._open()
+        for name in names:
+            if name in self._loaded:
+                continue
+            if name in DERIVED:
+                sources, select = DERIVED[name]
+                self.prepare(*sources)
+                connection.execute(f"CREATE TABLE {name} AS {select}")
+            else:
+                connection.register("incoming", self._load(name))
+                connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
+                connection.unregister("incoming")
+            self._loaded.add(name)
+
+    def run(self, statement: str, parameters: Parameters | None = None) -> pa.Table:
+        """The rows of one SELECT (or EXPLAIN) as an Arrow table; raises QueryError."""
+        import duckdb
+
+        connection = self._open()
+        try:
+            parsed = connection.extract_statements(statement)
+        except duckdb.Error as error:
+            raise _explained(error) from error
+        if len(parsed) != 1:
+            raise QueryError("not one statement", found=str(len(parsed)), expected="1")
+        kind = parsed[0].type
+        if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+            raise QueryError(
+                "queries only read", found=kind.name, expected="SELECT (or WITH, FROM, EXPLAIN)"
+            )
+        self.prepare(*self._named(statement))
+        cursor = connection.cursor()
+        try:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            values = None if parameters is None else _values(parameters)
+            return _arrow(cursor.execute(statement, values))
+        except duckdb.Error as error:
+            raise _explained(error) from error
+        finally:
+            cursor.close()
+
+    def _named(self, statement: str) -> list[str]:
+        """The tables a statement may read: those whose name is a word of its text."""
+        tables = [*TABLES, *DERIVED]
+        if _LOOKS_AT_ALL.search(statement):
+            return [name for name in tables if name != "pts"]
+        words = set(re.findall(r"\w+", statement.lower()))
+        return [name for name in tables if name in words]
+
+
+def _values(parameters: Parameters) -> Any:
+    return dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+
+
+def _arrow(result: Any) -> pa.Table:
+    """All rows, whatever DuckDB calls it in this version."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fetch = getattr(result, "to_arrow_table", None) or result.fetch_arrow_table
+        return fetch()
+
+
+def _explained(error: Exception) -> QueryError:
+    """DuckDB's message, its first line; the text of the statement stays with the user."""
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else type(error).__name__
+    hint = next((line for line in text.splitlines()[1:] if line.startswith("Did you mean")), None)
+    if hint is None and "does not exist" in first:
+        hint = f"tables: {', '.join([*TABLES, *DERIVED])}"
+    return QueryError(first[:300], hint=hint)
