@@ -1,1 +1,7 @@
 """Rules over a release, each with a stable code, and the reports made of what they find."""
+
+from homage_sdk.validation.rule import Finding, Rule
+from homage_sdk.validation.rules import RULES
+from homage_sdk.validation.validate import find_rule, validate
+
+__all__ = ["RULES", "Finding", "Rule", "find_rule", "validate"]

@@ -1,0 +1,296 @@
+"""Rules about class lists, and about the class names that labels use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from homage_sdk.errors import Place
+from homage_sdk.problems import Severity
+from homage_sdk.validation.data import Data, Words, where
+from homage_sdk.validation.rule import Finding, rule
+
+
+@rule(
+    "HOM240",
+    Severity.ERROR,
+    "class id given twice",
+    why="Two names share one id. Whatever is trained on these ids cannot tell the two apart.",
+    example="classInd_atomic.txt:7 `7 take_cup` and :8 `7 fold_towel`",
+    hint="give the second class the id that the official list gives it",
+)
+def duplicate_id(data: Data) -> Iterator[Finding]:
+    """The second and later lines of one id in one file, with another name."""
+    entries = data.class_entries
+    repeated = entries.duplicated(["file", "id"]) & ~entries.duplicated(["file", "id", "key"])
+    for row in where(repeated):
+        yield Finding(
+            data.row_place("class_entries", row),
+            found=f"{entries['id'].iat[row]} {entries['raw'].iat[row]}",
+            expected="an id of its own",
+        )
+
+
+@rule(
+    "HOM241",
+    Severity.WARNING,
+    "class listed twice",
+    why="The same name stands twice in one class list. Only the first id is used; the second "
+    "column of any output stays empty for ever.",
+    example="classInd.txt:3 `3 ironing` and :9 `9 ironing`",
+    hint="remove the second line, if the ids after it may move; else leave it and know it",
+)
+def duplicate_name(data: Data) -> Iterator[Finding]:
+    """The second and later lines of one spelling in one file."""
+    entries = data.class_entries
+    for row in where(entries.duplicated(["file", "raw"]) & (entries["key"] != "")):
+        yield Finding(
+            data.row_place("class_entries", row),
+            found=f"{entries['id'].iat[row]} {entries['raw'].iat[row]}",
+            expected="each name once",
+        )
+
+
+@rule(
+    "HOM242",
+    Severity.WARNING,
+    "two spellings of one class in a class list",
+    why="The names differ only in case, spaces or underscores. They are one class here; code that "
+    "compares strings sees two.",
+    example="classInd_atomic.txt:3 `take_cup` and :9 `Take cup`",
+    hint="keep one of the two lines",
+)
+def spelling_variants(data: Data) -> Iterator[Finding]:
+    """The second and later spellings of one key in one file."""
+    entries = data.class_entries
+    variants = entries.duplicated(["file", "key"]) & ~entries.duplicated(["file", "raw"])
+    for row in where(variants & (entries["key"] != "")):
+        same = (entries["key"] == entries["key"].iat[row]) & (
+            entries["file"] == entries["file"].iat[row]
+        )
+        first = where(same)[0]
+        yield Finding(
+            data.row_place("class_entries", row),
+            found=f"{entries['raw'].iat[row]!r}",
+            expected=f"one spelling: {entries['raw'].iat[first]!r} on "
+            f"{data.row_place('class_entries', first)}",
+        )
+
+
+@rule(
+    "HOM243",
+    Severity.WARNING,
+    "class ids do not begin at 1",
+    why="Published class lists count from 1. A list that begins elsewhere was cut or renumbered, "
+    "and its ids do not mean what others' ids mean.",
+    example="classInd.txt whose first id is 0",
+    hint="compare with the official list before training or comparing ids",
+)
+def ids_from_one(data: Data) -> Iterator[Finding]:
+    """The smallest id of a file is not 1."""
+    for row, _, ids in _id_lists(data):
+        if ids[0] != 1:
+            yield Finding(
+                data.row_place("class_entries", row), found=f"{ids[0]} first", expected="1"
+            )
+
+
+@rule(
+    "HOM244",
+    Severity.WARNING,
+    "gap in the class ids",
+    why="Published class lists have no gaps: a line is missing, and its class is unknown.",
+    example="classInd.txt with 1, 2, 4",
+    hint="compare with the official list",
+)
+def id_gaps(data: Data) -> Iterator[Finding]:
+    """At the first line after each gap."""
+    entries = data.class_entries
+    for _, file, ids in _id_lists(data):
+        for before, after in pairwise(ids):
+            if after > before + 1:
+                at = (entries["file"] == file) & (entries["id"] == after)
+                yield Finding(
+                    data.row_place("class_entries", where(at)[0]),
+                    found=f"{after} after {before}",
+                    expected=f"{before + 1}",
+                )
+
+
+def _id_lists(data: Data) -> Iterator[tuple[int, int, list[int]]]:
+    """For each class list: the row of its smallest id, its file, its ids in order.
+
+    A file in which the reader met a fault is left out: the lines it lost explain the gaps.
+    """
+    for file, entries in data.class_entries.groupby("file"):
+        if data.paths[int(file)] not in data.faulty_files:
+            row = int(entries["id"].idxmin())
+            yield row, int(file), sorted({int(i) for i in entries["id"]})
+
+
+@rule(
+    "HOM245",
+    Severity.ERROR,
+    "class without a name",
+    why="A line of a class list, or a label, whose class name is empty or has no letter. Nothing "
+    "can be learnt of a class that has no name.",
+    example='{"class": "", "frame_start": 151, "frame_end": 180}',
+    hint="fill in the name",
+)
+def empty_name(data: Data) -> Iterator[Finding]:
+    """Names whose key is empty, in class lists, actions, objects and relationships."""
+    entries = data.class_entries
+    for row in where(entries["key"] == ""):
+        yield Finding(data.row_place("class_entries", row), "", repr(entries["raw"].iat[row]), "")
+    for row in where(data.action_classes.among({""})):
+        sequence = data.actions["sequence"].iat[row]
+        yield Finding(
+            data.action_place(row, "class"), sequence, repr(data.action_classes[row]), "a name"
+        )
+    for row in where(data.object_classes.among({""})):
+        sequence = data.frames["sequence"].iat[data.object_graph[row]]
+        yield Finding(data.object_place(row, "category"), sequence, "''", "a name")
+    for row in where(data.relationship_classes.among({""})):
+        sequence = data.frames["sequence"].iat[data.relationship_graph[row]]
+        yield Finding(data.relationship_place(row, "category"), sequence, "''", "a name")
+
+
+@rule(
+    "HOM246",
+    Severity.WARNING,
+    "class used but not listed",
+    why="Labels use a class that the class list of its kind does not hold: a misspelling, or a "
+    "list of another version. It gets an id above the listed ones, so that nothing is lost.",
+    example='"class": "take cpu", and no take_cpu in classInd_atomic.txt',
+    hint="correct the spelling, or add the class to the list",
+)
+def unlisted_class(data: Data) -> Iterator[Finding]:
+    """One finding a class, at the first label that uses it."""
+    for kind, words in _label_words(data):
+        entries = data.class_entries
+        known = set(entries.loc[entries["kind"] == kind, "key"])
+        if not known:
+            continue
+        missing = set(words.keys) - known - {""}
+        if kind == "object":
+            missing.discard("person")  # the paper's 86 object classes leave person out
+        for key in sorted(missing):
+            rows = where(words.among({key}))
+            place, sequence = _label_place(data, kind, int(rows[0]))
+            yield Finding(
+                place,
+                sequence,
+                f"{words[int(rows[0])]!r} in {len(rows)} labels",
+                f"one of {len(known)} listed {kind} classes",
+            )
+
+
+@rule(
+    "HOM247",
+    Severity.INFO,
+    "listed classes that no label uses",
+    why="Normal in a part of the release. In a whole one it means labels that are missing; no "
+    "model can learn these classes, and a macro average over them is not defined.",
+    example="classInd_atomic.txt lists 448 classes and the labels use 431",
+    hint="nothing, if this is a part of the release",
+)
+def unused_classes(data: Data) -> Iterator[Finding]:
+    """One finding a class list, where there are labels of its kind."""
+    used = {kind: set(words.keys) for kind, words in _label_words(data)}
+    used["activity"] = set(data.list_entries["activity"])
+    for (file, kind), entries in data.class_entries.groupby(["file", "kind"]):
+        unused = entries[~entries["key"].isin(used[kind] | {"", "person"})]
+        if used[kind] and len(unused):
+            names = ", ".join(repr(raw) for raw in unused["raw"].head(3))
+            yield Finding(
+                data.file_place(int(file)),
+                found=f"{len(unused)} of {len(entries)} unused: {names}"
+                + (", ..." if len(unused) > 3 else ""),
+                expected="each in at least one label",
+            )
+
+
+@rule(
+    "HOM248",
+    Severity.WARNING,
+    "one class in several spellings",
+    why="Labels of one kind spell a class in more than one way (case, spaces, underscores). They "
+    "are one class here; code that compares strings sees several, and gives each an id.",
+    example='"take cup" in one file and "take_cup" in another',
+    hint="nothing here; mind it in code of your own",
+)
+def label_spellings(data: Data) -> Iterator[Finding]:
+    """One finding a rarer spelling, at its first label."""
+    for kind, words in _label_words(data):
+        counts = np.bincount(words.codes[words.codes >= 0], minlength=len(words.spellings))
+        by_key: dict[str, list[int]] = {}
+        for code, key in enumerate(words.keys):
+            by_key.setdefault(key, []).append(code)
+        for key, codes in by_key.items():
+            ranked = sorted(codes, key=lambda c: (-counts[c], words.spellings[c]))
+            for code in ranked[1:] if key else ():
+                row = where(words.codes == code)[0]
+                place, sequence = _label_place(data, kind, row)
+                yield Finding(
+                    place,
+                    sequence,
+                    f"{words.spellings[code]!r} in {counts[code]} labels",
+                    f"{words.spellings[ranked[0]]!r} as in {counts[ranked[0]]}",
+                )
+
+
+@rule(
+    "HOM249",
+    Severity.WARNING,
+    "name listed as two kinds of class",
+    why="The same file of names was copied under the name of another kind of class list: whole "
+    "lists that agree are never what was published.",
+    example="classInd.txt with the lines of classInd_atomic.txt",
+    hint="copy the class list of that kind again",
+)
+def same_list_twice(data: Data) -> Iterator[Finding]:
+    """Two lists of different kinds that hold the very same names."""
+    seen: dict[tuple[str, ...], tuple[str, int]] = {}
+    for (file, kind), entries in data.class_entries.groupby(["file", "kind"]):
+        names = tuple(entries["key"])
+        other = seen.setdefault(names, (kind, int(file)))
+        if other[0] != kind and len(names) > 1:
+            yield Finding(
+                data.file_place(int(file)),
+                found=f"the {len(names)} names of {data.paths[other[1]]}",
+                expected=f"{kind} classes",
+            )
+
+
+def _label_words(data: Data) -> tuple[tuple[str, Words], ...]:
+    return (
+        ("atomic", data.action_classes),
+        ("object", data.object_classes),
+        ("relationship", data.relationship_classes),
+    )
+
+
+def _label_place(data: Data, kind: str, row: int) -> tuple[Place, str]:
+    if kind == "atomic":
+        return data.action_place(row, "class"), data.actions["sequence"].iat[row]
+    if kind == "object":
+        graph, place = data.object_graph[row], data.object_place(row, "category")
+    else:
+        graph, place = data.relationship_graph[row], data.relationship_place(row, "category")
+    return place, data.frames["sequence"].iat[graph]
+
+
+RULES = (
+    duplicate_id,
+    duplicate_name,
+    spelling_variants,
+    ids_from_one,
+    id_gaps,
+    empty_name,
+    unlisted_class,
+    unused_classes,
+    label_spellings,
+    same_list_twice,
+)

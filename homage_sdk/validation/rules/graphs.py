@@ -1,0 +1,416 @@
+"""Rules about annotated frames: which frames, of which view, how many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from homage_sdk.problems import Severity
+from homage_sdk.time import NOMINAL_FPS
+from homage_sdk.validation.data import MISSING, Bools, Data, Ints, Table, where
+from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rules.intervals import last_frames, suspect
+
+_SHORT_S, _FEW, _MANY = 3, 3, 5
+"""Paper, section 3: 3 frames for intervals of less than 3 seconds, 5 otherwise."""
+
+_LANE = 1 << 32  # more frames than any sequence has
+_LARGEST_SIDE = 16384
+
+
+@rule(
+    "HOM400",
+    Severity.ERROR,
+    "annotated frame below 1",
+    why="Frames count from 1. If many begin at 0, the file counts from 0 and every box belongs "
+    "to the picture after the one it is shown on.",
+    example='{"frame": 0, "objects": [...]}',
+    hint="correct it, or say `base = 0` for frames in a --scene-graph-map file",
+)
+def below_one(data: Data) -> Iterator[Finding]:
+    """Frame number 0 or less."""
+    frames = data.frames
+    for row in where((frames["frame"] < 1) & (frames["frame"] != MISSING)):
+        yield Finding(
+            data.frame_place(row, "/frame"),
+            frames["sequence"].iat[row],
+            str(frames["frame"].iat[row]),
+            "1 or more",
+        )
+
+
+@rule(
+    "HOM401",
+    Severity.WARNING,
+    "annotated frame past the end of its video",
+    why="The picture that these boxes describe does not exist: the video was cut, or the frame "
+    "number is wrong.",
+    example="frame 541 of a view that ends after frame 480",
+    hint="copy the video again if it was cut, else correct the frame",
+    deep=True,
+)
+def past_the_end(data: Data) -> Iterator[Finding]:
+    """Later than the longest probed view of the sequence shows."""
+    ends = last_frames(data)
+    frames = data.frames
+    limit = frames["sequence"].map(ends)
+    for row in where(limit.notna() & (frames["frame"] > limit)):
+        sequence = frames["sequence"].iat[row]
+        yield Finding(
+            data.frame_place(row, "/frame"),
+            sequence,
+            str(frames["frame"].iat[row]),
+            f"<= {ends[sequence]}",
+        )
+
+
+@rule(
+    "HOM402",
+    Severity.ERROR,
+    "frame annotated twice",
+    why="Two entries for one frame of one view: their boxes and relationships would be mixed, or "
+    "one of them lost.",
+    example='"frame": 151 at /frames/3 and at /frames/4',
+    hint="merge or remove one of the two",
+)
+def annotated_twice(data: Data) -> Iterator[Finding]:
+    """The second and later entries of a frame."""
+    frames = data.frames
+    for row in where(_repeated_frames(data)):
+        yield Finding(
+            data.frame_place(row),
+            frames["sequence"].iat[row],
+            f"frame {frames['frame'].iat[row]} again",
+            "each frame once",
+        )
+
+
+def _repeated_frames(data: Data) -> Bools:
+    frames = data.frames
+    repeated = frames.duplicated(["sequence", "view", "frame"]) & frames["sequence"].notna()
+    return np.asarray(repeated & (frames["frame"] != MISSING))
+
+
+@rule(
+    "HOM403",
+    Severity.WARNING,
+    "annotated frame outside any action",
+    why="Frames were sampled inside the intervals of atomic actions (paper, section 3). One that "
+    "lies in none is either misnumbered, or its action is missing.",
+    example="frame 700 in a sequence whose last action ends at 660",
+    hint="compare the frame with the sequence's atomic-action file",
+)
+def outside_actions(data: Data) -> Iterator[Finding]:
+    """In no interval of its sequence, where the sequence's actions can be trusted."""
+    frames = data.frames
+    for row in where(_outside(data)):
+        yield Finding(
+            data.frame_place(row, "/frame"),
+            frames["sequence"].iat[row],
+            str(frames["frame"].iat[row]),
+            "a frame of an action",
+        )
+
+
+def _outside(data: Data) -> Bools:
+    frames, actions = data.frames, _trusted(data)
+    code = {sequence: i for i, sequence in enumerate(actions["sequence"].unique())}
+    known = frames["sequence"].isin(code) & (frames["frame"] >= 1) & ~_late(data)
+    at = _line(frames["sequence"], frames["frame"], code)
+    begun = np.searchsorted(
+        np.sort(_line(actions["sequence"], actions["first"], code)), at, side="right"
+    )
+    ended = np.searchsorted(
+        np.sort(_line(actions["sequence"], actions["last"], code)), at, side="left"
+    )
+    return np.asarray(known & (begun <= ended))
+
+
+def _line(sequences: Table, frames: Table, code: dict[str, int]) -> Ints:
+    """All sequences laid one after the other on a single line of frames."""
+    offsets = sequences.map(code).fillna(-1).to_numpy(dtype=np.int64) * _LANE
+    return np.asarray(offsets + frames.clip(0, _LANE - 1).to_numpy(dtype=np.int64))
+
+
+def _late(data: Data) -> Bools:
+    frames = data.frames
+    limit = frames["sequence"].map(last_frames(data))
+    return np.asarray(limit.notna() & (frames["frame"] > limit))
+
+
+def _trusted(data: Data) -> Table:
+    """Actions of the sequences in which no interval is in doubt.
+
+    Where one is, its own fault is reported; what follows from it would only hide the cause.
+    """
+    actions = data.actions
+    doubtful = set(actions.loc[suspect(data), "sequence"].dropna())
+    doubtful |= set(actions.loc[data.in_faulty_file(actions), "sequence"].dropna())
+    return actions[~actions["sequence"].isin(doubtful) & actions["sequence"].notna()]
+
+
+@rule(
+    "HOM404",
+    Severity.WARNING,
+    "action with too few annotated frames",
+    why="3 frames were annotated in an action shorter than 3 seconds, else 5 (paper, section 3). "
+    "With fewer, a part of the scene graphs is missing.",
+    example="an action of 4 s with 2 annotated frames inside",
+    hint="copy the scene-graph file again, or accept that its annotation is not complete",
+)
+def too_few_frames(data: Data) -> Iterator[Finding]:
+    """Fewer distinct frames than 3 or 5, in a sequence with scene graphs that can be trusted."""
+    actions = _sampled(data)
+    frames = data.frames
+    code = {sequence: i for i, sequence in enumerate(actions["sequence"].unique())}
+    there = frames["sequence"].isin(code) & (frames["frame"] >= 1)
+    points = np.unique(_line(frames["sequence"], frames["frame"], code)[there])
+    before = np.searchsorted(points, _line(actions["sequence"], actions["first"], code), "left")
+    after = np.searchsorted(points, _line(actions["sequence"], actions["last"], code), "right")
+    counts, wanted = after - before, _wanted(actions)
+    for at in where(counts < wanted):
+        interval = f"{actions['first'].iat[at]} to {actions['last'].iat[at]}"
+        yield Finding(
+            data.action_place(int(actions.index[at])),
+            actions["sequence"].iat[at],
+            f"{counts[at]} annotated frames in {interval}",
+            str(wanted[at]),
+        )
+
+
+@rule(
+    "HOM405",
+    Severity.WARNING,
+    "more annotated frames than the sampling gives",
+    why="3 or 5 frames an action (paper, section 3) add up to a largest possible number. More "
+    "frames than that belong to actions that are missing from the labels.",
+    example="40 annotated frames in a sequence of two actions",
+    hint="compare with the sequence's atomic-action file: it may have been cut",
+)
+def too_many_frames(data: Data) -> Iterator[Finding]:
+    """More distinct frames than all actions of the sequence together ask for."""
+    actions = _sampled(data)
+    most = pd.Series(_wanted(actions), index=actions.index).groupby(actions["sequence"]).sum()
+    frames = data.frames
+    counts = frames.groupby("sequence")["frame"].nunique()
+    for sequence, count in counts.items():
+        if sequence in most.index and count > most[sequence]:
+            row = where(frames["sequence"] == sequence)[0]
+            place = data.file_place(int(frames["file"].iat[row]))
+            yield Finding(place, str(sequence), f"{count} frames", f"at most {most[sequence]}")
+
+
+def _sampled(data: Data) -> Table:
+    """Trusted actions of the sequences that have scene graphs without a fault in their frames."""
+    frames, actions = data.frames, _trusted(data)
+    faulty = (frames["frame"] < 1) | _late(data) | _repeated_frames(data) | _outside(data)
+    faulty |= data.in_faulty_file(frames)
+    whole = set(frames["sequence"].dropna()) - set(frames.loc[faulty, "sequence"].dropna())
+    return actions[actions["sequence"].isin(whole)]
+
+
+def _wanted(actions: Table) -> Ints:
+    frames = (actions["last"] - actions["first"] + 1).to_numpy()
+    wanted = np.where(frames < _SHORT_S * int(NOMINAL_FPS), _FEW, _MANY)
+    return np.asarray(np.minimum(wanted, frames))
+
+
+@rule(
+    "HOM406",
+    Severity.WARNING,
+    "annotated frame without an object",
+    why="A frame was annotated to say where the person and the objects are; an empty one says "
+    "nothing, and counts as a frame with nobody in it.",
+    example='{"frame": 151, "objects": [], "relationships": []}',
+    hint="export the frame again, or remove it",
+)
+def empty_frame(data: Data) -> Iterator[Finding]:
+    """No object at all; frames in which the reader met a fault are left out."""
+    frames = data.frames
+    counts = np.bincount(data.object_graph, minlength=len(frames))
+    faulty = data.in_faulty_file(frames)
+    for row in where((counts == 0) & ~faulty):
+        yield Finding(
+            data.frame_place(row), frames["sequence"].iat[row], "no object", "at least one"
+        )
+
+
+@rule(
+    "HOM407",
+    Severity.WARNING,
+    "more than one annotated view",
+    why="One third-person view of each sequence was annotated (paper, section 3). Boxes of two "
+    "views are in different pixels and must not be mixed.",
+    example="scene graphs for p0002_r000_v001_a000 and for p0002_r000_v002_a000",
+    hint="keep the file of the view that the boxes belong to",
+)
+def two_views(data: Data) -> Iterator[Finding]:
+    """At the first frame of the second and later views of a sequence."""
+    frames = data.frames[data.frames["sequence"].notna() & (data.frames["view"] != MISSING)]
+    views = frames.drop_duplicates(["sequence", "view"])
+    for row in views.index[views.duplicated("sequence")]:
+        sequence, view = views["sequence"].at[row], views["view"].at[row]
+        first = views.loc[views["sequence"] == sequence, "view"].iat[0]
+        place = data.file_place(int(views["file"].at[row]))
+        yield Finding(place, sequence, f"view {view}", f"only view {first}")
+
+
+@rule(
+    "HOM408",
+    Severity.WARNING,
+    "annotated view is the ego view",
+    why="Scene graphs were annotated on third-person views (paper, section 3). In the ego view "
+    "the person who acts cannot be seen, so that their box means nothing.",
+    example="p0002_r000_v000_a000_sg.json",
+    hint="check the view in the file's name",
+)
+def ego_annotated(data: Data) -> Iterator[Finding]:
+    """Once a file whose frames are of view 0."""
+    frames = data.frames[data.frames["view"] == 0]
+    for file, row in frames.drop_duplicates("file")[["file", "sequence"]].itertuples(index=False):
+        yield Finding(data.file_place(int(file)), row or "", "view 0", "view 1 or above")
+
+
+@rule(
+    "HOM409",
+    Severity.WARNING,
+    "annotated view has no video",
+    why="The boxes are in the pixels of a view whose video is not here, while other views of the "
+    "same sequence are: the boxes cannot be drawn or trained on.",
+    example="scene graphs for v003 of a sequence that has v000 and v001",
+    hint="copy the missing video, or check the view in the file's name",
+)
+def view_without_video(data: Data) -> Iterator[Finding]:
+    """Once a file, where the sequence has other videos."""
+    videos = data.videos
+    there = set(zip(videos["sequence"], videos["view"], strict=True))
+    filmed = set(videos["sequence"])
+    frames = data.frames[data.frames["view"] > 0]
+    columns = ["file", "sequence", "view"]
+    for file, sequence, view in frames.drop_duplicates("file")[columns].itertuples(index=False):
+        if sequence in filmed and (sequence, view) not in there:
+            views = sorted(v for s, v in there if s == sequence)
+            yield Finding(
+                data.file_place(int(file)),
+                sequence,
+                f"view {view}",
+                f"one of the views {', '.join(map(str, views))}",
+            )
+
+
+@rule(
+    "HOM410",
+    Severity.INFO,
+    "annotated frames out of order",
+    why="Nothing depends on the order of frames in a file, but it is a sign of files that were "
+    "merged by hand.",
+    example="frames 151, 211, 181",
+    hint="nothing",
+)
+def out_of_order(data: Data) -> Iterator[Finding]:
+    """At the first frame of a file that lies before the one above it."""
+    frames = data.frames
+    same_file = frames["file"] == frames["file"].shift()
+    back = same_file & (frames["frame"] < frames["frame"].shift()) & (frames["frame"] >= 1)
+    for row in where(back & ~frames["file"].where(back).duplicated()):
+        yield Finding(
+            data.frame_place(row, "/frame"),
+            frames["sequence"].iat[row],
+            f"{frames['frame'].iat[row]} after {frames['frame'].iat[row - 1]}",
+            "in order",
+        )
+
+
+@rule(
+    "HOM411",
+    Severity.WARNING,
+    "annotated view without its size",
+    why="Without the width and height that the boxes were drawn on, a box cannot be checked, "
+    "scaled or normalised.",
+    example='{"video": "p0002_r000_v001_a000", "frames": [...]}, no width and height',
+    hint="add width and height to the document, or to the --scene-graph-map file",
+)
+def size_missing(data: Data) -> Iterator[Finding]:
+    """Once a file."""
+    frames = data.frames
+    missing = (frames["width"] == MISSING) | (frames["height"] == MISSING)
+    faulty = data.in_faulty_file(frames)
+    for row in where(missing & ~faulty & ~frames["file"].where(missing).duplicated()):
+        place = data.file_place(int(frames["file"].iat[row]))
+        yield Finding(place, frames["sequence"].iat[row], "no width or height", "both")
+
+
+@rule(
+    "HOM412",
+    Severity.ERROR,
+    "annotated size differs from the video's",
+    why="Boxes are pixels of the annotated view. If the video has another size, every box is "
+    "drawn in the wrong place unless it is scaled first.",
+    example="width 1280, height 720 for a video of 1024x768",
+    hint="correct the size, or scale the boxes",
+    deep=True,
+)
+def size_differs(data: Data) -> Iterator[Finding]:
+    """Once a file, against the probe of the annotated view's video."""
+    videos, frames = data.videos, data.frames
+    sizes = {
+        (sequence, view): (data.probes[file].width, data.probes[file].height)
+        for file, sequence, view in videos[["file", "sequence", "view"]].itertuples(index=False)
+        if file in data.probes and data.probes[file].n_frames
+    }
+    given = frames[(frames["width"] != MISSING) & (frames["height"] != MISSING)]
+    for row in given.drop_duplicates(["file", "width", "height"]).index:
+        at = frames.loc[row]
+        size = sizes.get((at["sequence"], at["view"]))
+        if size is not None and size != (at["width"], at["height"]):
+            yield Finding(
+                data.file_place(int(at["file"])),
+                at["sequence"],
+                f"{at['width']}x{at['height']}",
+                f"{size[0]}x{size[1]} as the video",
+            )
+
+
+@rule(
+    "HOM413",
+    Severity.ERROR,
+    "annotated view of no possible size",
+    why="A width or height of 0 or less, or beyond any camera, makes every box of the file "
+    "meaningless.",
+    example='"width": 0, "height": 720',
+    hint="correct the size",
+)
+def size_impossible(data: Data) -> Iterator[Finding]:
+    """Once a file."""
+    frames = data.frames
+    wrong = pd.Series(False, index=frames.index)
+    for side in ("width", "height"):
+        given = frames[side] != MISSING
+        wrong |= given & ((frames[side] < 1) | (frames[side] > _LARGEST_SIDE))
+    for row in where(wrong & ~frames["file"].where(wrong).duplicated()):
+        yield Finding(
+            data.file_place(int(frames["file"].iat[row])),
+            frames["sequence"].iat[row],
+            f"{frames['width'].iat[row]}x{frames['height'].iat[row]}",
+            f"1 to {_LARGEST_SIDE}",
+        )
+
+
+RULES = (
+    below_one,
+    past_the_end,
+    annotated_twice,
+    outside_actions,
+    too_few_frames,
+    too_many_frames,
+    empty_frame,
+    two_views,
+    ego_annotated,
+    view_without_video,
+    out_of_order,
+    size_missing,
+    size_differs,
+    size_impossible,
+)

@@ -1,0 +1,354 @@
+"""Rules about the intervals of atomic actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from homage_sdk.problems import Severity
+from homage_sdk.time import NOMINAL_FPS, Seconds
+from homage_sdk.validation.data import MISSING, Bools, Data, where
+from homage_sdk.validation.rule import Finding, rule
+
+LONGEST_FRAME = 7230
+"""The last frame of any action measured in the real release: a little over four minutes."""
+
+_CONTAINER_CLOCK_S = 0.001  # .mkv rounds timestamps to milliseconds
+
+
+@rule(
+    "HOM300",
+    Severity.ERROR,
+    "action with a frame below 1",
+    why="Frames count from 1. A frame of 0 or less names no picture; the action cannot be placed.",
+    example='{"class": "take cup", "frame_start": -29, "frame_end": 30}',
+    hint="correct the frame, or add 1 to all of them if the file counts from 0",
+)
+def below_one(data: Data) -> Iterator[Finding]:
+    """Either end below 1, in a file that does not count from 0 as a whole."""
+    actions = data.actions
+    elsewhere = ~actions["file"].isin(_zero_based_files(data))
+    for column, key in (("first", "frame_start"), ("last", "frame_end")):
+        frames = actions[column]
+        for row in where(elsewhere & (frames < 1) & (frames != MISSING)):
+            yield Finding(
+                data.action_place(row, key),
+                actions["sequence"].iat[row],
+                str(frames.iat[row]),
+                "1 or more",
+            )
+
+
+@rule(
+    "HOM301",
+    Severity.ERROR,
+    "file counts frames from 0",
+    why="Published frames are 1-based: in the real release every start is 30k+1 and every end 30m. "
+    "A file whose starts are all 30k and ends 30m-1, one of them 0, was written 0-based; every "
+    "action in it would be shown one frame early.",
+    example='{"class": "take cup", "frame_start": 0, "frame_end": 29}',
+    hint="add 1 to frame_start and frame_end throughout the file",
+)
+def counts_from_zero(data: Data) -> Iterator[Finding]:
+    """A file whose frames all lie on the grid shifted by one, with a 0 among them."""
+    actions = data.actions
+    for file in _zero_based_files(data):
+        rows = actions[actions["file"] == file]
+        yield Finding(
+            data.file_place(file),
+            rows["sequence"].iat[0],
+            f"{len(rows)} actions on frames 30k to 30m-1, the first at 0",
+            "frames 30k+1 to 30m, from 1",
+        )
+
+
+def _zero_based_files(data: Data) -> list[int]:
+    actions = data.actions
+    zero = actions[actions["first"] == 0]
+    if zero.empty:
+        return []
+    rows = actions[actions["file"].isin(zero["file"])]
+    shifted = (rows["first"] % 30 == 0) & ((rows["last"] + 1) % 30 == 0) & (rows["first"] >= 0)
+    grouped = shifted.groupby(rows["file"])
+    whole = grouped.all() & (grouped.size() > 1)
+    return [int(file) for file in whole.index[whole]]
+
+
+@rule(
+    "HOM302",
+    Severity.ERROR,
+    "action ends before it begins",
+    why="An interval is first frame to last frame, both included. Reversed ends leave nothing to "
+    "look at, and code that slices with them gets an empty clip without any complaint.",
+    example='{"class": "take cup", "frame_start": 180, "frame_end": 151}',
+    hint="swap the two if they were exchanged, or correct the wrong one",
+)
+def reversed_ends(data: Data) -> Iterator[Finding]:
+    """Last before first, both at least 1."""
+    actions = data.actions
+    wrong = (actions["first"] >= 1) & (actions["last"] >= 1) & (actions["last"] < actions["first"])
+    for row in where(wrong):
+        first, last = actions["first"].iat[row], actions["last"].iat[row]
+        yield Finding(
+            data.action_place(row), actions["sequence"].iat[row], f"{first} to {last}", "in order"
+        )
+
+
+@rule(
+    "HOM303",
+    Severity.WARNING,
+    "action runs past the end of its video",
+    why="The last frames of the interval do not exist in any view. The authors' code drops such "
+    "actions in silence; here they are kept, and what lies past the end is clipped when frames "
+    "are read.",
+    example="frame_end 541 in a sequence whose longest view ends after frame 480",
+    hint="copy the video again if it was cut, else expect the action to be clipped",
+    deep=True,
+)
+def past_the_end(data: Data) -> Iterator[Finding]:
+    """Last frame later than the longest probed view of the sequence shows."""
+    ends = last_frames(data)
+    actions = data.actions[data.actions["sound"]]
+    limit = actions["sequence"].map(ends)
+    for row in actions.index[(actions["last"] > limit) & limit.notna()]:
+        last, sequence = actions["last"].at[row], actions["sequence"].at[row]
+        yield Finding(
+            data.action_place(row, "frame_end"), sequence, str(last), f"<= {ends[sequence]}"
+        )
+
+
+def last_frames(data: Data) -> dict[str, int]:
+    """The last annotation frame that the longest view of each sequence shows.
+
+    A sequence with a video that could not be read, or that was cut, is left out: its true length
+    is not known, and the video's own fault is reported.
+    """
+    ends: dict[str, int] = {}
+    unknown = set()
+    for file, sequence in zip(data.videos["file"], data.videos["sequence"], strict=True):
+        probe = data.probes.get(int(file))
+        if probe is None or probe.n_frames == 0 or any(f.startswith("trunc") for f in probe.faults):
+            unknown.add(sequence)
+            continue
+        end = Seconds(max(0.0, probe.duration_s - _CONTAINER_CLOCK_S)).frame().number
+        ends[sequence] = max(ends.get(sequence, 0), end)
+    return {sequence: end for sequence, end in ends.items() if sequence not in unknown}
+
+
+@rule(
+    "HOM304",
+    Severity.WARNING,
+    "same class overlaps itself",
+    why="In 9,703 measured actions the same class never overlaps itself in a sequence. Two "
+    "overlapping copies are counted twice in every statistic and every loss.",
+    example='"take cup" at 31 to 90 and again at 61 to 120',
+    hint="merge the two intervals, or correct the class of one",
+)
+def overlaps_itself(data: Data) -> Iterator[Finding]:
+    """An action that begins before an earlier one of its class has ended; copies are HOM305."""
+    actions = data.actions[data.actions["sound"] & (data.actions["key"] >= 0)]
+    actions = actions[~_copies(data)[actions.index]]
+    ordered = actions.sort_values(["sequence", "key", "first", "last", "file", "index"])
+    same = ordered.groupby(["sequence", "key"], sort=False)
+    reach = same["last"].cummax().groupby([ordered["sequence"], ordered["key"]]).shift()
+    for row in ordered.index[ordered["first"] <= reach]:
+        interval = f"{ordered['first'].at[row]} to {ordered['last'].at[row]}"
+        yield Finding(
+            data.action_place(row),
+            ordered["sequence"].at[row],
+            f"{data.action_classes[row]!r} at {interval}",
+            f"after frame {int(reach.at[row])}, where the same class ends",
+        )
+
+
+@rule(
+    "HOM305",
+    Severity.WARNING,
+    "action given twice",
+    why="The same class over the same interval of the same sequence: a copy, counted twice.",
+    example='"take cup" at 31 to 90, and once more',
+    hint="remove one of the two",
+)
+def given_twice(data: Data) -> Iterator[Finding]:
+    """The second and later copies."""
+    actions = data.actions
+    for row in where(_copies(data)):
+        interval = f"{actions['first'].iat[row]} to {actions['last'].iat[row]}"
+        yield Finding(
+            data.action_place(row),
+            actions["sequence"].iat[row],
+            f"{data.action_classes[row]!r} at {interval} again",
+            "once",
+        )
+
+
+def _copies(data: Data) -> Bools:
+    actions = data.actions
+    copies = actions.duplicated(["sequence", "key", "first", "last"]) & actions["sound"]
+    return np.asarray(copies & (actions["key"] >= 0))
+
+
+def suspect(data: Data) -> Bools:
+    """Actions of which another rule here says that an end may be wrong."""
+    actions = data.actions
+    frames = actions["last"] - actions["first"] + 1
+    past = actions["last"] > actions["sequence"].map(last_frames(data)).fillna(LONGEST_FRAME)
+    return np.asarray(
+        ~actions["sound"] | past | (frames > LONGEST_FRAME) | (frames == 1) | _copies(data)
+    )
+
+
+_LENGTHS = ("frames", "frames less one", "seconds", "seconds between the ends")
+
+
+@rule(
+    "HOM306",
+    Severity.WARNING,
+    "action_length disagrees with the interval",
+    why="`action_length` repeats what the two ends say (in frames or seconds: the convention that "
+    "most of this release follows is taken). Where it disagrees, one of the three is wrong.",
+    example='{"frame_start": 151, "frame_end": 180, "action_length": 60}',
+    hint="correct whichever is wrong; the interval is believed",
+)
+def length_disagrees(data: Data) -> Iterator[Finding]:
+    """Rows that do not fit the convention that fits most rows."""
+    actions = data.actions
+    given = actions["sound"] & actions["length"].notna()
+    frames = actions["last"] - actions["first"] + 1
+    fps = float(NOMINAL_FPS)
+    expected = (frames, frames - 1, frames / fps, (frames - 1) / fps)
+    slack = (0.01, 0.01, 0.01 / fps, 0.01 / fps)
+    fits = [
+        (actions["length"] - e).abs() <= np.maximum(s, 0.006 * (i > 1))
+        for i, (e, s) in enumerate(zip(expected, slack, strict=True))
+    ]
+    best = max(range(4), key=lambda i: int((fits[i] & given).sum()))
+    for row in where(given & ~fits[best]):
+        yield Finding(
+            data.action_place(row, "action_length"),
+            actions["sequence"].iat[row],
+            f"{actions['length'].iat[row]:g}",
+            f"{expected[best].iat[row]:g} ({_LENGTHS[best]})",
+        )
+
+
+@rule(
+    "HOM307",
+    Severity.WARNING,
+    "action of absurd length",
+    why="The longest sequence of the release lasts about four minutes (frame 7,230). An action "
+    "longer than that is a slip of a digit.",
+    example='{"class": "take cup", "frame_start": 151, "frame_end": 180000}',
+    hint="look at the two ends for a digit too many",
+)
+def absurdly_long(data: Data) -> Iterator[Finding]:
+    """More frames than the longest sequence."""
+    actions = data.actions
+    frames = actions["last"] - actions["first"] + 1
+    for row in where(actions["sound"] & (frames > LONGEST_FRAME)):
+        yield Finding(
+            data.action_place(row, "frame_end"),
+            actions["sequence"].iat[row],
+            f"{frames.iat[row]} frames",
+            f"at most {LONGEST_FRAME}",
+        )
+
+
+@rule(
+    "HOM308",
+    Severity.WARNING,
+    "action of a single frame",
+    why="Real actions last whole seconds; a single frame is most often an end that was copied "
+    "from the start.",
+    example='{"class": "take cup", "frame_start": 151, "frame_end": 151}',
+    hint="correct the end",
+)
+def single_frame(data: Data) -> Iterator[Finding]:
+    """First and last frame are one."""
+    actions = data.actions
+    for row in where(actions["sound"] & (actions["first"] == actions["last"])):
+        frame = actions["first"].iat[row]
+        sequence = actions["sequence"].iat[row]
+        yield Finding(data.action_place(row), sequence, f"{frame} to {frame}", "2 frames or more")
+
+
+@rule(
+    "HOM309",
+    Severity.INFO,
+    "action later than any known recording",
+    why=f"No action of the measured release ends after frame {LONGEST_FRAME}. Longer recordings "
+    "may exist; without their videos it cannot be told whether the frame is right.",
+    example='{"class": "take cup", "frame_start": 9001, "frame_end": 9030}',
+    hint="run with --deep where the videos are: it compares with their true length",
+)
+def past_nominal(data: Data) -> Iterator[Finding]:
+    """Beyond the last frame known, in a sequence whose videos were not measured."""
+    actions = data.actions
+    frames = actions["last"] - actions["first"] + 1
+    late = actions["sound"] & (actions["last"] > LONGEST_FRAME) & (frames <= LONGEST_FRAME)
+    for row in where(late & ~actions["sequence"].isin(last_frames(data))):
+        yield Finding(
+            data.action_place(row, "frame_end"),
+            actions["sequence"].iat[row],
+            str(actions["last"].iat[row]),
+            f"<= {LONGEST_FRAME}",
+        )
+
+
+@rule(
+    "HOM310",
+    Severity.WARNING,
+    "label file without a single action",
+    why="The file says that nothing happens in the sequence. More likely its export failed.",
+    example="[]",
+    hint="export or copy the file again",
+)
+def no_actions(data: Data) -> Iterator[Finding]:
+    """A label file that was read and holds an empty list."""
+    used = set(data.actions["file"])
+    for sequence, file in data.files_of.get("atomic_actions", {}).items():
+        if file not in used and data.paths[file] not in data.faulty_files:
+            yield Finding(data.file_place(file), sequence, "no action", "at least one")
+
+
+@rule(
+    "HOM311",
+    Severity.INFO,
+    "more actions at once than ever measured",
+    why="Up to 8 actions overlap in the measured release. More is possible, and worth a look.",
+    example="9 intervals that all hold frame 200",
+    hint="look at the sequence's lanes",
+)
+def crowded(data: Data) -> Iterator[Finding]:
+    """The first action at whose beginning more than 8 are active, once a sequence."""
+    actions = data.actions[data.actions["sound"]]
+    counts = actions.groupby("sequence").size()
+    for sequence in counts.index[counts > 8]:
+        rows = actions[actions["sequence"] == sequence]
+        first, last = rows["first"].to_numpy(), rows["last"].to_numpy()
+        active = ((first <= first[:, None]) & (last >= first[:, None])).sum(axis=1)
+        if active.max() > 8:
+            at = int(active.argmax())
+            yield Finding(
+                data.action_place(int(rows.index[at])),
+                str(sequence),
+                f"{active[at]} actions at frame {first[at]}",
+                "at most 8",
+            )
+
+
+RULES = (
+    below_one,
+    counts_from_zero,
+    reversed_ends,
+    past_the_end,
+    overlaps_itself,
+    given_twice,
+    length_disagrees,
+    absurdly_long,
+    single_frame,
+    past_nominal,
+    no_actions,
+    crowded,
+)

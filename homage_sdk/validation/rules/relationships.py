@@ -1,0 +1,206 @@
+"""Rules about the relationships of annotated frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from homage_sdk.problems import Severity
+from homage_sdk.validation.data import MISSING, Bools, Data, where
+from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rules.boxes import repeated
+
+_OPPOSITES = (
+    ("in_front_of", "behind"),
+    ("looking_at", "not_looking_at"),
+    ("above", "beneath"),
+    ("touching", "not_contacting"),
+    ("holding", "not_contacting"),
+)
+"""Pairs that cannot both be true of one subject and one object in one frame."""
+
+
+@rule(
+    "HOM440",
+    Severity.ERROR,
+    "relationship whose subject does not exist",
+    why="The subject id names no object of the same frame: the relationship says something about "
+    "nobody. It is left out of the catalog.",
+    example='{"subject": 9, "object": 3, "category": "holding"}, no object 9',
+    hint="correct the id, or add the object",
+)
+def dangling_subject(data: Data) -> Iterator[Finding]:
+    """A subject id that no object of the frame has."""
+    yield from _dangling(data, end=0, key="subject")
+
+
+@rule(
+    "HOM441",
+    Severity.ERROR,
+    "relationship whose object does not exist",
+    why="The object id names no object of the same frame: the relationship points at nothing. It "
+    "is left out of the catalog.",
+    example='{"subject": 0, "object": 9, "category": "holding"}, no object 9',
+    hint="correct the id, or add the object",
+)
+def dangling_object(data: Data) -> Iterator[Finding]:
+    """An object id that no object of the frame has."""
+    yield from _dangling(data, end=1, key="object")
+
+
+def _dangling(data: Data, end: int, key: str) -> Iterator[Finding]:
+    ids, rows = data.relationship_ends[end], data.links[end]
+    known = _frames_with_all_ids(data)[data.relationship_graph]
+    for row in where((rows < 0) & (ids != MISSING) & known):
+        yield Finding(
+            data.relationship_place(row, key),
+            _sequence(data, row),
+            f"id {ids[row]}",
+            "the id of an object of this frame",
+        )
+
+
+def _frames_with_all_ids(data: Data) -> Bools:
+    """Frames of which no object lacks its id: else the missing one explains what dangles."""
+    whole = np.ones(len(data.frames), dtype=bool)
+    whole[data.object_graph[data.object_ids == MISSING]] = False
+    return whole
+
+
+@rule(
+    "HOM442",
+    Severity.ERROR,
+    "relationship of an object with itself",
+    why="Subject and object are one: nothing can be in front of itself.",
+    example='{"subject": 3, "object": 3, "category": "holding"}',
+    hint="correct one of the two ids",
+)
+def with_itself(data: Data) -> Iterator[Finding]:
+    """Subject id equals object id."""
+    subjects, objects = data.relationship_ends
+    for row in where((subjects == objects) & (subjects != MISSING) & (data.links[0] >= 0)):
+        yield Finding(
+            data.relationship_place(row), _sequence(data, row), f"id {subjects[row]} twice", "two"
+        )
+
+
+@rule(
+    "HOM443",
+    Severity.WARNING,
+    "subject of a relationship is not a person",
+    why="Relationships were annotated from the person to the objects (paper, section 3). Where "
+    "nearly all of a release follow that, the one that does not has its ends exchanged.",
+    example='{"subject": 3 (iron), "object": 0 (person), "category": "holding"}',
+    hint="exchange subject and object",
+)
+def subject_not_person(data: Data) -> Iterator[Finding]:
+    """Subjects of another class, in a release where nine of ten subjects are people."""
+    subject_rows, objects = data.links
+    linked = subject_rows >= 0
+    people = np.zeros(len(linked), dtype=bool)
+    people[linked] = data.object_classes.among({"person"})[subject_rows[linked]]
+    if not linked.any() or people.sum() < 0.9 * linked.sum():
+        return  # this release has no such convention
+    named = np.zeros(len(linked), dtype=bool)
+    named[linked] = data.object_classes.codes[subject_rows[linked]] >= 0
+    ids = data.relationship_ends
+    for row in where(linked & named & ~people & (ids[0] != ids[1]) & (objects >= 0)):
+        yield Finding(
+            data.relationship_place(row, "subject"),
+            _sequence(data, row),
+            repr(data.object_classes[int(subject_rows[row])]),
+            "a person",
+        )
+
+
+@rule(
+    "HOM444",
+    Severity.WARNING,
+    "relationship given twice",
+    why="The same subject, predicate and object stand twice in one frame: counted twice in every "
+    "statistic and every loss.",
+    example="person holding iron, and once more",
+    hint="remove one of the two",
+)
+def given_twice(data: Data) -> Iterator[Finding]:
+    """The second and later copies in one frame."""
+    subjects, objects = data.relationship_ends
+    words = data.relationship_classes
+    again = repeated(data.relationship_graph, subjects, objects, words.key_codes)
+    for row in where(again & (words.codes >= 0) & (subjects != MISSING)):
+        yield Finding(
+            data.relationship_place(row),
+            _sequence(data, row),
+            f"{subjects[row]} {words[row]} {objects[row]} again",
+            "once",
+        )
+
+
+@rule(
+    "HOM445",
+    Severity.WARNING,
+    "relationships that contradict each other",
+    why="Of one subject and one object in one frame two predicates are claimed that cannot both "
+    "be true: one of them is a slip.",
+    example="person looking at iron, and person not looking at iron",
+    hint="look at the frame and remove the wrong one",
+)
+def contradicting(data: Data) -> Iterator[Finding]:
+    """At the later of the two."""
+    subjects, objects = data.relationship_ends
+    words = data.relationship_classes
+    for one, other in _OPPOSITES:
+        pair = words.among({one, other})
+        if not (words.among({one}).any() and words.among({other}).any()):
+            continue
+        rows = np.flatnonzero(pair)
+        ends = (data.relationship_graph[rows], subjects[rows], objects[rows])
+        copies = repeated(*ends, words.key_codes[rows])
+        kept = rows[~copies]
+        ends = (data.relationship_graph[kept], subjects[kept], objects[kept])
+        for row in kept[repeated(*ends)].tolist():
+            yield Finding(
+                data.relationship_place(row),
+                _sequence(data, row),
+                f"{subjects[row]} {words[row]} {objects[row]}",
+                f"not both {one} and {other}",
+            )
+
+
+@rule(
+    "HOM446",
+    Severity.INFO,
+    "annotated frame without a relationship",
+    why="The frame has a person and objects, and nothing is said about them.",
+    example='"objects": [person, iron], "relationships": []',
+    hint="nothing, if the person really did nothing with them",
+)
+def nothing_said(data: Data) -> Iterator[Finding]:
+    """Two objects or more and no relationship; files with faults are left out."""
+    frames = data.frames
+    objects = np.bincount(data.object_graph, minlength=len(frames))
+    said = np.bincount(data.relationship_graph, minlength=len(frames))
+    faulty = data.in_faulty_file(frames)
+    for row in where((objects > 1) & (said == 0) & ~faulty):
+        yield Finding(
+            data.frame_place(row, "/relationships"),
+            frames["sequence"].iat[row],
+            f"none between {objects[row]} objects",
+            "at least one",
+        )
+
+
+def _sequence(data: Data, row: int) -> str:
+    return data.frames["sequence"].iat[data.relationship_graph[row]] or ""
+
+
+RULES = (
+    dangling_subject,
+    dangling_object,
+    with_itself,
+    subject_not_person,
+    given_twice,
+    contradicting,
+    nothing_said,
+)

@@ -1,0 +1,154 @@
+"""Rules about sensor files (layout of FORMAT.md, grade C)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from homage_sdk.problems import Severity
+from homage_sdk.time import NOMINAL_FPS, Interval
+from homage_sdk.validation.data import Data
+from homage_sdk.validation.rule import Finding, rule
+
+_VIEW = re.compile(r"v(\d{3,9})", re.ASCII)
+
+
+@rule(
+    "HOM500",
+    Severity.WARNING,
+    "sensor file without a sample",
+    why="The file has a header and no data: the sensor was off, or its export failed.",
+    example="p0002_r000_a000__light__v001.csv with its first line only",
+    hint="export the file again, or remove it",
+)
+def empty(data: Data) -> Iterator[Finding]:
+    """No row after the header."""
+    for row in data.release["sensors"].to_pylist():
+        if row["n_rows"] == 0 and data.paths[row["file"]] not in data.faulty_files:
+            yield Finding(data.file_place(row["file"]), row["sequence"], "0 rows", "at least one")
+
+
+@rule(
+    "HOM501",
+    Severity.ERROR,
+    "sensor time does not increase",
+    why="The last sample lies before or on the first: the time column is of another unit, was "
+    "reset, or is not time. No window of the file can be cut.",
+    example="time_s from 12.5 to 0.2",
+    hint="check the time column: seconds from the start of the sequence",
+)
+def backwards(data: Data) -> Iterator[Finding]:
+    """First and last sample in the wrong order, more than one row."""
+    for row in data.release["sensors"].to_pylist():
+        first, last = row["first_s"], row["last_s"]
+        if row["n_rows"] and row["n_rows"] > 1 and None not in (first, last) and last <= first:
+            yield Finding(
+                data.file_place(row["file"]),
+                row["sequence"],
+                f"{first:g} s to {last:g} s",
+                "increasing seconds",
+            )
+
+
+@rule(
+    "HOM502",
+    Severity.WARNING,
+    "sensor time is not from the start of the sequence",
+    why="Times are seconds from the start of the sequence. A first sample long before it, or "
+    "after any recording has ended, is a clock of another kind (often seconds since 1970).",
+    example="time_s beginning at 1612345678.2",
+    hint="subtract the time at which the sequence starts",
+)
+def other_clock(data: Data) -> Iterator[Finding]:
+    """First sample more than a minute before 0 or more than an hour after."""
+    for row in data.release["sensors"].to_pylist():
+        first, last = row["first_s"], row["last_s"]
+        if first is not None and not -60 <= first <= 3600 and (last is None or last > first):
+            place = data.file_place(row["file"])
+            yield Finding(place, row["sequence"], f"first at {first:g} s", "about 0 s")
+
+
+@rule(
+    "HOM503",
+    Severity.WARNING,
+    "sensor file without a value column",
+    why="The file holds times and nothing measured.",
+    example="a first line of `time_s` alone",
+    hint="export the file again",
+)
+def no_values(data: Data) -> Iterator[Finding]:
+    """No column beside time."""
+    for row in data.release["sensors"].to_pylist():
+        if not row["columns"] and row["n_rows"]:
+            place = data.file_place(row["file"])
+            yield Finding(place, row["sequence"], "only time", "time and values")
+
+
+@rule(
+    "HOM504",
+    Severity.WARNING,
+    "sensor of an unknown sequence",
+    why="No list, no labels and no video belong to the sequence of this sensor file.",
+    example="p0002_r000_a099__light__v001.csv, and p0002_r000_a099 nowhere else",
+    hint="check the id in the file's name",
+)
+def alone(data: Data) -> Iterator[Finding]:
+    """A sequence of which there are only sensors, in a release that has more."""
+    kinds = ("atomic_actions", "video", "scene_graphs")
+    known = data.listed.union(*(data.files_of.get(kind, {}) for kind in kinds))
+    for row in data.release["sensors"].to_pylist() if known else ():
+        if row["sequence"] and row["sequence"] not in known:
+            yield Finding(data.file_place(row["file"]), row["sequence"], "only sensors", "")
+
+
+@rule(
+    "HOM505",
+    Severity.WARNING,
+    "sensor at a camera that does not exist",
+    why="The position names a view of which there is no video, while the sequence has other "
+    "views: the position or the view is misnamed.",
+    example="p0002_r000_a000__light__v007.csv in a sequence with v000 and v001",
+    hint="check the position in the file's name",
+)
+def unknown_position(data: Data) -> Iterator[Finding]:
+    """A position such as v007 that is no view of the sequence."""
+    views: dict[str, set[int]] = {}
+    for sequence, view in zip(data.videos["sequence"], data.videos["view"], strict=True):
+        views.setdefault(sequence, set()).add(int(view))
+    for row in data.release["sensors"].to_pylist():
+        match = _VIEW.fullmatch(row["position"] or "")
+        there = views.get(row["sequence"])
+        if match and there and int(match.group(1)) not in there:
+            yield Finding(
+                data.file_place(row["file"]),
+                row["sequence"],
+                row["position"],
+                f"one of the views {', '.join(map(str, sorted(there)))}",
+            )
+
+
+@rule(
+    "HOM506",
+    Severity.WARNING,
+    "sensor covers less than half of the labels",
+    why="The samples end long before the last labelled action: the file was cut. Windows after "
+    "its end are empty.",
+    example="samples from 0 to 3 s in a sequence labelled to 16 s",
+    hint="copy the file again",
+)
+def cut_short(data: Data) -> Iterator[Finding]:
+    """Last sample before half of the last labelled frame's time."""
+    actions = data.actions[data.actions["sound"]]
+    last_frame = actions.groupby("sequence")["last"].max()
+    for row in data.release["sensors"].to_pylist():
+        first, last = row["first_s"], row["last_s"]
+        frame = last_frame.get(row["sequence"])
+        if frame is None or None in (first, last) or not last > first or not -60 <= first <= 3600:
+            continue
+        end_s = Interval(1, int(frame)).duration_s(NOMINAL_FPS)
+        if last < end_s / 2:
+            place = data.file_place(row["file"])
+            yield Finding(place, row["sequence"], f"ends at {last:g} s", f"about {end_s:g} s")
+
+
+RULES = (empty, backwards, other_clock, no_values, alone, unknown_position, cut_short)
