@@ -19,9 +19,7 @@ Rule = Callable[[Tensor, torch.Generator], Tensor]
 
 def kaiming_fan_out(weight: Tensor, generator: torch.Generator) -> Tensor:
     """Normal with variance 2 / fan-out."""
-    return nn.init.kaiming_normal_(
-        weight, mode="fan_out", nonlinearity="relu", generator=generator
-    )
+    return nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu", generator=generator)
 
 
 def orthogonal(weight: Tensor, generator: torch.Generator) -> Tensor:

@@ -140,10 +140,40 @@ class ModalityNet(nn.Module):
         if config.spare_head:
             self.final_fc = Head(dim, n_activities, drop, self.source, "final_fc")
         self.final_bn: nn.Module | None = None
+        self.n_cells = 1
 
     def at(self, step: int, rank: int = 0) -> None:
         """Go to the dropout stream of a step; ``step`` counts batches, not optimizer steps."""
         self.source.at(step, rank)
+
+    def absent(
+        self, n_clips: int, n_blocks: int, device: torch.device | str = "cpu"
+    ) -> ModalityOutput:
+        """The output for clips of which none has this modality: zeros, nothing valid."""
+        dim = self.config.features
+        n_activities = self.final_fc_video[3].out_features
+        n_atomic = self.final_fc_atomic[3].out_features
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(n_clips, *shape, device=device)
+
+        return ModalityOutput(
+            blocks=zeros(n_blocks, dim),
+            clip=zeros(dim),
+            activity=zeros(n_activities),
+            atomic=zeros(n_atomic),
+            activity_block=zeros(n_blocks, n_activities),
+            atomic_block=zeros(n_blocks, n_atomic),
+            attention=None,
+            grid=zeros(self.n_cells, dim),
+            valid=torch.zeros(n_clips, n_blocks, dtype=torch.bool, device=device),
+            per_block=self.has_blocks,
+        )
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether there is a context a block."""
+        return True
 
     def contexts(self, x: Any, valid: Tensor | None) -> dict[str, Any]:  # noqa: ANN401
         """The fields ``blocks, clip, attention, grid, valid, per_block`` of the output."""
@@ -186,7 +216,9 @@ class ModalityNet(nn.Module):
                 if self.final_bn is not None:
                     flat = as_in_evaluation(cast(nn.BatchNorm1d, self.final_bn), flat)
                 shown = flat.unflatten(0, blocks.shape[:2])
-                per = [h.without_dropout(shown) for h in (self.final_fc_video, self.final_fc_atomic)]
+                per = [
+                    h.without_dropout(shown) for h in (self.final_fc_video, self.final_fc_atomic)
+                ]
         else:
             n = blocks.shape[1]
             per = [t.unsqueeze(1).expand(-1, n, -1) for t in (activity, atomic)]
@@ -216,6 +248,7 @@ class AggregatedNet(ModalityNet):
     def aggregate(self, channels: int, n_cells: int, attention: AttentionKind) -> None:
         """Build g, the attention and the normalisation."""
         config, dim = self.config, self.config.features
+        self.n_cells = n_cells
         self.agg = ConvGRU(channels, dim, config.gru_dropout, self.source)
         self.attention_fn = make_attention(attention, dim, n_cells, config.attention_tau)
         if config.context_norm:
@@ -248,7 +281,9 @@ class VideoNet(AggregatedNet):
     def contexts(self, x: Tensor, valid: Tensor | None) -> dict[str, Any]:
         """See :meth:`ModalityNet.contexts`."""
         if x.dtype == torch.uint8:
-            mean, std = (x.new_tensor(v, dtype=torch.float32) for v in (IMAGENET_MEAN, IMAGENET_STD))
+            mean, std = (
+                x.new_tensor(v, dtype=torch.float32) for v in (IMAGENET_MEAN, IMAGENET_STD)
+            )
             x = (x.float() / 255 - mean[:, None, None, None]) / std[:, None, None, None]
         z = self.backbone(x)
         if valid is None:
@@ -269,9 +304,7 @@ class SceneGraphNet(AggregatedNet):
         """See :meth:`ModalityNet.contexts`; blocks before the first annotated one are not valid."""
         seen = x.present if valid is None else x.present & valid
         begun = seen.cumsum(dim=1) > 0
-        return self.contexts_of(
-            self.backbone(x), seen, begun if valid is None else begun & valid
-        )
+        return self.contexts_of(self.backbone(x), seen, begun if valid is None else begun & valid)
 
 
 class AudioNet(ModalityNet):
@@ -291,6 +324,11 @@ class AudioNet(ModalityNet):
             self.cells = (config.n_mels // shrink) * (columns // shrink)
         inputs = self.features.out_channels * self.cells
         self.flatten = nn.Sequential(nn.Linear(inputs, config.features))
+
+    @property
+    def has_blocks(self) -> bool:
+        """Only with ``audio_blocks``."""
+        return self.config.audio_blocks
 
     def contexts(self, x: Tensor, valid: Tensor | None) -> dict[str, Any]:
         """See :meth:`ModalityNet.contexts`."""

@@ -1,0 +1,140 @@
+"""Alignment of two modalities (paper, Eq. 1): find the in-sync context among others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from baselines.ccau.losses.world import ALONE, World, exact
+from homage_sdk.errors import UsageError
+
+Negatives = Literal["video", "batch", "world"]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The loss of one pair and what it was computed from; all but ``loss`` are detached."""
+
+    loss: Tensor  # scalar
+    accuracy: Tensor  # share of anchors whose positive scores highest, this rank, both directions
+    anchors: Tensor  # anchors of this rank, both directions
+    negatives: Tensor  # mean negatives an anchor, this rank
+
+
+def alignment(
+    a: Tensor,
+    b: Tensor,
+    valid_a: Tensor,
+    valid_b: Tensor,
+    *,
+    normalize: bool = False,
+    tau: float = 1.0,
+    negatives: Negatives = "batch",
+    world: World = ALONE,
+) -> Alignment:
+    """Symmetric contrastive loss of modality a against modality b.
+
+    For an anchor i, a position where both modalities are valid, with the candidates j of the other
+    modality that are valid and allowed by ``negatives``::
+
+        l(a -> b) = - sum_i log( exp(a_i . b_i / tau) / sum_j exp(a_i . b_j / tau) ) / anchors
+
+    and the result is (l(a -> b) + l(b -> a)) / 2.
+
+    Args:
+        a: [B, N, D] contexts; N = 1 aligns whole clips.
+        b: [B, N, D].
+        valid_a: bool [B, N], False where modality a is absent or the block is padding.
+        valid_b: bool [B, N].
+        normalize: divide the contexts by their length first.
+        tau: temperature.
+        negatives: candidates from the same clip ("video", as Eq. 1 is written), from the batch of
+            this rank, or from the batches of all ranks.
+        world: the ranks that share the mean (and the candidates under "world").
+
+    Returns:
+        A loss of 0 where there is no anchor. Logits are float32 at least.
+
+    Raises:
+        UsageError: shapes differ, or tau is not positive.
+
+    """
+    if a.shape != b.shape or a.ndim != 3 or valid_a.shape != a.shape[:2]:
+        raise UsageError(
+            "contexts to align must have one shape",
+            found=f"{tuple(a.shape)} and {tuple(b.shape)}, valid {tuple(valid_a.shape)}",
+            expected="[B, N, D] twice, valid [B, N]",
+        )
+    if not tau > 0:
+        raise UsageError("the temperature must be positive", found=f"tau = {tau}")
+    if negatives not in ("video", "batch", "world"):
+        raise UsageError(
+            "unknown negatives", found=repr(negatives), expected='"video", "batch" or "world"'
+        )
+    with torch.autocast(a.device.type, enabled=False):
+        a, b = exact(a), exact(b)
+        if normalize:
+            a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+        anchor = valid_a & valid_b
+        ways = [
+            _one_way(x, y, anchor, valid_y, tau, negatives, world)
+            for x, y, valid_y in ((a, b, valid_b), (b, a, valid_a))
+        ]
+        count = anchor.sum()
+        loss = world.mean((ways[0][0] + ways[1][0]) / 2, count)
+        some = (2 * count).clamp(min=1)
+        return Alignment(
+            loss=loss,
+            accuracy=(ways[0][1] + ways[1][1]) / some,
+            anchors=2 * count,
+            negatives=(ways[0][2] + ways[1][2]) / some,
+        )
+
+
+def _one_way(
+    x: Tensor,
+    y: Tensor,
+    anchor: Tensor,
+    valid_y: Tensor,
+    tau: float,
+    negatives: Negatives,
+    world: World,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum over this rank's anchors: loss, hits, negatives."""
+    n_clips, n_blocks, _ = x.shape
+    begin = 0
+    if negatives == "world":
+        y, begin = world.gather(y)
+        valid_y = world.gather(valid_y.to(torch.uint8))[0].bool()
+    if negatives == "video":
+        logits = (x @ y.transpose(1, 2)).flatten(0, 1) / tau
+        allowed = valid_y.unsqueeze(1).expand(-1, n_blocks, -1).flatten(0, 1)
+        positive = torch.arange(n_blocks, device=x.device).repeat(n_clips)
+    else:
+        logits = x.flatten(0, 1) @ y.flatten(0, 1).T / tau
+        allowed = valid_y.flatten().unsqueeze(0).expand_as(logits)
+        positive = torch.arange(n_clips * n_blocks, device=x.device) + begin * n_blocks
+    rows = anchor.flatten().unsqueeze(1)
+    # A row that is no anchor may have no candidate at all: a row of zeros keeps its gradient 0.
+    logits = torch.where(rows, logits.masked_fill(~allowed, -torch.inf), 0.0)
+    losses = F.cross_entropy(logits, positive, reduction="none")
+    hits = (logits.detach().argmax(dim=1) == positive) & anchor.flatten()
+    others = (allowed & rows).sum() - rows.sum()
+    return (losses * anchor.flatten()).sum(), hits.sum(), others
+
+
+def over_pairs(losses: list[Tensor], pairs: Literal["mean", "sum"]) -> Tensor:
+    """The losses of all pairs of modalities as one: their sum (paper) or their mean.
+
+    Raises UsageError for no pair at all.
+    """
+    if not losses:
+        raise UsageError(
+            "alignment needs two modalities", hint="add one, or set the alignment weight to 0"
+        )
+    total = torch.stack(losses).sum()
+    return total / len(losses) if pairs == "mean" else total

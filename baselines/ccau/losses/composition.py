@@ -1,0 +1,86 @@
+"""Activities and atomic actions together (paper, section 4.3): L_c = L_v + lambda L_a."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from baselines.ccau.losses.world import ALONE, World, exact
+
+
+def activity_loss(
+    logits: Tensor, activity: Tensor, rows: Tensor, *, world: World = ALONE
+) -> Tensor:
+    """L_v: cross entropy, averaged over the rows that count.
+
+    Args:
+        logits: [R, A].
+        activity: int64 [R]; a row of -1 (unknown) never counts.
+        rows: bool [R], False where the modality is absent.
+        world: the ranks that share the mean.
+
+    Returns:
+        Scalar; 0 where no row counts.
+
+    """
+    counted = rows & (activity >= 0)
+    with torch.autocast(logits.device.type, enabled=False):
+        scores = torch.where(counted.unsqueeze(1), exact(logits), 0.0)
+        losses = F.cross_entropy(scores, activity.clamp(min=0), reduction="none")
+        return world.mean((losses * counted).sum(), counted.sum())
+
+
+def atomic_loss(
+    logits: Tensor,
+    atomic: Tensor,
+    rows: Tensor,
+    *,
+    focal: bool = False,
+    gamma: float = 2.0,
+    positive_weight: float = 10.0,
+    world: World = ALONE,
+) -> Tensor:
+    """L_a: binary cross entropy, or the focal loss of the public code; mean over classes and rows.
+
+    Args:
+        logits: [R, C].
+        atomic: [R, C], 1 where the action is active.
+        rows: bool [R], False where the modality is absent.
+        focal: weigh each term by (1 - p_t) ** gamma and each positive by ``positive_weight``.
+        gamma: focusing exponent (focal only).
+        positive_weight: weight of the positives (focal only).
+        world: the ranks that share the mean.
+
+    Returns:
+        Scalar; 0 where no row counts.
+
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        scores = torch.where(rows.unsqueeze(1), exact(logits), 0.0)
+        target = atomic.to(scores.dtype)
+        losses = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
+        if focal:
+            # 1 - p_t, from the logit of the wrong answer: exact also where p_t is nearly 1.
+            miss = torch.sigmoid(torch.where(target > 0.5, -scores, scores))
+            losses = losses * miss**gamma * torch.where(target > 0.5, positive_weight, 1.0)
+        return world.mean((losses.mean(dim=1) * rows).sum(), rows.sum())
+
+
+def weighted_by_lambda(activity: Tensor, atomic: Tensor, weight: float = 10.0) -> Tensor:
+    """L_v + lambda L_a."""
+    return activity + weight * atomic
+
+
+def weighted_by_uncertainty(losses: Tensor, log_variance: Tensor, *, bound: float = 5.0) -> Tensor:
+    """Sum of exp(-s) L + s / 2 (Kendall, Gal and Cipolla 2018, as the public code writes it).
+
+    Args:
+        losses: [L] the losses, without any lambda inside.
+        log_variance: [L] the learned s; clamped to [-bound, bound].
+        bound: see above.
+
+    """
+    with torch.autocast(losses.device.type, enabled=False):
+        s = log_variance.clamp(-bound, bound)
+        return (torch.exp(-s) * exact(losses) + s / 2).sum()

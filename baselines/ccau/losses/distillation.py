@@ -1,0 +1,90 @@
+"""Knowledge distillation: (1 - w) CE + w T^2 KL(teacher / T || student / T)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from baselines.ccau.losses.world import ALONE, World, exact
+from homage_sdk.errors import UsageError
+
+
+def activity_divergence(
+    student: Tensor,
+    teachers: Sequence[Tensor],
+    rows: Sequence[Tensor],
+    temperature: float,
+    *,
+    world: World = ALONE,
+) -> Tensor:
+    """KL of softmax(teacher / T) from softmax(student / T), in nats.
+
+    Args:
+        student: [R, A] logits.
+        teachers: one [R, A] a teacher; used without gradient.
+        rows: one bool [R] a teacher, True where both student and teacher are present.
+        temperature: T.
+        world: the ranks that share the mean.
+
+    Returns:
+        Mean over the teachers present in a row, then over the rows with a teacher; 0 without any.
+
+    """
+    with torch.autocast(student.device.type, enabled=False):
+        log_q = torch.log_softmax(exact(student) / _positive(temperature), dim=1)
+        divergences = []
+        for teacher in teachers:
+            log_p = torch.log_softmax(exact(teacher).detach() / temperature, dim=1)
+            divergences.append(F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(1))
+        return _mean(divergences, rows, world)
+
+
+def atomic_divergence(
+    student: Tensor,
+    teachers: Sequence[Tensor],
+    rows: Sequence[Tensor],
+    temperature: float,
+    *,
+    world: World = ALONE,
+) -> Tensor:
+    """The same for independent classes: KL of sigmoid(teacher / T), mean over classes.
+
+    student [R, C], teachers [R, C] each; the other arguments as in :func:`activity_divergence`.
+    """
+    with torch.autocast(student.device.type, enabled=False):
+        s = exact(student) / _positive(temperature)
+        divergences = []
+        for teacher in teachers:
+            t = exact(teacher).detach() / temperature
+            p = torch.sigmoid(t)
+            on = F.logsigmoid(t) - F.logsigmoid(s)
+            off = F.logsigmoid(-t) - F.logsigmoid(-s)
+            divergences.append((p * on + (1 - p) * off).mean(dim=1))
+        return _mean(divergences, rows, world)
+
+
+def distilled(hard: Tensor, divergence: Tensor, weight: float, temperature: float) -> Tensor:
+    """(1 - w) hard + w T^2 divergence; T^2 keeps the gradients' size as T grows (Hinton 2015)."""
+    return (1 - weight) * hard + weight * temperature**2 * divergence
+
+
+def _positive(temperature: float) -> float:
+    if not temperature > 0:
+        raise UsageError("the temperature must be positive", found=f"T = {temperature}")
+    return temperature
+
+
+def _mean(divergences: Sequence[Tensor], rows: Sequence[Tensor], world: World) -> Tensor:
+    if not divergences or len(divergences) != len(rows):
+        raise UsageError(
+            "distillation needs a teacher, and a mask for each",
+            found=f"{len(divergences)} teachers, {len(rows)} masks",
+        )
+    masks = torch.stack(list(rows))
+    values = torch.where(masks, torch.stack(list(divergences)), 0.0)
+    teachers = masks.sum(dim=0)
+    each = values.sum(dim=0) / teachers.clamp(min=1)
+    return world.mean(each.sum(), (teachers > 0).sum())

@@ -1,0 +1,275 @@
+"""What all tasks share: running the networks on the rows they have, and the compositional loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from baselines.ccau.losses.composition import (
+    activity_loss,
+    atomic_loss,
+    weighted_by_lambda,
+    weighted_by_uncertainty,
+)
+from baselines.ccau.losses.world import ALONE, World
+from baselines.ccau.network import MODALITIES, ModalityNet, ModalityOutput
+from homage_sdk.errors import UsageError
+from homage_sdk.shards.batch import Batch, SceneGraphBatch
+
+Inputs = Mapping[str, Tensor | SceneGraphBatch]
+
+
+@dataclass(frozen=True)
+class CompositionConfig:
+    """L_c of section 4.3. docs/ccau_presets.md explains each switch."""
+
+    targets: Literal["both", "activity", "atomic"] = "both"
+    atomic: Literal["bce", "focal"] = "bce"
+    focal_gamma: float = 2.0
+    focal_positive_weight: float = 10.0
+    weighting: Literal["lambda", "uncertainty"] = "lambda"
+    atomic_weight: float = 10.0  # lambda
+
+    @classmethod
+    def preset(
+        cls,
+        name: Literal["paper", "official"],
+        **changes: Any,  # noqa: ANN401
+    ) -> CompositionConfig:
+        """The paper's or the public code's loss; ``changes`` override single fields."""
+        if name not in ("paper", "official"):
+            raise UsageError("no such preset", found=repr(name), expected='"paper", "official"')
+        return replace(cls(atomic="focal" if name == "official" else "bce"), **changes)
+
+
+@dataclass
+class Targets:
+    """The labels of B clips (shards/batch.py holds the same fields)."""
+
+    activity: Tensor  # int64 [B], -1 unknown
+    atomic_clip: Tensor  # float [B, C]
+    atomic_block: Tensor  # float [B, N, C]
+    block_valid: Tensor  # bool [B, N]
+    present: dict[str, Tensor] = field(default_factory=dict)  # modality: bool [B]
+
+    @classmethod
+    def of(cls, batch: Batch) -> Targets:
+        """The labels of a loader's batch."""
+        return cls(
+            activity=batch.activity,
+            atomic_clip=batch.atomic_clip,
+            atomic_block=batch.atomic_block,
+            block_valid=batch.block_valid,
+            present=dict(batch.present),
+        )
+
+    def has(self, modality: str) -> Tensor:
+        """bool [B]: the rows with this modality (all, where ``present`` does not name it)."""
+        if modality in self.present:
+            return self.present[modality].bool()
+        return torch.ones_like(self.activity, dtype=torch.bool)
+
+
+class Task(nn.Module):
+    """Networks and the losses that train them.
+
+    ``losses`` returns scalars under these names: ``total`` (the one to differentiate),
+    ``MODALITY/activity``, ``MODALITY/atomic``, ``MODALITY/total``, and detached figures under
+    ``stat/``. Losses are means over the full batch of all ranks (see losses/world.py).
+    """
+
+    def __init__(
+        self,
+        nets: Mapping[str, ModalityNet],
+        composition: CompositionConfig | None = None,
+    ) -> None:
+        super().__init__()
+        unknown = set(nets) - set(MODALITIES)
+        if unknown or not nets:
+            raise UsageError(
+                "a task needs networks of known modalities",
+                found=", ".join(nets) or "none",
+                expected="some of " + ", ".join(MODALITIES),
+            )
+        self.composition = composition or CompositionConfig()
+        self.nets = nn.ModuleDict({m: nets[m] for m in MODALITIES if m in nets})
+        self.log_variance = nn.ParameterDict()
+        if self.composition.weighting == "uncertainty" and self.composition.targets == "both":
+            self.log_variance.update({m: nn.Parameter(torch.zeros(2)) for m in self.trained})
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """All modalities, in canonical order."""
+        return tuple(self.nets)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The modalities whose networks learn."""
+        return self.modalities
+
+    def net(self, modality: str) -> ModalityNet:
+        """The network of a modality."""
+        return cast(ModalityNet, self.nets[modality])
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Optimizer groups with a ``name``: one a modality, then "alignment" and "uncertainty".
+
+        Clip gradients per group. The uncertainty weights carry ``weight_decay`` 0.
+        """
+        groups = [{"name": m, "params": list(self.net(m).parameters())} for m in self.trained]
+        known = {id(p) for group in groups for p in cast(list[nn.Parameter], group["params"])}
+        known |= {id(p) for p in self.nets.parameters()}
+        known |= {id(p) for p in self.log_variance.parameters()}
+        rest = [p for p in self.parameters() if id(p) not in known]
+        if rest:
+            groups.append({"name": "alignment", "params": rest})
+        if self.log_variance:
+            own = list(self.log_variance.parameters())
+            groups.append({"name": "uncertainty", "params": own, "weight_decay": 0.0})
+        return groups
+
+    def forward(
+        self, inputs: Inputs, targets: Targets, *, step: int, collective: bool = True
+    ) -> dict[str, Tensor]:
+        """The same as :meth:`losses` (DistributedDataParallel calls ``forward``)."""
+        return self.losses(inputs, targets, step=step, collective=collective)
+
+    def losses(
+        self, inputs: Inputs, targets: Targets, *, step: int, collective: bool = True
+    ) -> dict[str, Tensor]:
+        """All losses of one batch.
+
+        Args:
+            inputs: one entry a modality, see :meth:`ModalityNet.forward`.
+            targets: labels and presence.
+            step: names the dropout streams; counts batches, not optimizer steps.
+            collective: False computes this rank's losses alone, without talking to the others.
+
+        Raises:
+            UsageError: a modality of the task is not among the inputs.
+
+        """
+        world = World.current() if collective else ALONE
+        outputs = self.outputs(inputs, targets, step=step, rank=world.rank)
+        named: dict[str, Tensor] = {}
+        totals = []
+        for m in self.trained:
+            parts = self._supervised(m, outputs, targets, world)
+            loss = self._composed(m, parts)
+            named |= {f"{m}/{name}": value for name, value in parts.items()}
+            named[f"{m}/total"] = loss
+            totals.append(loss)
+            named[f"stat/context_std/{m}"] = _context_std(outputs[m], targets.has(m))
+        extra = self._extra(outputs, targets, world)
+        named |= extra.named
+        named["total"] = torch.stack([*totals, *extra.terms]).sum()
+        return named
+
+    def outputs(
+        self, inputs: Inputs, targets: Targets, *, step: int, rank: int = 0
+    ) -> dict[str, ModalityOutput]:
+        """Each network on the rows that have its modality, laid out over all B rows.
+
+        Absent rows never enter a network, so they cannot touch the statistics of its BatchNorm.
+        """
+        missing = [m for m in self.modalities if m not in inputs]
+        if missing:
+            raise UsageError(
+                "the batch lacks modalities of the task",
+                found=", ".join(inputs) or "none",
+                expected=", ".join(self.modalities),
+                hint="load them, or train without them",
+            )
+        return {m: self._run(m, inputs[m], targets, step, rank) for m in self.modalities}
+
+    def _run(
+        self, modality: str, x: Tensor | SceneGraphBatch, targets: Targets, step: int, rank: int
+    ) -> ModalityOutput:
+        net = self.net(modality)
+        net.at(step, rank)
+        has = targets.has(modality)
+        if bool(has.all()):
+            return cast(ModalityOutput, net(x, targets.block_valid))
+        rows = has.nonzero().squeeze(1)
+        if len(rows) == 0:
+            return net.absent(*targets.block_valid.shape, device=has.device)
+        out: ModalityOutput = net(_take(x, rows), targets.block_valid.index_select(0, rows))
+        return out.scattered(rows, len(has))
+
+    def _supervised(
+        self,
+        modality: str,
+        outputs: Mapping[str, ModalityOutput],
+        targets: Targets,
+        world: World,
+    ) -> dict[str, Tensor]:
+        """The unweighted losses: "activity" and "atomic", as far as they are trained."""
+        out, has, config = outputs[modality], targets.has(modality), self.composition
+        by_block = out.per_block and self.net(modality).config.classify == "block"
+        if by_block:
+            rows = (out.valid & has.unsqueeze(1)).flatten()
+            n_blocks = out.valid.shape[1]
+            activity = targets.activity.repeat_interleave(n_blocks)
+            logits = out.activity_block.flatten(0, 1), out.atomic_block.flatten(0, 1)
+            atomic = targets.atomic_block.flatten(0, 1)
+        else:
+            rows = has & out.valid.any(dim=1)
+            activity, atomic = targets.activity, targets.atomic_clip
+            logits = out.activity, out.atomic
+        parts = {}
+        if config.targets != "atomic":
+            parts["activity"] = activity_loss(logits[0], activity, rows, world=world)
+        if config.targets != "activity":
+            parts["atomic"] = atomic_loss(
+                logits[1],
+                atomic,
+                rows,
+                focal=config.atomic == "focal",
+                gamma=config.focal_gamma,
+                positive_weight=config.focal_positive_weight,
+                world=world,
+            )
+        return parts
+
+    def _composed(self, modality: str, parts: Mapping[str, Tensor]) -> Tensor:
+        """L_c of one modality."""
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        if self.composition.weighting == "uncertainty":
+            both = torch.stack([parts["activity"], parts["atomic"]])
+            return weighted_by_uncertainty(both, self.log_variance[modality])
+        return weighted_by_lambda(
+            parts["activity"], parts["atomic"], self.composition.atomic_weight
+        )
+
+    def _extra(
+        self, outputs: Mapping[str, ModalityOutput], targets: Targets, world: World
+    ) -> Extra:
+        """Terms beyond the supervision of each modality."""
+        return Extra()
+
+
+@dataclass
+class Extra:
+    """Additional terms of the total, and what to report of them."""
+
+    terms: Sequence[Tensor] = ()
+    named: dict[str, Tensor] = field(default_factory=dict)
+
+
+def _take(x: Tensor | SceneGraphBatch, rows: Tensor) -> Tensor | SceneGraphBatch:
+    if isinstance(x, Tensor):
+        return x.index_select(0, rows)
+    return replace(x, **{f.name: getattr(x, f.name).index_select(0, rows) for f in fields(x)})
+
+
+def _context_std(out: ModalityOutput, has: Tensor) -> Tensor:
+    """Mean over features of the standard deviation between clips: 0 means collapse."""
+    rows = out.clip.detach()[has]
+    if len(rows) < 2:
+        return out.clip.new_zeros(())
+    return rows.std(dim=0, correction=0).mean()

@@ -1,0 +1,161 @@
+"""Cooperative training: every pair of modalities aligns (paper, section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from baselines.ccau.attention import make_attention, pool
+from baselines.ccau.initialise import initialise, torch_default
+from baselines.ccau.losses.alignment import Negatives, alignment, over_pairs
+from baselines.ccau.losses.world import World
+from baselines.ccau.network import ModalityNet, ModalityOutput
+from baselines.ccau.streams import undisturbed
+from baselines.ccau.tasks.base import CompositionConfig, Extra, Targets, Task
+from homage_sdk.errors import UsageError
+
+
+@dataclass(frozen=True)
+class AlignmentConfig:
+    """L_align of Eq. 1. docs/ccau_presets.md explains each switch."""
+
+    weight: float = 1.0  # 0 turns it off: single training, bit for bit
+    granularity: Literal["block", "clip"] = "block"
+    normalize: bool = False
+    tau: float = 1.0
+    negatives: Negatives = "video"
+    pairs: Literal["mean", "sum"] = "sum"
+    projection: Literal["none", "pair"] = "none"
+
+    @classmethod
+    def preset(
+        cls,
+        name: Literal["paper", "official"],
+        **changes: Any,  # noqa: ANN401
+    ) -> AlignmentConfig:
+        """The paper's or the public code's alignment; ``changes`` override single fields."""
+        if name not in ("paper", "official"):
+            raise UsageError("no such preset", found=repr(name), expected='"paper", "official"')
+        if name == "paper":
+            return cls(**changes)
+        official = cls(granularity="clip", negatives="batch", projection="pair")
+        return replace(official, **changes)
+
+
+class PairSide(nn.Module):
+    """One side of a pair in the public code: its own attention, then Linear D-D/2, ReLU, Linear."""
+
+    def __init__(self, net: ModalityNet) -> None:
+        super().__init__()
+        dim = net.config.features
+        kind = net.config.attention
+        self.attention_fn = make_attention(kind, dim, net.n_cells, net.config.attention_tau)
+        self.projection = nn.Sequential(
+            nn.Linear(dim, dim // 2), nn.ReLU(), nn.Linear(dim // 2, dim // 2)
+        )
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """[B, cells, D] -> [B, D / 2]."""
+        vector: Tensor = self.projection(pool(grid, self.attention_fn)[0])
+        return vector
+
+
+class Cooperative(Task):
+    """Single training plus alignment of every pair (rows "Cooperative", "CCAU").
+
+    Under block granularity a modality with one vector a clip (audio, unless ``audio_blocks``)
+    cannot tell blocks apart, so its pairs align whole clips: its vector against the mean of the
+    other's valid blocks, with the batch as negatives where the blocks have the video.
+    """
+
+    def __init__(
+        self,
+        nets: Mapping[str, ModalityNet],
+        composition: CompositionConfig | None = None,
+        align: AlignmentConfig | None = None,
+        *,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(nets, composition)
+        self.align = align or AlignmentConfig()
+        self.sides = nn.ModuleDict()
+        if self.align.projection == "pair":
+            if self.align.granularity == "block":
+                raise UsageError(
+                    'projection = "pair" works on the grid of the whole clip',
+                    found='granularity = "block"',
+                    expected='granularity = "clip"',
+                )
+            for first, second in self.pairs:
+                for own in (first, second):
+                    with undisturbed():
+                        side = PairSide(self.net(own))
+                    name = f"{own}_in_{first}_{second}"
+                    rules = {"": torch_default}
+                    initialise(side, rules, seed=seed, modality=name, default_bias=("",))
+                    self.sides[name] = side
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """All pairs of modalities, in canonical order."""
+        return tuple(combinations(self.modalities, 2))
+
+    def _extra(
+        self, outputs: Mapping[str, ModalityOutput], targets: Targets, world: World
+    ) -> Extra:
+        if self.align.weight == 0.0:
+            return Extra()
+        losses, named = [], {}
+        for first, second in self.pairs:
+            a, b, valid_a, valid_b, negatives = self._sides(first, second, outputs, targets)
+            found = alignment(
+                a,
+                b,
+                valid_a,
+                valid_b,
+                normalize=self.align.normalize,
+                tau=self.align.tau,
+                negatives=negatives,
+                world=world,
+            )
+            losses.append(found.loss)
+            pair = f"{first}-{second}"
+            named[f"alignment/{pair}"] = found.loss
+            named[f"stat/alignment_accuracy/{pair}"] = found.accuracy
+            named[f"stat/negatives/{pair}"] = found.negatives
+        total = self.align.weight * over_pairs(losses, self.align.pairs)
+        return Extra([total], named | {"alignment/total": total})
+
+    def _sides(
+        self,
+        first: str,
+        second: str,
+        outputs: Mapping[str, ModalityOutput],
+        targets: Targets,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Negatives]:
+        """Both modalities' vectors [B, N, D], their masks [B, N], and where negatives come from."""
+        negatives = self.align.negatives
+        valid = {m: outputs[m].valid & targets.has(m).unsqueeze(1) for m in (first, second)}
+        by_block = outputs[first].per_block and outputs[second].per_block
+        if self.align.granularity == "block" and by_block:
+            a, b = outputs[first].blocks, outputs[second].blocks
+            return a, b, valid[first], valid[second], negatives
+        clips = []
+        for m in (first, second):
+            if self.align.projection == "pair":
+                with torch.autocast(outputs[m].grid.device.type, enabled=False):
+                    clip = self.sides[f"{m}_in_{first}_{second}"](outputs[m].grid)
+            elif self.align.granularity == "block" and outputs[m].per_block:
+                count = valid[m].sum(dim=1, keepdim=True).clamp(min=1)
+                clip = (outputs[m].blocks * valid[m].unsqueeze(-1)).sum(dim=1) / count
+            else:
+                clip = outputs[m].clip
+            clips.append(clip.unsqueeze(1))
+        masks = [valid[m].any(dim=1, keepdim=True) for m in (first, second)]
+        # One vector a clip leaves nothing to contrast within a video.
+        return *clips, *masks, "batch" if negatives == "video" else negatives

@@ -1,0 +1,138 @@
+"""Knowledge distillation between modalities: the rivals of Table 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from torch import Tensor
+
+from baselines.ccau.losses.distillation import activity_divergence, atomic_divergence, distilled
+from baselines.ccau.losses.world import World
+from baselines.ccau.network import ModalityNet, ModalityOutput
+from baselines.ccau.tasks.base import CompositionConfig, Targets, Task
+from homage_sdk.errors import UsageError
+
+
+@dataclass(frozen=True)
+class DistillationConfig:
+    """(1 - w) CE + w T^2 KL. The values are the public code's, which then discards both."""
+
+    weight: float = 0.1  # w
+    temperature: float = 2.5  # T
+
+
+class _Distilling(Task):
+    """Adds the teachers' part to the losses of each student.
+
+    The hard losses are those of the other tasks (per block or per clip); teachers and student
+    meet at the clip's logits, which every modality has. A row counts where the student and at
+    least one teacher are present.
+    """
+
+    def __init__(
+        self,
+        nets: Mapping[str, ModalityNet],
+        composition: CompositionConfig | None = None,
+        distillation: DistillationConfig | None = None,
+    ) -> None:
+        super().__init__(nets, composition)
+        self.distillation = distillation or DistillationConfig()
+        if len(self.nets) < 2:
+            raise UsageError(
+                "distillation needs a teacher",
+                found=", ".join(self.nets),
+                expected="two modalities",
+            )
+
+    def teachers(self, student: str) -> tuple[str, ...]:
+        """Who teaches ``student``."""
+        return tuple(m for m in self.modalities if m != student)
+
+    def _supervised(
+        self,
+        modality: str,
+        outputs: Mapping[str, ModalityOutput],
+        targets: Targets,
+        world: World,
+    ) -> dict[str, Tensor]:
+        parts = super()._supervised(modality, outputs, targets, world)
+        own = targets.has(modality) & outputs[modality].valid.any(dim=1)
+        teachers = self.teachers(modality)
+        rows = [own & targets.has(t) & outputs[t].valid.any(dim=1) for t in teachers]
+        w, temperature = self.distillation.weight, self.distillation.temperature
+        divergences = {
+            "activity": lambda: activity_divergence(
+                outputs[modality].activity,
+                [outputs[t].activity for t in teachers],
+                rows,
+                temperature,
+                world=world,
+            ),
+            "atomic": lambda: atomic_divergence(
+                outputs[modality].atomic,
+                [outputs[t].atomic for t in teachers],
+                rows,
+                temperature,
+                world=world,
+            ),
+        }
+        return {
+            name: distilled(hard, divergences[name](), w, temperature)
+            for name, hard in parts.items()
+        }
+
+
+class CooperativeKD(_Distilling):
+    """All modalities learn and all teach all: the logits of the same pass, detached."""
+
+
+class StaticKD(_Distilling):
+    """Trained teachers teach the students; teachers are frozen and stay in evaluation mode.
+
+    Args:
+        nets: the students, and the teachers with their trained weights already loaded.
+        composition: the hard losses.
+        distillation: w and T.
+        students: who learns; all others teach. Their columns therefore equal Single exactly
+            (28.5 and 21.8 in the paper's Table 2).
+
+    """
+
+    def __init__(
+        self,
+        nets: Mapping[str, ModalityNet],
+        composition: CompositionConfig | None = None,
+        distillation: DistillationConfig | None = None,
+        *,
+        students: tuple[str, ...] = ("ego",),
+    ) -> None:
+        if not students or not set(students) < set(nets):
+            raise UsageError(
+                "static distillation needs students and at least one teacher",
+                found=f"students {', '.join(students) or 'none'} of {', '.join(nets)}",
+            )
+        self.students = students
+        super().__init__(nets, composition, distillation)
+        for m in self.modalities:
+            if m not in students:
+                self.net(m).requires_grad_(False)
+        self.train(self.training)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The students."""
+        return tuple(m for m in self.modalities if m in self.students)
+
+    def teachers(self, student: str) -> tuple[str, ...]:
+        """All modalities that are not students."""
+        return tuple(m for m in self.modalities if m not in self.students)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the students' mode; teachers stay in evaluation mode."""
+        super().train(mode)
+        for m in self.modalities:
+            if m not in self.students:
+                self.net(m).eval()
+        return self
