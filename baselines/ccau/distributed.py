@@ -1,0 +1,109 @@
+"""One process or many: ranks from torchrun's environment, gloo on CPU, nccl on GPUs.
+
+The training code is the same either way; only the launcher changes:
+``python -m torch.distributed.run --nproc_per_node 2 -m baselines.ccau.cli train ...``
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from homage_sdk.errors import TrainingError
+
+COLLECTIVE_TIMEOUT_S = 600.0
+"""A rank that says nothing for so long is lost."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Which process this is."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+
+@contextmanager
+def join_world(device: str = "auto") -> Iterator[World]:
+    """Join the processes torchrun started, or be alone; leaves the group at the end."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    name = device
+    if device == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        if not torch.cuda.is_available():
+            raise TrainingError("no GPU here", hint="set run.device = 'cpu' or 'auto'")
+        torch.cuda.set_device(local_rank)
+        name = f"cuda:{local_rank}"
+    here = torch.device(name)
+    if size == 1 or dist.is_initialized():
+        yield World(rank if dist.is_initialized() else 0, size, here)
+        return
+    backend = "nccl" if here.type == "cuda" else "gloo"
+    timeout_s = float(os.environ.get("CCAU_COLLECTIVE_TIMEOUT_S", COLLECTIVE_TIMEOUT_S))
+    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+    try:
+        yield World(rank, size, here)
+    finally:
+        dist.destroy_process_group()
+
+
+def gather(world: World, value: Any) -> list[Any]:
+    """The value of every rank, on every rank, in the order of ranks."""
+    if world.size == 1:
+        return [value]
+    values: list[Any] = [None] * world.size
+    dist.all_gather_object(values, value)
+    return values
+
+
+def broadcast(world: World, value: Any) -> Any:
+    """The first rank's value on every rank."""
+    if world.size == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def stop_together(world: World, fault: str | None) -> None:
+    """Raise TrainingError on every rank when any rank has a fault; else return.
+
+    One number crosses the wire on a good step. Call it where all ranks are at the same step and
+    before gradients mix, so that a fault on one rank can be named instead of spreading.
+    """
+    if world.size == 1:
+        if fault is not None:
+            raise TrainingError(fault)
+        return
+    flag = torch.tensor([fault is not None], dtype=torch.int32, device=world.device)
+    dist.all_reduce(flag, op=dist.ReduceOp.MAX)
+    if not int(flag.item()):
+        return
+    faults = [text for text in gather(world, fault) if text is not None]
+    raise TrainingError("; ".join(faults))
+
+
+def mean_over_ranks(world: World, values: dict[str, float]) -> dict[str, float]:
+    """The mean of each number over ranks (the same keys on all)."""
+    if world.size == 1:
+        return values
+    keys = sorted(values)
+    numbers = torch.tensor([values[key] for key in keys], dtype=torch.float64, device=world.device)
+    dist.all_reduce(numbers)
+    return dict(zip(keys, (numbers / world.size).tolist(), strict=True))

@@ -1,0 +1,157 @@
+"""Accuracy and mean average precision, as pure numpy over saved predictions.
+
+Letters: S sequences (or clips), A activities, C atomic classes. Every function takes optional
+``weights [S]``: how often each row counts. Whole-number weights give exactly what repeating the
+rows would give, which is how ``bootstrap.py`` resamples without sorting anything twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def hits_at_k(scores: NDArray[np.floating], labels: NDArray[np.integer], k: int) -> Floats:
+    """The probability ``[S]`` that the label is among the k best scores, ties broken at random.
+
+    ``scores [S, A]``, ``labels [S]``. Without ties this is 0 or 1. With ties it is the expectation,
+    so a constant row scores k/A and never gains from the order of the classes.
+
+    >>> hits_at_k(np.array([[0.1, 0.7, 0.2], [1.0, 1.0, 1.0]]), np.array([1, 2]), 1).round(3)
+    array([1.   , 0.333])
+    """
+    own = np.take_along_axis(scores, labels[:, None], axis=1)
+    above = (scores > own).sum(axis=1)
+    equal = (scores == own).sum(axis=1)  # the label itself included
+    return np.asarray(np.clip((k - above) / np.maximum(equal, 1), 0.0, 1.0), dtype=np.float64)
+
+
+def accuracy(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    k: int = 1,
+    weights: Floats | None = None,
+) -> float:
+    """Top-k accuracy in [0, 1]; NaN where there is nothing to count. Labels of -1 do not count."""
+    known = labels >= 0
+    if not known.any():
+        return float("nan")
+    hits = hits_at_k(scores[known], labels[known], k)
+    counts = np.ones(len(hits)) if weights is None else weights[known]
+    total = counts.sum()
+    return float((hits * counts).sum() / total) if total > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class RankedScores:
+    """Multi-label scores sorted once, so that average precision is cheap for any weights.
+
+    ``order`` and ``group_end`` are int ``[S, C]``: the rows of each class by falling score, and for
+    each position the last position of its group of equal scores.
+    """
+
+    order: NDArray[np.intp]
+    group_end: NDArray[np.intp]
+    positive: Bools
+
+    @classmethod
+    def rank(cls, scores: NDArray[np.floating], labels: NDArray[np.generic]) -> RankedScores:
+        """``scores [S, C]`` and ``labels [S, C]`` (0 or 1)."""
+        order = np.argsort(-scores, axis=0, kind="stable")
+        ranked = np.take_along_axis(scores, order, axis=0)
+        n_rows = len(ranked)
+        last = np.ones(ranked.shape, dtype=bool)
+        last[:-1] = ranked[:-1] != ranked[1:]
+        position = np.where(last, np.arange(n_rows)[:, None], n_rows)
+        group_end = np.minimum.accumulate(position[::-1], axis=0)[::-1]
+        positive = np.take_along_axis(np.asarray(labels, dtype=bool), order, axis=0)
+        return cls(order, group_end, positive)
+
+    def average_precision(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
+        """Average precision ``[C]`` (NaN without a positive) and the weight of positives ``[C]``.
+
+        Equal to ``sklearn.metrics.average_precision_score`` per class: the sum over thresholds of
+        precision times the gain in recall, equal scores forming one threshold.
+        """
+        n_rows = len(self.order)
+        if n_rows == 0:
+            empty = np.zeros(self.order.shape[1])
+            return np.full_like(empty, np.nan), empty
+        counts = np.ones(n_rows) if weights is None else weights
+        weight = counts[self.order]
+        gain = weight * self.positive
+        true_positives = np.take_along_axis(np.cumsum(gain, axis=0), self.group_end, axis=0)
+        retrieved = np.take_along_axis(np.cumsum(weight, axis=0), self.group_end, axis=0)
+        precision = np.divide(
+            true_positives, retrieved, out=np.zeros_like(gain), where=retrieved > 0
+        )
+        support = gain.sum(axis=0)
+        area = (gain * precision).sum(axis=0)
+        ap = np.divide(area, support, out=np.full_like(area, np.nan), where=support > 0)
+        return ap, support
+
+
+@dataclass(frozen=True)
+class MeanAveragePrecision:
+    """mAP three ways, in [0, 1]; ``weighted`` by support is what the paper reports."""
+
+    weighted: float
+    macro: float
+    micro: float
+    n_classes: int
+    """How many classes have a positive: what ``macro`` is the mean over."""
+
+
+class AtomicScores:
+    """Scores and labels of one multi-label prediction, sorted once for ``mean_ap``."""
+
+    def __init__(self, scores: NDArray[np.floating], labels: NDArray[np.generic]) -> None:
+        self._by_class = RankedScores.rank(scores, labels)
+        flat = np.asarray(labels).reshape(-1, 1)
+        self._flat = RankedScores.rank(scores.reshape(-1, 1), flat)
+        self._n_classes = scores.shape[1]
+
+    def mean_ap(
+        self, weights: Floats | None = None, *, with_micro: bool = True
+    ) -> MeanAveragePrecision:
+        """mAP under ``weights [S]``; NaN where no class has a positive."""
+        ap, support = self._by_class.average_precision(weights)
+        has = support > 0
+        if not has.any():
+            return MeanAveragePrecision(float("nan"), float("nan"), float("nan"), 0)
+        micro = float("nan")
+        if with_micro:
+            flat = None if weights is None else np.repeat(weights, self._n_classes)
+            micro = float(self._flat.average_precision(flat)[0][0])
+        return MeanAveragePrecision(
+            weighted=float((ap[has] * support[has]).sum() / support[has].sum()),
+            macro=float(ap[has].mean()),
+            micro=micro,
+            n_classes=int(has.sum()),
+        )
+
+
+def mean_ap(scores: NDArray[np.floating], labels: NDArray[np.generic]) -> MeanAveragePrecision:
+    """mAP of ``scores [S, C]`` against ``labels [S, C]``.
+
+    >>> y = np.array([[1, 0], [0, 1], [0, 1]])
+    >>> mean_ap(np.full((3, 2), 0.5), y).weighted == ((1 / 3) ** 2 + (2 / 3) ** 2) / (1 / 3 + 2 / 3)
+    True
+    """
+    return AtomicScores(scores, labels).mean_ap()
+
+
+def class_frequencies(labels: NDArray[np.integer], n_classes: int) -> Floats:
+    """How often each activity occurs, ``[A]``, summing to 1: the constant row ``prior``."""
+    counts = np.bincount(labels[labels >= 0], minlength=n_classes).astype(np.float64)
+    return np.asarray(counts / max(counts.sum(), 1.0))
+
+
+def random_scores(shape: tuple[int, ...], seed: int) -> Floats:
+    """Uniform scores of the row ``random``, from their own stream."""
+    return np.random.default_rng([seed, 0xC4A5]).random(shape)

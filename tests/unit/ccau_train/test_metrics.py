@@ -1,0 +1,130 @@
+"""Metrics against scikit-learn, and resampling against repeating rows."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, top_k_accuracy_score
+
+from baselines.ccau.bootstrap import interval, paired_difference, resamples
+from baselines.ccau.metrics import (
+    AtomicScores,
+    accuracy,
+    class_frequencies,
+    hits_at_k,
+    mean_ap,
+    random_scores,
+)
+
+
+def _case(seed: int, rows: int, classes: int, ties: bool):
+    rng = np.random.default_rng(seed)
+    scores = rng.random((rows, classes))
+    if ties:
+        scores = np.round(scores * 4) / 4
+    return scores, (rng.random((rows, classes)) < 0.3).astype(int)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 30), st.integers(1, 12), st.booleans())
+def test_mean_ap_equals_scikit_learn_with_and_without_ties(seed, rows, classes, ties):
+    scores, labels = _case(seed, rows, classes, ties)
+    ours = mean_ap(scores, labels)
+    has = labels.any(axis=0)
+    assert ours.n_classes == has.sum()
+    if not has.any():
+        assert np.isnan(ours.weighted)
+        return
+    for kind, average in (("weighted", "weighted"), ("macro", "macro"), ("micro", "micro")):
+        theirs = average_precision_score(labels[:, has], scores[:, has], average=average)
+        if kind == "micro":
+            theirs = average_precision_score(labels.ravel(), scores.ravel())
+        assert getattr(ours, kind) == pytest.approx(theirs, abs=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.booleans())
+def test_weights_equal_repeated_rows(seed, ties):
+    scores, labels = _case(seed, 15, 6, ties)
+    counts = np.random.default_rng(seed).integers(0, 4, 15)
+    if counts.sum() == 0:
+        return
+    weighted = AtomicScores(scores, labels).mean_ap(counts.astype(float))
+    repeated = mean_ap(np.repeat(scores, counts, axis=0), np.repeat(labels, counts, axis=0))
+    assert weighted.n_classes == repeated.n_classes
+    for kind in ("weighted", "macro", "micro"):
+        np.testing.assert_allclose(getattr(weighted, kind), getattr(repeated, kind), atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_accuracy_equals_scikit_learn(k):
+    rng = np.random.default_rng(3)
+    scores, labels = rng.random((50, 9)), rng.integers(0, 9, 50)
+    theirs = top_k_accuracy_score(labels, scores, k=k, labels=range(9))
+    assert accuracy(scores, labels, k) == pytest.approx(theirs)
+
+
+def test_ties_score_their_expectation_whatever_the_order_of_classes():
+    constant = np.ones((20, 8))
+    for label in range(8):
+        assert accuracy(constant, np.full(20, label)) == pytest.approx(1 / 8)
+        assert accuracy(constant, np.full(20, label), 3) == pytest.approx(3 / 8)
+    assert hits_at_k(np.array([[2.0, 1.0, 1.0]]), np.array([2]), 2) == pytest.approx(0.5)
+
+
+def test_unknown_labels_do_not_count():
+    scores = np.eye(3)
+    assert accuracy(scores, np.array([0, -1, 2])) == 1.0
+    assert np.isnan(accuracy(scores, np.full(3, -1)))
+
+
+def test_constant_prior_scores_give_the_sum_of_squares():
+    labels = (np.random.default_rng(0).random((200, 30)) < 0.2).astype(int)
+    p = labels.mean(axis=0)
+    prior = np.broadcast_to(p, labels.shape)
+    assert mean_ap(prior, labels).weighted == pytest.approx((p**2).sum() / p.sum())
+
+
+def test_prior_is_the_class_frequency():
+    np.testing.assert_allclose(class_frequencies(np.array([0, 0, 2, -1]), 3), [2 / 3, 0, 1 / 3])
+
+
+def test_random_scores_have_their_own_stream():
+    np.testing.assert_array_equal(random_scores((4, 3), 1), random_scores((4, 3), 1))
+    assert not np.array_equal(random_scores((4, 3), 1), random_scores((4, 3), 2))
+
+
+def test_interval_of_an_accuracy_agrees_with_the_binomial():
+    hits = (np.arange(400) < 120).astype(float)
+    counts = resamples(["test"] * 400, draws=2000)
+    found = interval(lambda w: float((hits * w).sum() / w.sum()), counts)
+    half = 1.96 * np.sqrt(0.3 * 0.7 / 400)
+    assert found.value == pytest.approx(0.3)
+    assert found.low == pytest.approx(0.3 - half, abs=0.006)
+    assert found.high == pytest.approx(0.3 + half, abs=0.006)
+
+
+def test_resamples_keep_the_size_of_each_split_and_depend_only_on_the_seed():
+    groups = ["val"] * 7 + ["test"] * 5
+    a, b = resamples(groups, draws=50, seed=4), resamples(groups, draws=50, seed=4)
+    np.testing.assert_array_equal(a, b)
+    assert (a[:, :7].sum(axis=1) == 7).all() and (a[:, 7:].sum(axis=1) == 5).all()
+    assert not np.array_equal(a, resamples(groups, draws=50, seed=5))
+
+
+def test_paired_difference_finds_a_small_sure_gain_that_separate_intervals_hide():
+    rng = np.random.default_rng(0)
+    base = (rng.random(300) < 0.5).astype(float)
+    better = base.copy()
+    better[np.flatnonzero(base == 0)[:12]] = 1
+    counts = resamples(["test"] * 300, draws=1000)
+
+    def rate(hits):
+        return lambda w: float((hits * w).sum() / w.sum())
+
+    gain = paired_difference(rate(better), rate(base), counts)
+    assert gain.value == pytest.approx(12 / 300)
+    assert gain.low > 0 and gain.p_value < 0.01
+    assert interval(rate(better), counts).low < interval(rate(base), counts).high
+    same = paired_difference(rate(base), rate(base), counts)
+    assert same.value == 0 and same.p_value == 1.0
