@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 
 from homage_sdk.errors import UsageError
@@ -59,7 +57,7 @@ class AudioFeatures(nn.Sequential):
         self.stages = stages
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, 1 or 3, n_mels, T] -> [B, C, h, w]; one channel is repeated where three are needed."""
+        """[B, 1 or 3, n_mels, T] -> [B, C, h, w]; one channel is repeated as needed."""
         if x.ndim != 4 or x.shape[1] not in (1, self.in_channels):
             raise UsageError(
                 "the audio has another shape",
@@ -75,4 +73,6 @@ class AudioFeatures(nn.Sequential):
             )
         if x.shape[1] != self.in_channels:
             x = x.expand(-1, self.in_channels, -1, -1)
-        return cast(Tensor, super().forward(x))
+        for layer in self:
+            x = layer(x)
+        return x

@@ -56,7 +56,7 @@ class ConvGRU(nn.Module):
 
         states = []
         for step in range(n_blocks):
-            x_gates, x_out = inputs[step].split([2 * self.dim, self.dim], dim=-1)
+            x_gates, x_out = inputs[step, :, : 2 * self.dim], inputs[step, :, 2 * self.dim :]
             both = torch.sigmoid(x_gates + F.linear(state, from_state))
             reset, update = both.chunk(2, dim=-1)
             out = torch.tanh(x_out + F.linear(state * reset, from_reset_state))

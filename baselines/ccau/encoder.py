@@ -50,7 +50,7 @@ class BlockConv(nn.Conv3d):
 class Norm(nn.BatchNorm3d):
     """BatchNorm over all positions of 4- or 5-dimensional input: the statistics are the same."""
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
+    def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in (4, 5):
             raise UsageError("expected frames or blocks", found=f"shape {tuple(input.shape)}")
 
@@ -141,6 +141,7 @@ class VideoEncoder(nn.Module):
         inputs = width
         planes = (width, 2 * width, 4 * width, 4 * width)
         convs: tuple[Conv, ...] = (FrameConv, FrameConv, BlockConv, BlockConv)
+        layers = []
         for number, (conv, size, count) in enumerate(zip(convs, planes, counts, strict=True), 1):
             blocks = []
             for index in range(count):
@@ -148,7 +149,8 @@ class VideoEncoder(nn.Module):
                 last = number == 4 and index == count - 1
                 blocks.append(block(conv, inputs, size, stride, final_relu=not last))
                 inputs = size * block.expansion
-            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+            layers.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = layers
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, N, 3, K, H, W] float -> [B, N, h * w, C], h = ceil(H / 32), mean over time."""
@@ -163,16 +165,22 @@ class VideoEncoder(nn.Module):
             frames = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 3, height, width)
             out = self._stem(frames.contiguous(memory_format=torch.channels_last))
             out = self.layer2(self.layer1(out))
-            out = out.permute(0, 2, 3, 1).unflatten(0, (-1, n_frames)).permute(0, 4, 1, 2, 3)
+            out = _as_blocks(out, n_frames)
         else:
             out = self._stem(x.flatten(0, 1))
             out = self.layer2(self.layer1(out))
         out = self.layer4(self.layer3(out))
         cells = F.relu(out).mean(dim=2).flatten(2).transpose(1, 2)
-        return cells.unflatten(0, (n_clips, n_blocks))
+        return cells.reshape(n_clips, n_blocks, *cells.shape[1:])
 
     def _stem(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         if x.ndim == 4:
             return F.max_pool2d(x, 3, 2, 1)
         return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+
+
+def _as_blocks(frames: Tensor, n_frames: int) -> Tensor:
+    """[R * K, C, H, W] to [R, C, K, H, W] without a copy: both are channels-last in memory."""
+    pixels = frames.permute(0, 2, 3, 1)
+    return pixels.reshape(-1, n_frames, *pixels.shape[1:]).permute(0, 4, 1, 2, 3)

@@ -7,7 +7,7 @@ Sources: Kaiming fan-out for the convolutions, orthogonal for the gates of g and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ def embedding(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 def initialise(
     module: nn.Module,
-    rules: dict[str, Rule],
+    rules: Mapping[str, Rule],
     *,
     seed: int,
     modality: str,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from baselines.ccau.initialise import (
     orthogonal,
     torch_default,
 )
+from baselines.ccau.model_config import ModelConfig
 from baselines.ccau.scene_graph_net import SceneGraphEncoder
 from baselines.ccau.streams import Dropout, DropoutStream, undisturbed
 from homage_sdk.errors import UsageError
@@ -33,61 +34,6 @@ from homage_sdk.shards.batch import SceneGraphBatch
 MODALITIES = ("ego", "third", "audio", "scene_graph")
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything that decides a network's shape. docs/ccau_presets.md explains each switch."""
-
-    width: int = 64  # channels of the video stem; everything else follows
-    depth: int = 18  # 18, 34, 50
-    dim: int = 0  # D; 0 means 4 * width (256 at full width)
-    size: int = 128  # pixels a side; only attention = "official" depends on it
-    blocks: int = 8  # N
-    attention: AttentionKind = "eq2"
-    attention_tau: float = 1.0
-    classify: Literal["block", "clip"] = "block"
-    gru_dropout: float = 0.1
-    head_dropout: float = 0.5
-    context_norm: bool = True  # BatchNorm1d between g and the heads
-    spare_head: bool = False  # the public code's third, unused head
-    folded: bool = True  # (1, k, k) convolutions as 2D ones; False only to compare
-    audio_width: int = 0  # channels of VGG19's first layer; 0 means width
-    audio_channels: int = 1
-    audio_pool: Literal["mean", "flatten"] = "mean"
-    audio_blocks: bool = False  # one vector a block, the spectrogram cut into N pieces of time
-    audio_init: Literal["kaiming", "torch"] = "kaiming"
-    n_mels: int = 128
-    audio_columns: int = 344  # T of the log-mel input
-    n_objects: int = 86  # scene-graph categories
-    n_predicates: int = 29
-
-    @property
-    def features(self) -> int:
-        """D."""
-        return self.dim or 4 * self.width
-
-    @classmethod
-    def preset(cls, name: Literal["paper", "official"], **changes: Any) -> ModelConfig:  # noqa: ANN401
-        """The paper's or the public code's model; ``changes`` override single fields.
-
-        >>> ModelConfig.preset("official").head_dropout
-        0.75
-        """
-        if name == "paper":
-            return cls(**changes)
-        if name != "official":
-            raise UsageError("no such preset", found=repr(name), expected='"paper", "official"')
-        official = cls(
-            attention="official",
-            classify="clip",
-            head_dropout=0.75,
-            spare_head=True,
-            audio_channels=3,
-            audio_pool="flatten",
-            audio_init="torch",
-        )
-        return replace(official, **changes)
 
 
 @dataclass
@@ -121,7 +67,7 @@ class ModalityOutput:
             for f in fields(self)
             if isinstance(value := getattr(self, f.name), Tensor)
         }
-        return replace(self, **tensors)
+        return replace(self, **cast(dict[str, Any], tensors))
 
 
 class ModalityNet(nn.Module):
@@ -141,6 +87,7 @@ class ModalityNet(nn.Module):
             self.final_fc = Head(dim, n_activities, drop, self.source, "final_fc")
         self.final_bn: nn.Module | None = None
         self.n_cells = 1
+        self.n_classes = (n_activities, n_atomic)
 
     def at(self, step: int, rank: int = 0) -> None:
         """Go to the dropout stream of a step; ``step`` counts batches, not optimizer steps."""
@@ -151,8 +98,7 @@ class ModalityNet(nn.Module):
     ) -> ModalityOutput:
         """The output for clips of which none has this modality: zeros, nothing valid."""
         dim = self.config.features
-        n_activities = self.final_fc_video[3].out_features
-        n_atomic = self.final_fc_atomic[3].out_features
+        n_activities, n_atomic = self.n_classes
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(n_clips, *shape, device=device)
@@ -175,7 +121,7 @@ class ModalityNet(nn.Module):
         """Whether there is a context a block."""
         return True
 
-    def contexts(self, x: Any, valid: Tensor | None) -> dict[str, Any]:  # noqa: ANN401
+    def contexts(self, x: Any, valid: Tensor | None) -> dict[str, Any]:
         """The fields ``blocks, clip, attention, grid, valid, per_block`` of the output."""
         raise UsageError("a ModalityNet is built by build_nets", found=type(self).__name__)
 
@@ -193,7 +139,8 @@ class ModalityNet(nn.Module):
         """
         found = self.contexts(x, valid)
         with torch.autocast(found["clip"].device.type, enabled=False):
-            return ModalityOutput(**found, **self._logits(**found))
+            logits: dict[str, Any] = self._logits(**found)
+            return ModalityOutput(**found, **logits)
 
     def _logits(
         self, *, blocks: Tensor, clip: Tensor, valid: Tensor, per_block: bool, **_: object
@@ -215,7 +162,7 @@ class ModalityNet(nn.Module):
                 flat = blocks.flatten(0, 1)
                 if self.final_bn is not None:
                     flat = as_in_evaluation(cast(nn.BatchNorm1d, self.final_bn), flat)
-                shown = flat.unflatten(0, blocks.shape[:2])
+                shown = flat.reshape(blocks.shape)
                 per = [
                     h.without_dropout(shown) for h in (self.final_fc_video, self.final_fc_atomic)
                 ]
@@ -235,11 +182,11 @@ class ModalityNet(nn.Module):
             return blocks
         if bool(valid.all()):
             normed: Tensor = self.final_bn(blocks.flatten(0, 1))
-            return normed.unflatten(0, blocks.shape[:2])
+            return normed.reshape(blocks.shape)
         index = valid.flatten().nonzero().squeeze(1)
         flat = blocks.flatten(0, 1)
         rows = self.final_bn(flat.index_select(0, index))
-        return torch.zeros_like(flat).index_copy(0, index, rows).unflatten(0, blocks.shape[:2])
+        return torch.zeros_like(flat).index_copy(0, index, rows).reshape(blocks.shape)
 
 
 class AggregatedNet(ModalityNet):
@@ -341,9 +288,8 @@ class AudioNet(ModalityNet):
             blocks = clip.unsqueeze(1).expand(-1, n_blocks, -1)
         else:
             piece = x.shape[-1] // n_blocks
-            pieces = x[..., : piece * n_blocks].unflatten(-1, (n_blocks, piece))
-            pieces = pieces.permute(0, 3, 1, 2, 4).flatten(0, 1)
-            blocks = self._vectors(pieces).unflatten(0, (n_clips, n_blocks))
+            pieces = torch.stack(x[..., : piece * n_blocks].chunk(n_blocks, dim=-1), dim=1)
+            blocks = self._vectors(pieces.flatten(0, 1)).reshape(n_clips, n_blocks, -1)
             counted = (valid | ~valid.any(dim=1, keepdim=True)).float().unsqueeze(-1)
             clip = (blocks * counted).sum(dim=1) / counted.sum(dim=1)
         return {
@@ -371,6 +317,8 @@ class AudioNet(ModalityNet):
         vectors: Tensor = self.flatten(flat).float()
         return vectors
 
+
+__all__ = ["MODALITIES", "ModalityNet", "ModalityOutput", "ModelConfig", "build_nets"]
 
 KINDS: dict[str, type[ModalityNet]] = {
     "ego": VideoNet,

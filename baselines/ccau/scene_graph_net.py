@@ -23,6 +23,7 @@ class SceneGraphEncoder(nn.Module):
         n_predicates: relationship categories.
 
     A class id past the known ones is read as "unknown", as is padding inside a relationship.
+
     """
 
     def __init__(self, dim: int, n_objects: int, n_predicates: int) -> None:

@@ -91,4 +91,5 @@ class Dropout(nn.Module):
         return x if mask is None else x * mask
 
     def extra_repr(self) -> str:
+        """Shown by ``print(net)``."""
         return f"p={self.p}, stream=({self.source.seed}, dropout, {self.source.modality})"

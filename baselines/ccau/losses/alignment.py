@@ -81,7 +81,7 @@ def alignment(
             a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
         anchor = valid_a & valid_b
         ways = [
-            _one_way(x, y, anchor, valid_y, tau, negatives, world)
+            _one_way(x, y, (anchor, valid_y), tau, negatives, world)
             for x, y, valid_y in ((a, b, valid_b), (b, a, valid_a))
         ]
         count = anchor.sum()
@@ -95,16 +95,16 @@ def alignment(
         )
 
 
-def _one_way(
+def _one_way(  # noqa: PLR0917
     x: Tensor,
     y: Tensor,
-    anchor: Tensor,
-    valid_y: Tensor,
+    masks: tuple[Tensor, Tensor],
     tau: float,
     negatives: Negatives,
     world: World,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum over this rank's anchors: loss, hits, negatives."""
+    """Sum over this rank's anchors: loss, hits, negatives; ``masks``: anchors, candidates."""
+    anchor, valid_y = masks
     n_clips, n_blocks, _ = x.shape
     begin = 0
     if negatives == "world":

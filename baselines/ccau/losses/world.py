@@ -17,7 +17,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class World:
-    """This rank among ``size`` ranks."""
+    """Which rank of how many."""
 
     rank: int = 0
     size: int = 1
@@ -30,7 +30,7 @@ class World:
         return ALONE
 
     def mean(self, total: Tensor, count: Tensor) -> Tensor:
-        """This rank's share of a mean: ``total`` (scalar, differentiable) over ``count`` rows.
+        """What this rank adds to a mean: its sum ``total`` over the ``count`` rows of all ranks.
 
         0 where no rank has a row. A collective call: every rank must make it.
         """
@@ -62,7 +62,7 @@ class _Gather(torch.autograd.Function):
     """all_gather whose backward adds up what every rank wants of a row."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, counts: list[int], rank: int) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Any, x: Tensor, counts: list[int], rank: int) -> Tensor:
         ctx.begin, ctx.rows = sum(counts[:rank]), counts[rank]
         padded = x.new_zeros(max(counts), *x.shape[1:])
         padded[: x.shape[0]] = x
@@ -71,7 +71,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat([part[:n] for part, n in zip(parts, counts, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         whole = grads[0].contiguous().clone()
         dist.all_reduce(whole)
         return whole[ctx.begin : ctx.begin + ctx.rows], None, None

@@ -38,7 +38,7 @@ class CompositionConfig:
     def preset(
         cls,
         name: Literal["paper", "official"],
-        **changes: Any,  # noqa: ANN401
+        **changes: Any,
     ) -> CompositionConfig:
         """The paper's or the public code's loss; ``changes`` override single fields."""
         if name not in ("paper", "official"):
@@ -68,7 +68,7 @@ class Targets:
         )
 
     def has(self, modality: str) -> Tensor:
-        """bool [B]: the rows with this modality (all, where ``present`` does not name it)."""
+        """Rows, bool [B], with this modality (all, where ``present`` does not name it)."""
         if modality in self.present:
             return self.present[modality].bool()
         return torch.ones_like(self.activity, dtype=torch.bool)
@@ -120,9 +120,10 @@ class Task(nn.Module):
 
         Clip gradients per group. The uncertainty weights carry ``weight_decay`` 0.
         """
-        groups = [{"name": m, "params": list(self.net(m).parameters())} for m in self.trained]
-        known = {id(p) for group in groups for p in cast(list[nn.Parameter], group["params"])}
-        known |= {id(p) for p in self.nets.parameters()}
+        groups: list[dict[str, Any]] = [
+            {"name": m, "params": list(self.net(m).parameters())} for m in self.trained
+        ]
+        known = {id(p) for p in self.nets.parameters()}
         known |= {id(p) for p in self.log_variance.parameters()}
         rest = [p for p in self.parameters() if id(p) not in known]
         if rest:
@@ -196,7 +197,8 @@ class Task(nn.Module):
             return cast(ModalityOutput, net(x, targets.block_valid))
         rows = has.nonzero().squeeze(1)
         if len(rows) == 0:
-            return net.absent(*targets.block_valid.shape, device=has.device)
+            n_clips, n_blocks = targets.block_valid.shape
+            return net.absent(n_clips, n_blocks, has.device)
         out: ModalityOutput = net(_take(x, rows), targets.block_valid.index_select(0, rows))
         return out.scattered(rows, len(has))
 

@@ -36,7 +36,7 @@ class AlignmentConfig:
     def preset(
         cls,
         name: Literal["paper", "official"],
-        **changes: Any,  # noqa: ANN401
+        **changes: Any,
     ) -> AlignmentConfig:
         """The paper's or the public code's alignment; ``changes`` override single fields."""
         if name not in ("paper", "official"):
@@ -96,8 +96,9 @@ class Cooperative(Task):
                     with undisturbed():
                         side = PairSide(self.net(own))
                     name = f"{own}_in_{first}_{second}"
-                    rules = {"": torch_default}
-                    initialise(side, rules, seed=seed, modality=name, default_bias=("",))
+                    initialise(
+                        side, {"": torch_default}, seed=seed, modality=name, default_bias=("",)
+                    )
                     self.sides[name] = side
 
     @property
