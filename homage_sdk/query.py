@@ -132,8 +132,9 @@ class Statement:
 
 
 _ACTION_COLUMNS = ("action_id", "class_id", "first_frame", "last_frame")
-_TRIPLE_COLUMNS = tuple(
-    ["view", "frame", "scene_graph_id", "subject_id", "object_id", "subject", "predicate", "object"]
+_TRIPLE_COLUMNS = (
+    *("view", "frame", "scene_graph_id", "subject_id", "object_id"),
+    *("subject", "predicate", "object"),
 )
 
 

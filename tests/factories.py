@@ -136,10 +136,11 @@ def _add_graph(
     take: Take, graph: Graph, names: dict[str, Taxonomy], rows: dict[str, list[dict[str, object]]]
 ) -> None:
     number = len(rows["frames"])
+    mine = len(take.actions)
     active = [
         a["action_id"]
-        for a in rows["atomic_actions"]
-        if a["sequence"] == take.id and a["first_frame"] <= graph.frame <= a["last_frame"]  # type: ignore[operator]
+        for a in (rows["atomic_actions"][-mine:] if mine else [])
+        if a["first_frame"] <= graph.frame <= a["last_frame"]  # type: ignore[operator]
     ]
     width, height = graph.size or (None, None)
     rows["frames"].append(
