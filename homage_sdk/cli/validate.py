@@ -1,9 +1,178 @@
-"""Commands of the validate stage."""
+"""Commands of the validation stage: `homage validate` and `homage explain`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from homage_sdk.problems import Problem
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    rich = "rich"
+    json = "json"
+    junit = "junit"
+    csv = "csv"
+
+
+Codes = Annotated[
+    str, typer.Option(metavar="CODES", help="Comma-separated codes or beginnings, e.g. HOM3,HOM420")
+]
+
+
+def validate(
+    path: Annotated[Path, typer.Argument(help="A release, or a catalog made from one.")],
+    *,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every video's packets as well.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first error; warnings are errors.")
+    ] = False,
+    format: Annotated[Format, typer.Option(help="How to write the report.")] = Format.rich,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the report here instead of on the terminal.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Leave out the problems that this file knows.")
+    ] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(help="Save the problems found as known, for --baseline.")
+    ] = None,
+    select: Codes = "",
+    ignore: Codes = "",
+    scene_graph_map: Annotated[
+        Path | None, typer.Option(help="How the scene-graph files are shaped (TOML).")
+    ] = None,
+    places: Annotated[
+        int, typer.Option(min=1, help="Places shown of each kind (rich format).")
+    ] = 3,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes for --deep; default: one a core.")
+    ] = None,
+) -> None:
+    """Find what is wrong with a release, and where.
+
+    Exit code 0: clean (or only worth knowing). 1: errors or warnings. 2: could not run.
+    """
+    from homage_sdk.cli.console import out
+    from homage_sdk.problems import Severity
+    from homage_sdk.validation import baseline as baselines
+    from homage_sdk.validation.table import problem_table, render
+
+    known = baselines.read_baseline(baseline) if baseline else None
+    problems = _find(
+        path,
+        deep=deep,
+        scene_graph_map=scene_graph_map,
+        workers=workers,
+        select=_codes(select),
+        ignore=_codes(ignore),
+    )
+    if write_baseline is not None:
+        baselines.write_baseline(write_baseline, problems)
+        out.print(f"{len(problems)} problems saved as known in {write_baseline}", markup=False)
+        return
+    found = len(problems)
+    if known is not None:
+        problems = baselines.subtract(problems, known)
+    hidden = found - len(problems)
+    bad = [problem for problem in problems if problem.severity is not Severity.INFO]
+    if strict:
+        problems = bad[:1]
+    if format is Format.rich:
+        table = problem_table(problems, path=str(path), known=hidden, places=places)
+        if output is None:
+            out.print(table, soft_wrap=False)
+        else:
+            _write(output, render(table))
+    else:
+        _write(output, _report(problems, format, str(path), hidden))
+    if bad:
+        raise typer.Exit(1)
+
+
+def _codes(text: str) -> tuple[str, ...]:
+    return tuple(code.strip().upper() for code in text.split(",") if code.strip())
+
+
+def _find(
+    path: Path,
+    *,
+    deep: bool,
+    scene_graph_map: Path | None,
+    workers: int | None,
+    select: Sequence[str],
+    ignore: Sequence[str],
+) -> list[Problem]:
+    from homage_sdk.cli.console import progress
+    from homage_sdk.cli.deep import probe_release
+    from homage_sdk.release import read_release
+    from homage_sdk.validation import validate as run_rules
+
+    with progress("reading") as step:
+        release = read_release(path, scene_graph_map=scene_graph_map, progress=step)
+    probes = None
+    if deep:
+        with progress("probing videos") as step:
+            probes = probe_release(release, workers=workers, progress=step)
+    return run_rules(release, probes=probes, select=select, ignore=ignore)
+
+
+def _report(problems: Sequence[Problem], format: Format, path: str, known: int) -> str:
+    from homage_sdk.validation import RULES, formats
+
+    if format is Format.json:
+        return formats.to_json(problems, path=path, known=known)
+    if format is Format.csv:
+        return formats.to_csv(problems)
+    return formats.to_junit(problems, RULES, path=path)
+
+
+def _write(output: Path | None, text: str) -> None:
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    from homage_sdk.storage import write_file
+
+    write_file(output, text)
+
+
+def explain(
+    code: Annotated[
+        str, typer.Argument(help="A code such as HOM304, or a word to look for; empty: all codes.")
+    ] = "",
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="All rules as the page docs/rules.md.")
+    ] = False,
+) -> None:
+    """Say what a code means, why it matters and what to do."""
+    from homage_sdk.errors import UnknownIdError
+    from homage_sdk.validation import explain as explaining
+
+    if markdown:
+        typer.echo(explaining.rules_page(), nl=False)
+    elif code.upper().startswith("HOM") and code[3:].isdigit():
+        typer.echo(explaining.explain(code), nl=False)
+    else:
+        text = explaining.overview(code)
+        if not text.strip():
+            near = explaining.nearest(code)
+            raise UnknownIdError(
+                f"no rule is about {code!r}", hint=f"nearest: {'; '.join(near)}" if near else None
+            )
+        typer.echo(text, nl=False)
 
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
+    app.command("validate")(validate)
+    app.command("explain")(explain)
