@@ -310,17 +310,3 @@ def class_name(verb: str, thing: str) -> str:
 def seat(place: str) -> str:
     """What one sits down on at a place."""
     return "sofa" if place == "sofa" else "chair"
-
-
-def class_names(activities: tuple[ActivityGrammar, ...]) -> tuple[str, ...]:
-    """Every atomic class that these activities can produce, sorted."""
-    names = {class_name("walk", "")}
-    for activity in activities:
-        if activity.posture == "sit":
-            names.add(class_name("sit", seat(activity.place)))
-        names.update(class_name(s.verb, s.thing) for s in activity.main + activity.side)
-        for thing in activity.held:
-            names.add(class_name("hold", thing))
-        first = activity.main[0].in_hand
-        names.update((class_name("take", first), class_name("put", first)))
-    return tuple(sorted(names))

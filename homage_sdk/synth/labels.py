@@ -33,7 +33,7 @@ def write_lists(
             if published_split(layout, take.split) == split and "no_entry" not in take.mess
         ]
         (folder / layout.split_list(split)).write_text("".join(lines), encoding="utf-8")
-    activities = sorted({take.activity.name for take in takes})
+    activities = sorted({take.activity.name for take in takes if "no_entry" not in take.mess})
     write_classes(folder, layout, "activity", activities)
     write_classes(folder, layout, "atomic", [name.replace(" ", "_") for name in atomic])
     if layout.name == "videoshift":

@@ -11,7 +11,13 @@ from homage_sdk.synth.grammar import ACTIVITIES, ActivityGrammar
 from homage_sdk.synth.mess import deal_mess
 from homage_sdk.synth.streams import stream
 
-SPLIT_SHARES = {"train": 0.70, "val": 0.15, "test": 0.15}
+HELD_OUT = 0.15
+"""The share of an activity's takes in ``val``, and again in ``test``."""
+
+ROOMS = (0, 1, 3, 4)
+"""Room numbers; the gap is the published kind."""
+
+MOST_PARTICIPANTS = 27
 
 VIEW_SHARES = {2: 231, 3: 302, 4: 191, 5: 96}
 """Sequences with that many views (FORMAT.md, measured)."""
@@ -39,28 +45,18 @@ def plan_takes(
 ) -> tuple[Take, ...]:
     """Every take of a release, in order of its id; a pure function of its arguments."""
     rng = stream(seed, "plan")
-    chosen = ACTIVITIES[:activities]
-    kinds = [chosen[k % activities] for k in range(sequences)]
+    chosen = ACTIVITIES[: max(1, min(activities, sequences // 2))]
+    kinds = [chosen[k % len(chosen)] for k in range(sequences)]
     splits = _splits(kinds, rng)
-    numbers = _participant_numbers(sequences, rng)
-    kept_out = numbers[-max(1, len(numbers) // 4) :] if len(numbers) >= 4 else ()
-    regular = [n for n in numbers if n not in kept_out]
-    order = [int(k) for k in rng.permutation(sequences)]
+    who = _participants(splits, rng, apart=clean)
     takes: list[Take] = []
     next_take: dict[tuple[int, int], int] = {}
-    for position, k in enumerate(order):
-        group = regular
-        if splits[k] != "train" and kept_out and position % 2:
-            group = list(kept_out)
-        number = group[position % len(group)]
-        room = (0, 1, 3, 4)[int(rng.integers(4))]
+    for kind, split, number in zip(kinds, splits, who, strict=True):
+        room = ROOMS[int(rng.integers(len(ROOMS)))]
         take = next_take.get((number, room), int(rng.integers(0, 3)))
         next_take[number, room] = take + 1 + int(rng.integers(0, 2))
-        length = int(round(rng.uniform(*seconds)))
-        views = _views(rng)
-        takes.append(
-            Take(SequenceId(number, room, take), kinds[k], splits[k], max(length, 4), views)
-        )
+        length = max(round(rng.uniform(*seconds)), 4)
+        takes.append(Take(SequenceId(number, room, take), kind, split, length, _views(rng)))
     takes.sort(key=lambda take: take.sequence)
     if clean:
         return tuple(takes)
@@ -69,38 +65,51 @@ def plan_takes(
 
 
 def _splits(kinds: list[ActivityGrammar], rng: np.random.Generator) -> list[str]:
-    """A split for each take: each activity in every split where it has three takes or more."""
+    """A split for each take.
+
+    An activity with three takes or more is in every split, one with two is trained and tested, one
+    with a single take is trained: nothing is tested that was never trained.
+    """
     splits = ["train"] * len(kinds)
-    quota = 0.0
+    turn = 0
     for activity in dict.fromkeys(kinds):
         mine = [k for k, kind in enumerate(kinds) if kind is activity]
         mine = [mine[int(k)] for k in rng.permutation(len(mine))]
-        if len(mine) >= 3:
-            held = max(1, round(SPLIT_SHARES["val"] * len(mine)))
-        else:
-            quota += len(mine) * 2 * SPLIT_SHARES["val"]
-            held = 0
-            if quota >= 1:
-                quota -= 1
-                splits[mine[0]] = ("val", "test")[int(quota * 10) % 2]
-        for k in mine[:held]:
-            splits[k] = "val"
-        for k in mine[held : 2 * held]:
-            splits[k] = "test"
-    if len(kinds) >= 3:
-        for split in ("val", "test"):
-            if split not in splits:
-                splits[splits.index("train")] = split
+        if len(mine) == 2:
+            splits[mine[0]] = ("test", "val")[turn % 2]
+            turn += 1
+        elif len(mine) >= 3:
+            held = max(1, round(HELD_OUT * len(mine)))
+            for k in mine[:held]:
+                splits[k] = "val"
+            for k in mine[held : 2 * held]:
+                splits[k] = "test"
     return splits
 
 
-def _participant_numbers(sequences: int, rng: np.random.Generator) -> list[int]:
-    count = min(max(3, sequences // 5), 27)
-    numbers, number = [], 1
-    for _ in range(count):
-        number += 1 + int(rng.random() < 0.3)
-        numbers.append(number)
-    return numbers
+def _participants(splits: list[str], rng: np.random.Generator, *, apart: bool) -> list[int]:
+    """A participant for each take; ``apart`` keeps the participants of the splits apart.
+
+    Otherwise they overlap in part, as published: half of the held-out takes are of people whom
+    training has not seen.
+    """
+    count = min(max(3, len(splits) // 5), MOST_PARTICIPANTS)
+    numbers = [int(n) for n in 1 + np.cumsum(1 + (rng.random(count) < 0.3))]
+    n_held = max(1, round(0.2 * count))
+    groups = {
+        "val": numbers[count - 2 * n_held : count - n_held],
+        "test": numbers[count - n_held :],
+        "train": numbers[: count - 2 * n_held],
+    }
+    dealt = dict.fromkeys(groups, 0)
+    who = [0] * len(splits)
+    for k in (int(i) for i in rng.permutation(len(splits))):
+        turn = dealt[splits[k]]
+        dealt[splits[k]] += 1
+        known = splits[k] != "train" and not apart and turn % 2 == 0
+        group = groups["train" if known else splits[k]]
+        who[k] = group[turn % len(group)]
+    return who
 
 
 def _views(rng: np.random.Generator) -> tuple[int, ...]:

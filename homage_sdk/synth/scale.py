@@ -103,9 +103,7 @@ def write_labels(
     if found is not None:
         return found
     with new_folder(out) as folder:
-        summary = _write(
-            folder, out, LAYOUTS[layout], seed, SCALES[scale], placeholders, progress
-        )
+        summary = _write(folder, out, LAYOUTS[layout], seed, SCALES[scale], placeholders, progress)
         write_marker(folder, marker, summary)
     return summary
 
@@ -123,7 +121,9 @@ def _write(
     splits = _splits(seed, scale)
     activities = _activities(seed, splits)
     views = _views(seed, scale)
-    actions = place_actions(seed, scale.actions, splits, activities, atomic_names(), scale.singletons)
+    actions = place_actions(
+        seed, scale.actions, splits, activities, atomic_names(), scale.singletons
+    )
     _write_lists(folder, layout, ids, splits, activities)
     annotated = [v[int(v[0] == 0)] if v != (0,) else None for v in views]
     graphs = graph_documents(
@@ -179,9 +179,7 @@ def _sequence_ids(seed: int, scale: Scale) -> list[SequenceId]:
     for number, share in zip(numbers, shares, strict=True):
         rooms = rng.integers(0, 5, share)
         takes = np.cumsum(1 + (rng.random(share) < 0.1)) - 1
-        ids += [
-            SequenceId(int(number), int(r), int(a)) for r, a in zip(rooms, takes, strict=True)
-        ]
+        ids += [SequenceId(int(number), int(r), int(a)) for r, a in zip(rooms, takes, strict=True)]
     return sorted(ids)
 
 

@@ -82,7 +82,12 @@ def _durations(total: int, rng: np.random.Generator) -> Ints:
 
 
 def _place(
-    durations: Ints, alone: npt.NDArray[np.bool_], rng: np.random.Generator, *, crowd: bool, late: bool
+    durations: Ints,
+    alone: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
+    *,
+    crowd: bool,
+    late: bool,
 ) -> list[tuple[int, int]]:
     """Intervals of one sequence: clusters that overlap within, and actions on their own."""
     for attempt in range(20):

@@ -49,6 +49,12 @@ def script_of(seed: int, take: Take) -> Script:
     return write_script(take.activity, take.seconds, stream(seed, "script", str(take.sequence)))
 
 
+def used_classes(seed: int, takes: tuple[Take, ...]) -> tuple[str, ...]:
+    """Every atomic class that the labels of these takes name, sorted."""
+    labelled = (take for take in takes if "no_labels" not in take.mess)
+    return tuple(sorted({b.raw for take in labelled for b in script_of(seed, take).beats}))
+
+
 def third_view(seed: int, take: Take, view: int, size: tuple[int, int]) -> ThirdView:
     """The renderer of one third-person view of a take."""
     place = room(seed, take.sequence.room)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
 from homage_sdk.storage import new_folder
-from homage_sdk.synth.grammar import ACTIVITIES, class_names
+from homage_sdk.synth.grammar import ACTIVITIES
 from homage_sdk.synth.labels import write_lists
 from homage_sdk.synth.layouts import LAYOUTS
 from homage_sdk.synth.plan import Take, plan_takes
-from homage_sdk.synth.take import TakeOptions, TakeSummary, write_take
+from homage_sdk.synth.take import TakeOptions, TakeSummary, used_classes, write_take
 
 MARKER = "synth.json"
 """Lies at the root of a synthetic release and says with which options it was made."""
@@ -85,7 +85,7 @@ def write_release(
     takes = plan_takes(seed, sequences, activities, seconds, clean=clean)
     paths = LAYOUTS[layout]
     with new_folder(out) as folder:
-        write_lists(folder, paths, takes, class_names(ACTIVITIES[:activities]))
+        write_lists(folder, paths, takes, used_classes(seed, takes))
         job = TakeOptions(str(folder), layout, seed, size)
         done = list(_render(job, takes, workers, progress))
         summary = SynthSummary(
