@@ -45,9 +45,27 @@ def read_release(
     result, never exceptions; a bad file does not keep the others from being read. Raises
     ReleaseError when there is no release, ConfigError when the mapping file is wrong.
     """
-    mapping = SceneGraphMap() if scene_graph_map is None else read_scene_graph_map(scene_graph_map)
     found = find_release(path)
-    inventory = _mapped(take_inventory(found.root), mapping)
+    return read_found(
+        found,
+        take_inventory(found.root),
+        scene_graph_map=scene_graph_map,
+        progress=progress,
+        sensor_reader=sensor_reader,
+    )
+
+
+def read_found(
+    found: Found,
+    inventory: Inventory,
+    *,
+    scene_graph_map: Path | None = None,
+    progress: Progress | None = None,
+    sensor_reader: SensorReader | None = None,
+) -> Release:
+    """Like ``read_release``, of a release that was found and walked already."""
+    mapping = SceneGraphMap() if scene_graph_map is None else read_scene_graph_map(scene_graph_map)
+    inventory = _mapped(inventory, mapping)
     return _Reading(found, inventory, mapping, progress, sensor_reader or CsvSensorReader()).run()
 
 

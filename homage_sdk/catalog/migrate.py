@@ -1,0 +1,105 @@
+"""Bringing a catalog of an older schema to this one, without the release it came from.
+
+Each step takes the tables and the ``catalog.json`` of one version to the next. ``STEPS`` holds the
+step *from* each older version; a release of the SDK that changes the schema adds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from homage_sdk.catalog.info import Options, Source
+from homage_sdk.catalog.read import read_catalog, read_version
+from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
+from homage_sdk.errors import CatalogError
+from homage_sdk.storage import sha256_file
+
+
+@dataclass(frozen=True)
+class Old:
+    """A catalog of some version: tables by name, and the content of ``catalog.json``."""
+
+    tables: Mapping[str, pa.Table]
+    document: Mapping[str, Any]
+
+
+Step = Callable[[Old], Old]
+
+STEPS: dict[int, Step] = {}
+"""From version N to N + 1. Version 1 is the first: no step yet."""
+
+
+def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[int, int]:
+    """Rewrite ``catalog`` in this SDK's schema; (version before, version after).
+
+    The old catalog stands until the new one is whole. Raises CatalogError when the catalog is
+    newer, damaged, or so old that no steps lead here.
+    """
+    catalog = Path(catalog)
+    before, document = read_version(catalog)
+    if before >= SCHEMA_VERSION:
+        read_catalog(catalog)  # refuses what is newer or damaged
+        return before, before
+    steps = STEPS if steps is None else steps
+    old = Old(_tables(catalog, document), document)
+    for version in range(before, SCHEMA_VERSION):
+        if version not in steps:
+            raise CatalogError(
+                f"no way from schema version {version} to {version + 1}",
+                place=catalog,
+                hint="make the catalog again with `homage ingest`",
+            )
+        old = steps[version](old)
+    _write(catalog, old)
+    return before, SCHEMA_VERSION
+
+
+def _tables(catalog: Path, document: Mapping[str, Any]) -> dict[str, pa.Table]:
+    """Every table that ``catalog.json`` lists, each checked against its SHA-256."""
+    tables = {}
+    files = document.get("files")
+    if not isinstance(files, dict):
+        raise CatalogError("catalog.json lists no files", place=catalog / "catalog.json")
+    for name, stated in files.items():
+        file = catalog / f"{name}.parquet"
+        try:
+            intact = sha256_file(file) == stated["sha256"]
+            tables[name] = pq.read_table(file)
+        except (OSError, KeyError, TypeError, pa.ArrowException) as error:
+            raise CatalogError(
+                "a table cannot be read", place=file, found=type(error).__name__
+            ) from error
+        if not intact:
+            raise CatalogError("a table was changed after ingest", place=file)
+    return tables
+
+
+def _write(catalog: Path, old: Old) -> None:
+    from homage_sdk.catalog.write import write_catalog
+
+    document = old.document
+    try:
+        tables = {
+            name: old.tables[name].select(schema.names).cast(schema)
+            for name, schema in TABLES.items()
+        }
+        source = Source.model_validate(document["source"])
+        options = Options.model_validate(document["options"])
+        versions, dropped = dict(document["versions"]), dict(document["dropped"])
+    except (KeyError, ValueError, ValidationError, pa.ArrowException) as error:
+        raise CatalogError(
+            "the steps did not lead to this schema",
+            place=catalog,
+            found=f"{type(error).__name__}: {str(error)[:120]}",
+            hint="make the catalog again with `homage ingest`",
+        ) from error
+    write_catalog(
+        catalog, tables, source=source, options=options, versions=versions, dropped=dropped
+    )
