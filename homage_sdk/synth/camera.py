@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from homage_sdk.synth.streams import stream
 from homage_sdk.synth.things import Colour
-from homage_sdk.synth.world import ROOM_DEPTH_M, ROOM_WIDTH_M, Spot
+from homage_sdk.synth.world import ROOM_DEPTH_M, ROOM_WIDTH_M, Room, Spot
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,34 +69,64 @@ class Camera:
 
 
 _ANGLES = {1: -0.75, 2: 0.75, 3: -0.2, 4: 1.2, 5: -1.2}
+_TRIES = 24
+_CLEAR_M = 0.35
 
 
 def camera(
-    seed: int, sequence: str, view: int, spot: Spot, room: int, size: tuple[int, int]
+    seed: int, sequence: str, view: int, place: Room, spot: Spot, size: tuple[int, int]
 ) -> Camera:
-    """The camera of one view of one take: another corner a view, set up anew for every take."""
+    """The camera of one view of one take: another corner a view, set up anew for every take.
+
+    Whoever sets it up looks through it: not inside a piece of furniture, the head and chest in
+    sight. Legs and hands may be hidden.
+    """
     rng = stream(seed, "camera", sequence, view)
-    cast_rng = stream(seed, "camera cast", room, view)
+    cast = 0.9 + 0.2 * stream(seed, "camera cast", place.number, view).random(3)
     base = atan2(spot.inward[1], spot.inward[0])
-    angle = base + _ANGLES.get(view, 0.3 * view) + 0.15 * float(rng.standard_normal())
-    distance = 2.7 + 0.5 * rng.random()
-    x = min(max(spot.x + distance * cos(angle), 0.1), ROOM_WIDTH_M - 0.1)
-    y = min(max(spot.y + distance * sin(angle), 0.1), ROOM_DEPTH_M - 0.1)
-    position = np.array([x, y, 1.45 + 0.6 * rng.random()])
+    best, best_hidden = np.zeros(3), 99
+    for attempt in range(_TRIES):
+        loose = 0.12 + 0.06 * attempt
+        angle = base + _ANGLES.get(view, 0.3 * view) + loose * float(rng.standard_normal())
+        distance = 2.6 + 0.5 * rng.random() - 0.03 * attempt
+        x = min(max(spot.x + distance * cos(angle), 0.1), ROOM_WIDTH_M - 0.1)
+        y = min(max(spot.y + distance * sin(angle), 0.1), ROOM_DEPTH_M - 0.1)
+        position = np.array([x, y, 1.5 + 0.55 * rng.random()])
+        hidden = _hidden(position, place, spot)
+        if hidden < best_hidden:
+            best, best_hidden = position, hidden
+        if hidden == 0:
+            break
     target = np.array([spot.x, spot.y, 0.8 + 0.1 * rng.random()])
-    forward = target - position
+    forward = target - best
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, np.array([0.0, 0.0, 1.0]))
     right /= np.linalg.norm(right)
     down = np.cross(forward, right)
     axes = tuple((float(v[0]), float(v[1]), float(v[2])) for v in (right, down, forward))
-    casts = tuple(0.85 + 0.3 * cast_rng.random(3))
     return Camera(
         view,
-        (float(x), float(y), float(position[2])),
+        (float(best[0]), float(best[1]), float(best[2])),
         axes,
         0.95 + 0.15 * float(rng.random()),
         size[0],
         size[1],
-        (float(casts[0]), float(casts[1]), float(casts[2])),
+        (float(cast[0]), float(cast[1]), float(cast[2])),
     )
+
+
+def _hidden(position: Floats, place: Room, spot: Spot) -> int:
+    """How badly placed a camera is: furniture around it, or between it and the person."""
+    low = np.array([b.low for b in place.blocks])
+    high = np.array([b.high for b in place.blocks])
+    gap = np.maximum(np.maximum(low - position, position - high), 0.0)
+    near = (np.linalg.norm(gap[:, :2], axis=1) < _CLEAR_M) & (high[:, 2] > position[2] - 0.7)
+    bad = 20 * int(near.any())
+    away = float(np.hypot(position[0] - spot.x, position[1] - spot.y))
+    bad += 5 * int(away < 1.5)
+    for height in (0.75, 1.1, 1.5):
+        aim = np.array([spot.x, spot.y, height])
+        ray = position + (aim - position) * np.linspace(0.02, 0.85, 24)[:, None]
+        inside = ((ray[:, None] > low) & (ray[:, None] < high)).all(axis=2)
+        bad += int(inside.any())
+    return bad

@@ -29,8 +29,8 @@ from homage_sdk.synth.world import (
 )
 
 _PERSON = "person"
-_ENLARGED = 1.35
-"""Objects are drawn a third larger than life, so that a small picture still shows them."""
+_ENLARGED = 1.1
+"""Objects are drawn a little larger than life, so that a small picture still shows them."""
 
 Draw = Callable[[Painter], None]
 

@@ -57,12 +57,18 @@ def document(view_id: str, view: ThirdView, script: Script) -> dict[str, Any]:
     frames = []
     for frame in wanted:
         time_s = (frame - 1) / FPS
-        boxes = visible_boxes(view, time_s)
+        seen = visible_boxes(view, time_s)
+        triples = [t for t in true_relationships(view, time_s) if t[0] in seen and t[2] in seen]
+        # As the paper's annotators: the person, and what takes part in something.
+        boxes = {
+            name: box
+            for name, box in seen.items()
+            if name == "person" or any(name in (s, o) for s, _, o in triples)
+        }
         ids = {name: view.names.index(name) for name in boxes}
         relationships = [
             {"subject": ids[s], "object": ids[o], "category": predicate}
-            for s, predicate, o in true_relationships(view, time_s)
-            if s in ids and o in ids
+            for s, predicate, o in triples
         ]
         frames.append(
             {

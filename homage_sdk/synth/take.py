@@ -59,7 +59,7 @@ def third_view(seed: int, take: Take, view: int, size: tuple[int, int]) -> Third
     """The renderer of one third-person view of a take."""
     place = room(seed, take.sequence.room)
     spot = place.spots[take.activity.place]
-    lens = camera(seed, str(take.sequence), view, spot, place.number, size)
+    lens = camera(seed, str(take.sequence), view, place, spot, size)
     person = participant(seed, take.sequence.participant)
     return ThirdView(script_of(seed, take), person, place, spot, lens)
 
