@@ -1,0 +1,64 @@
+"""``index.parquet``: where each member of each sample lies, so that any can be read at once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from homage_sdk.errors import ShardError
+from homage_sdk.shards.tar import Member
+
+INDEX_SCHEMA = pa.schema(
+    [
+        pa.field("sample", pa.string(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+    ]
+)
+
+Location = tuple[str, int, int]
+"""Shard name, offset, size."""
+
+
+def index_bytes(shards: Iterable[tuple[str, Iterable[Member]]]) -> bytes:
+    """The index file of these shards, in their order."""
+    rows = [(m.key, m.field, name, m.offset, m.size) for name, members in shards for m in members]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(INDEX_SCHEMA)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(arrays, schema=INDEX_SCHEMA), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
+    """Sample key to member to location; raises ShardError when it is no index of ours."""
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise ShardError(
+            "the index cannot be read",
+            place=place,
+            found=str(error).splitlines()[0],
+            hint="run `homage repair`, or copy it again",
+        ) from error
+    if table.schema.names != INDEX_SCHEMA.names or table.schema.types != INDEX_SCHEMA.types:
+        raise ShardError(
+            "an index of other columns", place=place, expected=", ".join(INDEX_SCHEMA.names)
+        )
+    found: dict[str, dict[str, Location]] = {}
+    columns = [column.to_pylist() for column in table.columns]
+    for sample, member, shard, offset, size in zip(*columns, strict=True):
+        if None in (sample, member, shard, offset, size) or offset < 0 or size < 0:
+            raise ShardError("an impossible row", place=place, found=f"{sample}.{member}")
+        members = found.setdefault(sample, {})
+        if member in members:
+            raise ShardError(
+                "a member that is there twice", place=place, found=f"{sample}.{member}"
+            )
+        members[member] = (shard, offset, size)
+    return found

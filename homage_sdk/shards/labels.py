@@ -1,0 +1,82 @@
+"""What a sample's labels say about a clip: multi-hot targets and the scene graphs of its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from homage_sdk.errors import ShardError
+from homage_sdk.shards.batch import SceneGraphBatch
+
+
+def atomic_targets(
+    annotations: dict[str, Any], frames: npt.NDArray[np.int64], n_classes: int
+) -> npt.NDArray[np.float32]:
+    """Float32 [N, C]: 1 where an action shares a frame with a block's span.
+
+    ``frames`` is int64 [N, K]: a block spans its first to its last shown frame, both included.
+    """
+    out = np.zeros((len(frames), n_classes), dtype=np.float32)
+    first, last = frames[:, 0], frames[:, -1]
+    for action in annotations["atomic_actions"]:
+        column = action["column"]
+        if not 0 <= column < n_classes:
+            raise ShardError("a class beyond the taxonomy", found=f"atomic column {column}")
+        out[(action["first_frame"] <= last) & (action["last_frame"] >= first), column] = 1
+    return out
+
+
+def block_graphs(
+    annotations: dict[str, Any], frames: npt.NDArray[np.int64]
+) -> list[dict[str, Any] | None]:
+    """For each block the annotated frame within its span that lies nearest its middle, or None."""
+    graphs = annotations["scene_graphs"]
+    found: list[dict[str, Any] | None] = []
+    for first, last in zip(frames[:, 0].tolist(), frames[:, -1].tolist(), strict=True):
+        middle = (first + last) / 2
+        inside = [g for g in graphs if first <= g["frame"] <= last]
+        found.append(
+            min(inside, key=lambda g: (abs(g["frame"] - middle), g["frame"], g["id"]), default=None)
+        )
+    return found
+
+
+def collate_graphs(
+    rows: Sequence[Sequence[dict[str, Any] | None]],
+) -> SceneGraphBatch:
+    """Pad the graphs of B x N blocks to a batch; boxes are divided by their picture's size."""
+    n_objects = max((len(g["objects"]) for row in rows for g in row if g), default=0)
+    n_relations = max((len(g["relationships"]) for row in rows for g in row if g), default=0)
+    shape = (len(rows), len(rows[0]) if rows else 0)
+    object_class = torch.full((*shape, n_objects), -1, dtype=torch.int64)
+    object_box = torch.zeros((*shape, n_objects, 4), dtype=torch.float32)
+    relations = torch.full((3, *shape, n_relations), -1, dtype=torch.int64)
+    present = torch.zeros(shape, dtype=torch.bool)
+    for b, row in enumerate(rows):
+        for n, graph in enumerate(row):
+            if graph is None:
+                continue
+            present[b, n] = True
+            width, height = graph["width"], graph["height"]
+            if not width or not height:
+                raise ShardError(
+                    "a scene graph without a picture size", found=f"frame {graph['frame']}"
+                )
+            scale = torch.tensor([width, height, width, height], dtype=torch.float32)
+            places = {}
+            for o, item in enumerate(graph["objects"]):
+                places[item["id"]] = o
+                object_class[b, n, o] = item["column"]
+                object_box[b, n, o] = torch.tensor(item["box"], dtype=torch.float32) / scale
+            for r, item in enumerate(graph["relationships"]):
+                if item["subject"] in places and item["object"] in places:
+                    relations[0, b, n, r] = places[item["subject"]]
+                    relations[1, b, n, r] = item["column"]
+                    relations[2, b, n, r] = places[item["object"]]
+    return SceneGraphBatch(
+        object_class, object_box, relations[0], relations[1], relations[2], present
+    )

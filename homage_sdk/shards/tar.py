@@ -1,0 +1,194 @@
+"""The tar subset that shards use: regular files in ustar headers, mtime 0, nothing else.
+
+Writing is a function of names and bytes alone. Reading refuses what a shard cannot hold (links,
+devices, extended headers, paths, sparse files) before looking at any content, and never seeks by a
+number that it has not checked.
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from homage_sdk.errors import Place, ShardError
+
+BLOCK = 512
+MAX_MEMBER_BYTES = 2_000_000_000
+"""A packed view of four minutes has about 10 MB: two gigabytes are no sample of ours."""
+MAX_MEMBERS = 2_000_000
+
+_NAME = re.compile(r"([A-Za-z0-9_-]{1,80})\.([a-z0-9][a-z0-9_.-]{0,17})", re.ASCII)
+_END = bytes(2 * BLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file in a shard: ``{key}.{field}``, its content at ``offset``, ``size`` bytes long."""
+
+    key: str
+    field: str
+    offset: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """As it stands in the tar."""
+        return f"{self.key}.{self.field}"
+
+
+def split_name(name: str) -> tuple[str, str] | None:
+    """Sample key and field of a member name; None for a name that no shard holds.
+
+    >>> split_name("p0002_r001_a007.ego.flac")
+    ('p0002_r001_a007', 'ego.flac')
+    >>> split_name("../x.json") is None
+    True
+    """
+    match = _NAME.fullmatch(name)
+    if match is None or ".." in name:
+        return None
+    return match[1], match[2]
+
+
+class ShardWriter:
+    """Appends members to an open file and remembers where each one lies."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self.members: list[Member] = []
+        self.bytes = 0
+
+    def add(self, key: str, field: str, content: bytes) -> None:
+        """Append one member; raises ShardError for a name that readers would refuse."""
+        name = f"{key}.{field}"
+        if split_name(name) != (key, field):
+            raise ShardError("not a member name", found=repr(name), expected="KEY.field")
+        info = tarfile.TarInfo(name)
+        info.size, info.mode, info.mtime = len(content), 0o644, 0
+        self._emit(info.tobuf(tarfile.USTAR_FORMAT))
+        self.members.append(Member(key, field, self.bytes, len(content)))
+        self._emit(content)
+        self._emit(bytes(-len(content) % BLOCK))
+
+    def finish(self) -> None:
+        """Write the end of the archive."""
+        self._emit(_END)
+
+    def _emit(self, data: bytes) -> None:
+        self._write(data)
+        self.bytes += len(data)
+
+
+def read_members(
+    file: BinaryIO, shard: str, *, content: bool = False, max_member: int = MAX_MEMBER_BYTES
+) -> Iterator[tuple[Member, bytes]]:
+    """Walk a shard from its beginning; with ``content`` also hand out each member's bytes.
+
+    Works on streams that cannot seek. Raises ShardError, naming shard and member, for anything
+    but whole regular files with proper names followed by the two zero blocks of the end.
+    """
+    at = 0
+    for _ in range(MAX_MEMBERS):
+        head = _exactly(file, BLOCK)
+        if len(head) < BLOCK:
+            raise ShardError(
+                "the shard is cut short",
+                place=shard,
+                found=f"an end after {at + len(head):,} bytes",
+                expected="two empty blocks at the end",
+                hint="run `homage repair`, or copy it again",
+            )
+        at += BLOCK
+        if not head.strip(b"\0"):
+            _check_end(file, shard)
+            return
+        key, field, size = _header(head, shard, at - BLOCK, max_member)
+        member = Member(key, field, at, size)
+        padded = size + -size % BLOCK
+        data = b""
+        if content:
+            data = _exactly(file, padded)
+            missing = padded - len(data)
+            data = data[:size]
+        else:
+            missing = padded - _skip(file, padded)
+        if missing:
+            raise ShardError(
+                "the shard is cut short",
+                place=Place(shard, pointer=f"/{member.name}"),
+                found=f"{padded - missing:,} bytes",
+                expected=f"{size:,}",
+                hint="run `homage repair`, or copy it again",
+            )
+        at += padded
+        yield member, data
+    raise ShardError("too many members", place=shard, expected=f"at most {MAX_MEMBERS:,}")
+
+
+def _header(head: bytes, shard: str, at: int, max_member: int) -> tuple[str, str, int]:
+    try:
+        info = tarfile.TarInfo.frombuf(head, "ascii", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise ShardError(
+            "not a tar header",
+            place=shard,
+            found=f"{error} at byte {at:,}",
+            hint="run `homage repair`, or copy it again",
+        ) from error
+    shown = repr(info.name[:80])
+    if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        raise ShardError(
+            "a member that is no regular file",
+            place=shard,
+            found=f"{shown}, type {info.type!r}",
+            expected="regular files only",
+            hint="links, devices and extended headers are refused",
+        )
+    parts = split_name(info.name)
+    if parts is None:
+        raise ShardError(
+            "a member name that no shard holds",
+            place=shard,
+            found=shown,
+            expected="KEY.field without any path",
+        )
+    if not 0 <= info.size <= max_member:
+        raise ShardError(
+            "a member of absurd size",
+            place=Place(shard, pointer=f"/{info.name}"),
+            found=f"{info.size:,} bytes",
+            expected=f"at most {max_member:,}",
+        )
+    return parts[0], parts[1], info.size
+
+
+def _check_end(file: BinaryIO, shard: str) -> None:
+    if len(_exactly(file, BLOCK)) < BLOCK:
+        raise ShardError("the shard is cut short", place=shard, expected="a second empty block")
+    if file.read(1):
+        raise ShardError("something follows the end of the shard", place=shard)
+
+
+def _exactly(file: BinaryIO, size: int) -> bytes:
+    """Up to ``size`` bytes, less only at the end; memory grows with what is really there."""
+    parts = []
+    while size > 0:
+        part = file.read(min(size, 1 << 22))
+        if not part:
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _skip(file: BinaryIO, size: int) -> int:
+    done = 0
+    while done < size:
+        part = file.read(min(size - done, 1 << 20))
+        if not part:
+            break
+        done += len(part)
+    return done
