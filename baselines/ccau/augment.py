@@ -67,9 +67,9 @@ def colour_draws(
     """
     u = generator.random((count, 6))
     spread = 2 * u[:, :3] - 1
-    brightness, contrast, saturation = (
-        np.maximum(0.0, 1 + spread * [config.brightness, config.contrast, config.saturation]).T
-    )
+    brightness, contrast, saturation = np.maximum(
+        0.0, 1 + spread * [config.brightness, config.contrast, config.saturation]
+    ).T
     turn = (2 * u[:, 3] - 1) * config.hue * 2 * math.pi
     grey = u[:, 4] < config.grey
     channel = np.minimum((u[:, 5] * 3).astype(int), 2)
@@ -99,8 +99,8 @@ def prepare_video(
 ) -> Tensor:
     """uint8 ``[B, N, K, H, W, 3]`` to normalised float32 ``[B, N, 3, K, H, W]``.
 
-    With a ``config``, clip b is changed by what it draws from ``streams[b]``. Absent views are zeros and
-    stay harmless: the caller masks them.
+    With a ``config``, clip b is changed by what it draws from ``streams[b]``. Absent views are
+    zeros and stay harmless: the caller masks them.
     """
     B, N, K, H, W, _ = video.shape
     pixels = video.permute(0, 1, 2, 5, 3, 4).reshape(B, N, K, 3, H * W).float().div_(255.0)

@@ -2,8 +2,8 @@
 
 A checkpoint is a folder: ``model.safetensors`` (weights and buffers), ``optimizer.safetensors``
 (when training can go on from it), ``state.json`` (counters) and ``manifest.json``: sha256 and size
-of each file, the configuration, the version of the code, the fingerprint of the shards and the class
-lists. It is built under another name and renamed, so it is there whole or not at all.
+of each file, the configuration, the version of the code, the fingerprint of the shards and the
+class lists. It is built under another name and renamed, so it is there whole or not at all.
 """
 
 from __future__ import annotations
@@ -266,7 +266,9 @@ def load_optimizer(
         state_by_name.setdefault(name, {})[entry] = tensor
     state = optimizer.state_dict()
     position = 0
-    for group, own, saved in zip(optimizer.param_groups, state["param_groups"], groups, strict=True):
+    for group, own, saved in zip(
+        optimizer.param_groups, state["param_groups"], groups, strict=True
+    ):
         own.update({key: value for key, value in saved.items() if key in own and key != "params"})
         if "betas" in own:
             own["betas"] = tuple(own["betas"])

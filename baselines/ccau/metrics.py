@@ -119,7 +119,7 @@ class AtomicScores:
     def mean_ap(
         self, weights: Floats | None = None, *, with_micro: bool = True
     ) -> MeanAveragePrecision:
-        """mAP under ``weights [S]``; NaN where no class has a positive."""
+        """MAP under ``weights [S]``; NaN where no class has a positive."""
         ap, support = self._by_class.average_precision(weights)
         has = support > 0
         if not has.any():
@@ -137,7 +137,7 @@ class AtomicScores:
 
 
 def mean_ap(scores: NDArray[np.floating], labels: NDArray[np.generic]) -> MeanAveragePrecision:
-    """mAP of ``scores [S, C]`` against ``labels [S, C]``.
+    """MAP of ``scores [S, C]`` against ``labels [S, C]``.
 
     >>> y = np.array([[1, 0], [0, 1], [0, 1]])
     >>> mean_ap(np.full((3, 2), 0.5), y).weighted == ((1 / 3) ** 2 + (2 / 3) ** 2) / (1 / 3 + 2 / 3)

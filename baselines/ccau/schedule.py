@@ -12,8 +12,8 @@ from baselines.ccau.config import OptimConfig
 class Plateau:
     """Which validation was best, and how often the rate has fallen since.
 
-    The rule of ``torch.optim.lr_scheduler.ReduceLROnPlateau`` (mode max, no threshold), with a state
-    of plain numbers.
+    The rule of ``torch.optim.lr_scheduler.ReduceLROnPlateau`` (mode max, no threshold), with a
+    state of plain numbers.
     """
 
     best: float = -math.inf

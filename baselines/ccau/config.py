@@ -1,0 +1,355 @@
+"""Typed configurations: TOML in, frozen dataclasses out, no key that nobody reads.
+
+A file may say ``extends = "other.toml"`` (or a list); later files and ``--set section.key=value``
+win. An unknown key is a ConfigError that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from baselines.ccau.augment import AugmentConfig
+from baselines.ccau.network import ModelConfig
+from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, DistillationConfig
+from homage_sdk.errors import ConfigError
+
+CONFIG_FOLDER = Path(__file__).parent / "configs"
+SIZES = ("tiny", "paper")
+Modality = Literal["ego", "third", "audio", "scene_graph"]
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """What is learned from what."""
+
+    kind: Literal["single", "cooperative", "static_kd", "cooperative_kd"] = "cooperative"
+    modalities: tuple[Modality, ...] = ("ego", "third", "audio")
+    teachers: dict[str, str] = field(default_factory=dict)
+    """static_kd: modality to the run folder of its trained teacher."""
+    students: tuple[Modality, ...] = ("ego",)
+    """static_kd: who learns; the other modalities need a teacher."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How clips are read from shards. Letters: B clips, N blocks, K frames a block."""
+
+    batch_size: int = 16
+    """Clips a rank and micro-batch."""
+    eval_batch_size: int = 16
+    size: int = 128
+    """Pixels a side after the crop."""
+    blocks: int = 8
+    block_frames: int = 5
+    stride: int = 3
+    """Source frames from one shown frame to the next."""
+    n_mels: int = 128
+    workers: int = 0
+    eval_third_views: Literal["all", "first"] = "all"
+    validation_share: float = 0.15
+    """Share of the training sequences set aside by participant to select the model on."""
+    exclude_activities: tuple[str, ...] = ()
+    """Raw names of activities that training never sees (few-shot)."""
+    crop: int = 0
+    """Side in packed pixels of the square that is cut out and scaled to ``size``; 0: ``size``."""
+    flip: bool = True
+    n_fft: int = 1024
+    hop: int = 160
+    """Samples from one column of the log-mel to the next."""
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Defaults as in the public code (CCAU.md, "Optimisation")."""
+
+    lr: float = 1e-3
+    weight_decay: float = 1e-5
+    epochs: int = 100
+    max_steps: int = 0
+    """Stop after so many optimiser steps; 0: by epochs alone."""
+    accumulate: int = 1
+    """Micro-batches a step. Negatives of the alignment come from each micro-batch alone."""
+    clip_norm: float = 0.0
+    """Largest gradient norm of each modality's network; 0: no clipping."""
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    warmup_steps: int = 0
+    plateau_factor: float = 0.1
+    plateau_patience: int = 10
+    """Validations without a better selection score before the rate falls."""
+    lr_floor: float = 1e-5
+    early_stop: int = 0
+    """Validations without a better score before training ends; 0: never."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16: autocast of the networks; losses stay fp32."""
+    compile: bool = False
+    sync_batchnorm: bool = False
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How a run goes on, beside what it learns."""
+
+    seed: int = 0
+    device: str = "auto"
+    validate_every: int = 1
+    """Epochs between validations; 0: never, and the last weights are the result."""
+    checkpoint_every: int = 0
+    """Optimiser steps between checkpoints inside an epoch; one is written after each epoch."""
+    selection: Literal["validation", "paper", "last"] = "validation"
+    """``validation``: best on participants carved out of train. ``paper``: best on the split
+    ``val``, which is also a test split. ``last``: no selection."""
+    tensorboard: bool = False
+    bootstrap_draws: int = 1000
+
+
+@dataclass(frozen=True)
+class Config:
+    """One experiment."""
+
+    name: str = "ccau"
+    preset: Literal["paper", "official"] = "paper"
+    """What model, composition and align start from (docs/ccau_presets.md)."""
+    task: TaskConfig = field(default_factory=TaskConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    composition: CompositionConfig = field(default_factory=CompositionConfig)
+    align: AlignmentConfig = field(default_factory=AlignmentConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as ``from_dict`` takes them and JSON writes them."""
+        values = _plain(self)
+        assert isinstance(values, dict)
+        return values
+
+    def replace(self, settings: Iterable[str]) -> Config:
+        """The same with ``section.key=value`` changes."""
+        return from_dict(_with_settings(self.as_dict(), settings))
+
+
+def read_config(
+    name: str | Path, settings: Iterable[str] = (), *, size: str | None = None
+) -> Config:
+    """A configuration from a file, or by the name of one that comes with the package.
+
+    ``size`` lays one of the sizes ``tiny`` or ``paper`` under the file's own values. Raises
+    ConfigError naming the file and the key.
+    """
+    path = find_config(name)
+    values: dict[str, Any] = {}
+    if size is not None:
+        values = _read_toml(find_config(f"sizes/{size}"))
+    values = _merge(values, _read_toml(path))
+    try:
+        return from_dict(_with_settings(values, settings))
+    except ConfigError as error:
+        error.place = error.place or ConfigError("", place=path).place
+        raise
+
+
+def find_config(name: str | Path) -> Path:
+    """The file of a configuration: a path, or a name below ``configs``."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    for folder in (CONFIG_FOLDER, CONFIG_FOLDER / "arms"):
+        candidate = folder / f"{name}.toml"
+        if candidate.is_file():
+            return candidate
+    known = [
+        str(p.relative_to(CONFIG_FOLDER).with_suffix("")) for p in CONFIG_FOLDER.rglob("*.toml")
+    ]
+    near = difflib.get_close_matches(str(name), known + [Path(k).name for k in known], n=1)
+    raise ConfigError(
+        f"no configuration {str(name)!r}",
+        expected="a .toml file, or one of: " + ", ".join(sorted(known)),
+        hint=f"did you mean {near[0]!r}?" if near else None,
+    )
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+    """A Config from plain values; every key must be known and of its type."""
+    import pydantic
+
+    _refuse_unknown(values, Config, "")
+    try:
+        config: Config = _adapter().validate_python(_merge(_preset(values.get("preset")), values))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}",
+            found=repr(first["input"])[:80],
+        ) from error
+    _check(config)
+    return config
+
+
+def _preset(name: object) -> dict[str, Any]:
+    """What the file's own values are laid over."""
+    if name != "official":
+        return {}
+    return {
+        "model": _plain(ModelConfig.preset("official")),
+        "composition": _plain(CompositionConfig.preset("official")),
+        "align": _plain(AlignmentConfig.preset("official")),
+    }
+
+
+@functools.cache
+def _adapter() -> Any:
+    import pydantic
+
+    return pydantic.TypeAdapter(Config)
+
+
+def _check(config: Config) -> None:
+    """Impossible combinations, each in one line."""
+    task, data, optim = config.task, config.data, config.optim
+    positive = {
+        "data.batch_size": data.batch_size,
+        "data.eval_batch_size": data.eval_batch_size,
+        "data.size": data.size,
+        "data.blocks": data.blocks,
+        "data.block_frames": data.block_frames,
+        "data.stride": data.stride,
+        "optim.accumulate": optim.accumulate,
+        "optim.epochs": optim.epochs,
+        "optim.lr": optim.lr,
+    }
+    for key, number in positive.items():
+        if not number > 0:
+            raise ConfigError(f"{key} must be more than 0", found=str(number))
+    if not task.modalities or len(set(task.modalities)) != len(task.modalities):
+        raise ConfigError(
+            "task.modalities must name each modality once", found=str(task.modalities)
+        )
+    if not 0 <= data.validation_share < 1:
+        raise ConfigError(
+            "data.validation_share must be in [0, 1)", found=str(data.validation_share)
+        )
+    if config.run.selection == "validation" and data.validation_share == 0:
+        raise ConfigError(
+            "nothing to select on: data.validation_share is 0",
+            hint="set run.selection to 'last' or 'paper', or give a share",
+        )
+    if task.kind == "static_kd":
+        untaught = [m for m in task.modalities if m not in task.students and m not in task.teachers]
+        if untaught:
+            raise ConfigError(
+                f"no teacher for {', '.join(untaught)}",
+                expected="a trained run for each modality that is not a student",
+                hint=f"--set task.teachers.{untaught[0]}=RUN",
+            )
+
+
+def _fields_of(kind: Any) -> dict[str, Any] | None:
+    """Field types of a dataclass, or None when ``kind`` is none."""
+    if not dataclasses.is_dataclass(kind) or not isinstance(kind, type):
+        return None
+    hints = typing.get_type_hints(kind)
+    return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
+
+
+def _refuse_unknown(values: Mapping[str, Any], kind: Any, path: str) -> None:
+    known = _fields_of(kind)
+    if known is None:
+        return
+    for key, value in values.items():
+        dotted = f"{path}{key}"
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            elsewhere = [k for k in _all_keys() if k.rpartition(".")[2] == key]
+            suggestion = f"{path}{near[0]}" if near else (elsewhere[0] if elsewhere else None)
+            raise ConfigError(
+                f"unknown key {dotted!r}",
+                expected=None if suggestion else f"one of {', '.join(known)}",
+                hint=f"did you mean {suggestion!r}?" if suggestion else None,
+            )
+        if isinstance(value, Mapping):
+            _refuse_unknown(value, known[key], f"{dotted}.")
+        elif _fields_of(known[key]) is not None:
+            raise ConfigError(f"{dotted!r} is a section", found=repr(value)[:80])
+
+
+@functools.cache
+def _all_keys() -> tuple[str, ...]:
+    """Every settable key, dotted."""
+
+    def walk(kind: Any, path: str) -> list[str]:
+        keys: list[str] = []
+        for name, hint in (_fields_of(kind) or {}).items():
+            inner = walk(hint, f"{path}{name}.")
+            keys += inner or [f"{path}{name}"]
+        return keys
+
+    return tuple(walk(Config, ""))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("not valid TOML", place=path, found=str(error)) from error
+    except OSError as error:
+        raise ConfigError("cannot be read", place=path, found=error.strerror) from error
+    parents = values.pop("extends", [])
+    merged: dict[str, Any] = {}
+    for parent in [parents] if isinstance(parents, str) else parents:
+        target = path.parent / parent
+        if target == path or not target.is_file():
+            raise ConfigError("extends names no file", place=path, found=repr(parent))
+        merged = _merge(merged, _read_toml(target))
+    return _merge(merged, values)
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    merged = dict(values)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(
+                "not a setting", found=repr(setting), expected="section.key=value", hint="--set"
+            )
+        change: Any = _toml_value(text.strip())
+        for part in reversed(key.strip().split(".")):
+            change = {part: change}
+        merged = _merge(merged, change)
+    return merged
+
+
+def _toml_value(text: str) -> Any:
+    """``0.1``, ``true``, ``["ego"]`` as TOML reads them; anything else is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
