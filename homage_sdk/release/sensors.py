@@ -97,7 +97,7 @@ class CsvSensorReader:
             return None
         stand_in = is_stand_in(start)
         if stand_in is not None:
-            faults.add(stand_in)
+            faults.add(stand_in, found=f"{path.stat().st_size} bytes", expected="the file itself")
             return None
         columns = _header(start)
         if columns is None:

@@ -52,10 +52,10 @@ def to_text(data: bytes, faults: Faults) -> str | None:
     """Decode, noting whatever is unusual; None where this is not text at all."""
     stand_in = is_stand_in(data)
     if stand_in is not None:
-        faults.add(stand_in, found=f"{len(data)} bytes" if stand_in == "HOM103" else "")
+        faults.add(stand_in, found=f"{len(data)} bytes", expected="the file itself")
         return None
     if data.startswith(codecs.BOM_UTF8):
-        faults.add("HOM106")
+        faults.add("HOM106", found="EF BB BF", expected="text from the first byte")
         data = data[len(codecs.BOM_UTF8) :]
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), None)
     if encoding is None and b"\0" in data[:4]:

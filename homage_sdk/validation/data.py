@@ -130,6 +130,10 @@ class Data:
         values: list[str | None] = self.column(table, name).to_pylist()
         return values
 
+    def _objects(self, table: str, name: str) -> Table:
+        """Texts for a DataFrame: strings and None, never NaN."""
+        return pd.Series(self.texts(table, name), dtype=object)
+
     # Places ------------------------------------------------------------------------------------
 
     @cached_property
@@ -187,7 +191,7 @@ class Data:
         ``sound``: both ends are there, count from 1 and are in order.
         """
         table = pd.DataFrame({name: self.ints("actions", name) for name in ("file", "index")})
-        table["sequence"] = np.array(self.texts("actions", "sequence"), dtype=object)
+        table["sequence"] = self._objects("actions", "sequence")
         table["first"] = self.ints("actions", "first_frame")
         table["last"] = self.ints("actions", "last_frame")
         table["length"] = self.floats("actions", "length")
@@ -208,7 +212,7 @@ class Data:
         """
         names = ("file", "index", "view", "frame", "width", "height")
         table = pd.DataFrame({name: self.ints("frames", name) for name in names})
-        table["sequence"] = np.array(self.texts("frames", "sequence"), dtype=object)
+        table["sequence"] = self._objects("frames", "sequence")
         return table
 
     @cached_property
@@ -280,7 +284,7 @@ class Data:
     def videos(self) -> Table:
         """Video files whose name is a view id: file, sequence, view."""
         table = pd.DataFrame({name: self.ints("videos", name) for name in ("file", "view")})
-        table["sequence"] = np.array(self.texts("videos", "sequence"), dtype=object)
+        table["sequence"] = self._objects("videos", "sequence")
         return table[table["sequence"].notna() & (table["view"] != MISSING)]
 
     @cached_property
@@ -288,8 +292,9 @@ class Data:
         """Lines of the split lists: file, row, sequence, activity_raw, activity (key), split."""
         table = pd.DataFrame({name: self.ints("list_entries", name) for name in ("file", "row")})
         for name in ("sequence", "activity_raw", "split"):
-            table[name] = np.array(self.texts("list_entries", name), dtype=object)
-        table["activity"] = [class_key(raw or "") for raw in table["activity_raw"]]
+            table[name] = self._objects("list_entries", name)
+        keys = [class_key(raw or "") for raw in table["activity_raw"]]
+        table["activity"] = pd.Series(keys, dtype=object)
         return table
 
     @cached_property
@@ -298,8 +303,9 @@ class Data:
         names = ("file", "row", "id")
         table = pd.DataFrame({name: self.ints("class_entries", name) for name in names})
         for name in ("kind", "raw"):
-            table[name] = np.array(self.texts("class_entries", name), dtype=object)
-        table["key"] = [class_key(raw or "") for raw in table["raw"]]
+            table[name] = self._objects("class_entries", name)
+        keys = [class_key(raw or "") for raw in table["raw"]]
+        table["key"] = pd.Series(keys, dtype=object)
         return table
 
     # What is there -----------------------------------------------------------------------------

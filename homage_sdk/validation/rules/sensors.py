@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from homage_sdk.problems import Severity
-from homage_sdk.time import NOMINAL_FPS, Interval
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, rule
 
@@ -130,25 +130,33 @@ def unknown_position(data: Data) -> Iterator[Finding]:
 @rule(
     "HOM506",
     Severity.WARNING,
-    "sensor covers less than half of the labels",
-    why="The samples end long before the last labelled action: the file was cut. Windows after "
-    "its end are empty.",
-    example="samples from 0 to 3 s in a sequence labelled to 16 s",
+    "sensor ends long before the others",
+    why="The sensors of a sequence are synchronized from its start to its end. One that ends "
+    "before half of it was cut; windows after its end are empty.",
+    example="samples from 0 to 3 s where the other sensors go on to 16 s",
     hint="copy the file again",
 )
 def cut_short(data: Data) -> Iterator[Finding]:
-    """Last sample before half of the last labelled frame's time."""
-    actions = data.actions[data.actions["sound"]]
-    last_frame = actions.groupby("sequence")["last"].max()
-    for row in data.release["sensors"].to_pylist():
-        first, last = row["first_s"], row["last_s"]
-        frame = last_frame.get(row["sequence"])
-        if frame is None or None in (first, last) or not last > first or not -60 <= first <= 3600:
-            continue
-        end_s = Interval(1, int(frame)).duration_s(NOMINAL_FPS)
-        if last < end_s / 2:
+    """Last sample before half of what the longest sensor of the sequence covers."""
+    rows = [row for row in data.release["sensors"].to_pylist() if _timed(row)]
+    ends: dict[str, float] = {}
+    for row in rows:
+        ends[row["sequence"]] = max(ends.get(row["sequence"], 0.0), row["last_s"])
+    for row in rows:
+        end = ends[row["sequence"]]
+        if row["last_s"] < end / 2:
             place = data.file_place(row["file"])
-            yield Finding(place, row["sequence"], f"ends at {last:g} s", f"about {end_s:g} s")
+            yield Finding(
+                place, row["sequence"], f"ends at {row['last_s']:g} s", f"about {end:g} s"
+            )
+
+
+def _timed(row: dict[str, Any]) -> bool:
+    """Whether the file's times can be believed."""
+    first, last = row["first_s"], row["last_s"]
+    if None in (first, last) or row["sequence"] is None:
+        return False
+    return bool(last > first and -60 <= first <= 3600)
 
 
 RULES = (empty, backwards, other_clock, no_values, alone, unknown_position, cut_short)

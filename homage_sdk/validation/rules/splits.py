@@ -44,7 +44,8 @@ def conflicting_activity(data: Data) -> Iterator[Finding]:
     """A later line that gives the sequence another activity."""
     entries = data.list_entries
     for row, first in _repeats(data):
-        if entries["activity"].iat[row] != entries["activity"].iat[first]:
+        given = entries["activity"].iat[row], entries["activity"].iat[first]
+        if given[0] != given[1] and all(given):
             yield Finding(
                 data.row_place("list_entries", row),
                 entries["sequence"].iat[row],
@@ -254,8 +255,10 @@ def shared_participants(data: Data) -> Iterator[Finding]:
     hint="move a sequence to the training list, or leave the class out of the test",
 )
 def untrained_activity(data: Data) -> Iterator[Finding]:
-    """At the first line outside train that names it, where a training list has lines."""
+    """At the first line outside train that names it, where the training list could be read."""
     entries = data.list_entries
+    if (data.in_faulty_file(entries) & (entries["split"] == "train")).any():
+        return
     trained = set(entries.loc[entries["split"] == "train", "activity"])
     outside = entries[entries["split"].notna() & (entries["split"] != "train")]
     if not trained:
