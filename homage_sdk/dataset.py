@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.labels import Labels, SequenceRow
@@ -58,8 +57,7 @@ class Dataset:
         return made
 
     def __reduce__(self) -> tuple[object, ...]:
-        everything = len(self._positions) == len(self._labels.rows)
-        return (_reopen, (self._labels, None if everything else self.ids))
+        return (_reopen, (self._labels, self._some))
 
     # Sequences
 
@@ -227,11 +225,13 @@ class Dataset:
                 expected="ego, third or a view number",
             )
 
+        views_of = self._labels.view_numbers() if numbers else {}
+
         def there(row: SequenceRow) -> bool:
             third = row.n_views - row.has_ego > 0
             if ("ego" in kinds and not row.has_ego) or ("third" in kinds and not third):
                 return False
-            return not numbers or numbers <= {v.view for v in self._labels.views(row.sequence)}
+            return numbers <= views_of.get(row.sequence, set())
 
         return self._keep(there)
 
@@ -286,20 +286,13 @@ class Dataset:
         """
         if as_ not in ("arrow", "pandas"):
             raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
-        table = self._restricted(name)
+        table = self._labels.restricted(name, self._some)
         return table if as_ == "arrow" else table.to_pandas()
 
-    def _restricted(self, name: str) -> pa.Table:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        table = self._labels.whole(name)
-        if len(self) == len(self._labels.rows) or name in ("classes", "problems"):
-            return table
-        if "sequence" in TABLES[name].names:
-            return table.filter(pc.is_in(table["sequence"], value_set=pa.array(self.ids)))
-        graphs = self._restricted("frames")["scene_graph_id"]
-        return table.filter(pc.is_in(table["scene_graph_id"], value_set=graphs.combine_chunks()))
+    @property
+    def _some(self) -> tuple[str, ...] | None:
+        """The ids of the selection; None when everything is selected."""
+        return None if len(self) == len(self._labels.rows) else self.ids
 
     # Questions
 
@@ -307,7 +300,8 @@ class Dataset:
     def _session(self) -> SqlSession:
         from homage_sdk.sql import SqlSession
 
-        return SqlSession(self._restricted)
+        labels, ids = self._labels, self._some
+        return SqlSession(lambda name: labels.restricted(name, ids))
 
     def sql(self, statement: str, parameters: Parameters | None = None) -> pa.Table:
         """The rows of one SELECT over the catalog's tables, restricted to this selection.

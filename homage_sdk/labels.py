@@ -7,15 +7,16 @@ whatever the size of the catalog.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
+from homage_sdk.catalog.read import read_catalog
+from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, UsageError
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
@@ -77,12 +78,12 @@ class Labels:
     def __init__(self, path: Path, root: Path | None = None) -> None:
         self.path = path
         self._given_root = root
-        self._manifest = _read_manifest(path)
+        self._lock = Lock()
+        self._catalog = read_catalog(path)
         self._files: dict[str, pq.ParquetFile] = {}
         self._bounds: dict[tuple[str, str], list[tuple[Any, Any] | None]] = {}
-        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._groups: OrderedDict[tuple[str, int], _RowGroup] = OrderedDict()
         self._taxonomies: dict[str, Taxonomy] = {}
-        self._views: dict[str, tuple[ViewRow, ...]] | None = None
         self.rows: tuple[SequenceRow, ...] = tuple(
             SequenceRow(**row) for row in self.whole("sequences").to_pylist()
         )
@@ -96,8 +97,7 @@ class Labels:
         """Where the media lie: the folder given, else the release recorded at ingest."""
         if self._given_root is not None:
             return self._given_root
-        recorded = self._manifest.get("source", {}).get("root")
-        return Path(recorded) if recorded else None
+        return self._catalog.release_root if self._catalog.info.source.root else None
 
     def _file(self, table: str) -> pq.ParquetFile:
         import pyarrow.parquet as pq
@@ -139,6 +139,23 @@ class Labels:
             read = self._file(table).read(columns=TABLES[table].names, use_threads=False)
         return read
 
+    def restricted(self, table: str, sequences: Collection[str] | None) -> pa.Table:
+        """A table with the rows of these sequences only; None stands for all.
+
+        ``classes`` and ``problems`` are whole: they belong to the catalog.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        read = self.whole(table)
+        if sequences is None or table in ("classes", "problems"):
+            return read
+        if "sequence" in TABLES[table].names:
+            ids = pa.array(sequences, pa.string())
+            return read.filter(pc.is_in(read["sequence"], value_set=ids))
+        graphs = self.restricted("frames", sequences)["scene_graph_id"].combine_chunks()
+        return read.filter(pc.is_in(read["scene_graph_id"], value_set=graphs))
+
     def _admits(self, table: str, column: str, low: Any, high: Any) -> list[int]:
         """The row groups that may hold a value of ``column`` between ``low`` and ``high``."""
         key = (table, column)
@@ -158,62 +175,53 @@ class Labels:
             if bound is None or (bound[0] <= high and low <= bound[1])
         ]
 
-    def _group(self, table: str, group: int) -> pa.Table:
+    def _group(self, table: str, group: int, column: str) -> _RowGroup:
         key = (table, group)
-        if key in self._groups:
-            self._groups.move_to_end(key)
-            return self._groups[key]
-        with _explained(self.path / f"{table}.parquet"):
-            read = self._file(table).read_row_group(
-                group, columns=TABLES[table].names, use_threads=False
-            )
-        self._groups[key] = read
-        if len(self._groups) > _CACHED_ROW_GROUPS:
-            self._groups.popitem(last=False)
-        return read
+        with self._lock:
+            if key in self._groups:
+                self._groups.move_to_end(key)
+                return self._groups[key]
+            with _explained(self.path / f"{table}.parquet"):
+                read = self._file(table).read_row_group(
+                    group, columns=TABLES[table].names, use_threads=False
+                )
+            self._groups[key] = made = _RowGroup(read, column)
+            if len(self._groups) > _CACHED_ROW_GROUPS:
+                self._groups.popitem(last=False)
+        return made
 
     def of_sequence(self, table: str, sequence: str) -> pa.Table:
         """The rows of a table with a ``sequence`` column that belong to one sequence."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        parts = []
-        for group in self._admits(table, "sequence", sequence, sequence):
-            read = self._group(table, group)
-            parts.append(read.filter(pc.equal(read["sequence"], sequence)))
-        return pa.concat_tables(parts) if parts else TABLES[table].empty_table()
+        return self._of(table, "sequence", [sequence])
 
     def of_graphs(self, table: str, graphs: Iterable[int]) -> pa.Table:
         """The rows of ``objects`` or ``relationships`` that belong to these scene graphs."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        return self._of(table, "scene_graph_id", sorted(graphs))
 
-        ids = sorted(graphs)
-        if not ids:
-            return TABLES[table].empty_table()
-        low, high = ids[0], ids[-1]
-        contiguous = high - low + 1 == len(ids)
-        parts = []
-        for group in self._admits(table, "scene_graph_id", low, high):
-            read = self._group(table, group)
-            column = read["scene_graph_id"]
-            if contiguous:
-                mask = pc.and_(pc.greater_equal(column, low), pc.less_equal(column, high))
-            else:
-                mask = pc.is_in(column, value_set=pa.array(ids, pa.int32()))
-            parts.append(read.filter(mask))
+    def _of(self, table: str, column: str, values: list[Any]) -> pa.Table:
+        """The rows whose ``column`` is one of ``values`` (ascending), in the order of the file."""
+        import pyarrow as pa
+
+        parts: list[pa.Table] = []
+        if values:
+            for group in self._admits(table, column, values[0], values[-1]):
+                parts += self._group(table, group, column).rows(values)
         return pa.concat_tables(parts) if parts else TABLES[table].empty_table()
 
     def views(self, sequence: str) -> tuple[ViewRow, ...]:
         """The views of one sequence in order of number; empty where it has no video."""
-        if self._views is None:
-            grouped: dict[str, list[ViewRow]] = {}
-            for row in self.whole("views").to_pylist():
-                grouped.setdefault(row["sequence"], []).append(ViewRow(**row))
-            self._views = {
-                key: tuple(sorted(rows, key=lambda r: r.view)) for key, rows in grouped.items()
-            }
-        return self._views.get(sequence, ())
+        rows = self.of_sequence("views", sequence).to_pylist()
+        return tuple(sorted((ViewRow(**row) for row in rows), key=lambda row: row.view))
+
+    def view_numbers(self) -> dict[str, set[int]]:
+        """The numbers of the views of every sequence that has any."""
+        table = self.whole("views")
+        found: dict[str, set[int]] = {}
+        for sequence, view in zip(
+            table["sequence"].to_pylist(), table["view"].to_pylist(), strict=True
+        ):
+            found.setdefault(sequence, set()).add(view)
+        return found
 
     def taxonomy(self, kind: str) -> Taxonomy:
         """The classes of one kind; raises UsageError for a kind there is not."""
@@ -225,6 +233,45 @@ class Labels:
                 each: Taxonomy(each, [row for row in rows if row.kind == each]) for each in KINDS
             }
         return self._taxonomies[kind]
+
+
+class _RowGroup:
+    """A decoded row group, and where the rows of each value of its key column stand in it."""
+
+    def __init__(self, table: pa.Table, column: str) -> None:
+        import numpy as np
+
+        self._table = table
+        keys = table[column].combine_chunks()
+        self._code: dict[str, int] | None = None
+        if str(keys.type) == "string":
+            encoded = keys.dictionary_encode()
+            self._code = {name: i for i, name in enumerate(encoded.dictionary.to_pylist())}
+            keys = encoded.indices
+        # By the buffer: ``to_numpy`` imports pandas, which costs more than all the rest.
+        codes = np.frombuffer(keys.buffers()[1] or b"", np.int32)[keys.offset :][: len(keys)]
+        changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+        starts = np.concatenate([[0], changes]) if len(codes) else changes
+        order = np.argsort(codes[starts], kind="stable")
+        self._key = codes[starts][order]
+        self._start = starts[order]
+        self._end = np.append(starts[1:], len(codes))[order]
+
+    def rows(self, values: list[Any]) -> list[pa.Table]:
+        """The rows of these values, as slices in the order of the table."""
+        codes = values if self._code is None else [self._code.get(v, -1) for v in values]
+        runs = []
+        lows = self._key.searchsorted(codes, "left").tolist()
+        highs = self._key.searchsorted(codes, "right").tolist()
+        for low, high in zip(lows, highs, strict=True):
+            runs += [(int(self._start[at]), int(self._end[at])) for at in range(low, high)]
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(runs):
+            if merged and merged[-1][1] == start:
+                merged[-1] = (merged[-1][0], end)
+            else:
+                merged.append((start, end))
+        return [self._table.slice(start, end - start) for start, end in merged]
 
 
 @contextmanager
@@ -239,29 +286,3 @@ def _explained(path: Path) -> Iterator[None]:
             found=str(error).splitlines()[0][:200],
             hint="run `homage ingest` again",
         ) from error
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    """``catalog.json``; raises CatalogError where the folder is no catalog of this version."""
-    file = path / "catalog.json"
-    try:
-        manifest = json.loads(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise CatalogError(
-            "no catalog here",
-            place=str(path),
-            expected="a folder with catalog.json",
-            hint="make one with `homage ingest RELEASE CATALOG`",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CatalogError("not readable", place=str(file), found=str(error)) from error
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if version != SCHEMA_VERSION:
-        raise CatalogError(
-            "a catalog of another version",
-            place=str(file),
-            found=f"schema_version {version}",
-            expected=str(SCHEMA_VERSION),
-            hint="run `homage migrate`, or `homage ingest` again",
-        )
-    return dict(manifest)

@@ -7,11 +7,14 @@ refused by the engine itself, not by a look at the text.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as SequenceABC
+from threading import RLock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import QueryError
@@ -68,6 +71,9 @@ _LOOKS_AT_ALL = re.compile(
 class SqlSession:
     """One in-memory database, filled with a table when a statement first names it.
 
+    DuckDB runs in the caller's thread alone: a catalog is small, and a hundred selections must not
+    mean a hundred pools of threads. A forked process begins with a database of its own.
+
     Args:
         load: gives a catalog table, restricted to the selection.
 
@@ -75,26 +81,28 @@ class SqlSession:
 
     def __init__(self, load: Callable[[str], pa.Table]) -> None:
         self._load = load
+        self._forget()
+        _SESSIONS.add(self)
+
+    def _forget(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._owner = 0
         self._loaded: set[str] = set()
-        self._orphans: list[object] = []
+        self._lock = RLock()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        """The connection of this process: after a fork the parent's is left alone."""
+        """The connection; call with the lock held."""
         import duckdb
 
-        if self._connection is None or self._owner != os.getpid():
-            self._orphans.append(self._connection)
-            self._connection = duckdb.connect(":memory:", config={"temp_directory": ""})
+        if self._connection is None:
+            self._connection = duckdb.connect(
+                ":memory:", config={"temp_directory": "", "threads": 1}
+            )
             for setting in _SETTINGS:
                 self._connection.execute(setting)
-            self._owner = os.getpid()
-            self._loaded = set()
         return self._connection
 
     def prepare(self, *names: str) -> None:
-        """Fill these tables, where they are not filled yet."""
+        """Fill these tables, where they are not filled yet; call with the lock held."""
         connection = self._open()
         for name in names:
             if name in self._loaded:
@@ -113,20 +121,10 @@ class SqlSession:
         """The rows of one SELECT (or EXPLAIN) as an Arrow table; raises QueryError."""
         import duckdb
 
-        connection = self._open()
-        try:
-            parsed = connection.extract_statements(statement)
-        except duckdb.Error as error:
-            raise _explained(error) from error
-        if len(parsed) != 1:
-            raise QueryError("not one statement", found=str(len(parsed)), expected="1")
-        kind = parsed[0].type
-        if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-            raise QueryError(
-                "queries only read", found=kind.name, expected="SELECT (or WITH, FROM, EXPLAIN)"
-            )
-        self.prepare(*self._named(statement))
-        cursor = connection.cursor()
+        with self._lock:
+            cursor = self._open().cursor()
+            self._check(cursor, statement)
+            self.prepare(*self._named(statement))
         try:
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             values = None if parameters is None else _values(parameters)
@@ -136,6 +134,22 @@ class SqlSession:
         finally:
             cursor.close()
 
+    def _check(self, cursor: duckdb.DuckDBPyConnection, statement: str) -> None:
+        """One statement, and of a kind that gives rows; raises QueryError."""
+        import duckdb
+
+        try:
+            parsed = cursor.extract_statements(statement)
+        except duckdb.Error as error:
+            raise _explained(error) from error
+        if len(parsed) != 1:
+            raise QueryError("not one statement", found=str(len(parsed)), expected="1")
+        kind = parsed[0].type
+        if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+            raise QueryError(
+                "queries only read", found=kind.name, expected="SELECT (or WITH, FROM, EXPLAIN)"
+            )
+
     def _named(self, statement: str) -> list[str]:
         """The tables a statement may read: those whose name is a word of its text."""
         tables = [*TABLES, *DERIVED]
@@ -143,6 +157,24 @@ class SqlSession:
             return [name for name in tables if name != "pts"]
         words = set(re.findall(r"\w+", statement.lower()))
         return [name for name in tables if name in words]
+
+
+_SESSIONS: WeakSet[SqlSession] = WeakSet()
+
+
+def _abandon_all() -> None:
+    """In a forked child: leave the parent's databases alone, and begin anew when asked.
+
+    Closing one there crashes, for the threads it wants to stop are the parent's; so each is kept
+    alive for ever by a reference that nobody gives back.
+    """
+    for session in list(_SESSIONS):
+        if session._connection is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session._connection))
+        session._forget()
+
+
+os.register_at_fork(after_in_child=_abandon_all)
 
 
 def _values(parameters: Parameters) -> Any:

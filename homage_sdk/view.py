@@ -164,8 +164,12 @@ class View:
             raise MediaError(
                 f"no video of view {self.id}",
                 place=str(self._labels.path),
-                found="a catalog that records no file for it",
-                hint="the release held labels only when it was ingested",
+                found="no file for it in the catalog"
+                if self._row.path is None
+                else "a catalog that does not know where its release lies",
+                hint="the release had none when it was ingested"
+                if self._row.path is None
+                else "say where the media are: Dataset(path, root=...)",
             )
         if not path.is_file():
             raise MediaError(
