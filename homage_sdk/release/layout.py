@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from homage_sdk.errors import LabelError
+from homage_sdk.ids import SequenceId, ViewId
+
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v")
 
 _SPLIT = re.compile(r"(train|val|valid|validation|test\w*?)_list\.(?:csv|txt)", re.I)
@@ -108,15 +111,21 @@ def sensor_of(name: str) -> tuple[str, str, str] | None:
 
 
 def view_in(name: str) -> str | None:
-    """The view id within a file name."""
+    """The view id within a file name; a wrongly padded one (p00002) is none."""
     match = _VIEW_IN_NAME.search(name)
-    return match.group() if match else None
+    try:
+        return str(ViewId.parse(match.group())) if match else None
+    except LabelError:
+        return None
 
 
 def sequence_in(name: str) -> str | None:
-    """The sequence id within a file name; of a view id, its sequence."""
+    """The sequence id within a file name; of a view id, its sequence. Wrongly padded is none."""
     match = _SEQUENCE_IN_NAME.search(name)
-    if match:
-        return match.group()
+    try:
+        if match:
+            return str(SequenceId.parse(match.group()))
+    except LabelError:
+        return None
     view = view_in(name)
-    return re.sub(r"_v\d+", "", view) if view else None
+    return str(ViewId.parse(view).sequence) if view else None

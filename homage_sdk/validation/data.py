@@ -7,6 +7,7 @@ gives one problem and not a trail of consequences.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,10 +20,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from homage_sdk.errors import HomageError, Place
+from homage_sdk.ids import SequenceId
 from homage_sdk.problems import Severity
-from homage_sdk.release.layout import sequence_in
 from homage_sdk.release.records import Release
 from homage_sdk.taxonomy import class_key
+
+_ID_IN_NAME = re.compile(r"p(\d{1,9})_r(\d{1,9})_(?:v\d{1,9}_)?a(\d{1,9})", re.ASCII)
 
 MISSING = int(np.iinfo(np.int64).min)
 """Stands for a null integer."""
@@ -312,11 +315,17 @@ class Data:
 
     @cached_property
     def files_of(self) -> dict[str, dict[str, int]]:
-        """For each kind of file, the sequences that have one (also one that could not be read)."""
+        """For each kind of file, the sequences that have one, and the first such file.
+
+        Also files that could not be read, and ids that are padded wrongly: the sequence does not
+        lack them, something else is wrong with them.
+        """
         found: dict[str, dict[str, int]] = {}
         for file, (path, kind) in enumerate(zip(self.paths, self.file_kinds, strict=True)):
-            sequence = sequence_in(path.rpartition("/")[2])
-            if sequence:
+            match = _ID_IN_NAME.search(path.rpartition("/")[2])
+            if match:
+                participant, room, take = (int(digits) for digits in match.groups())
+                sequence = str(SequenceId(participant, room, take))
                 found.setdefault(kind, {}).setdefault(sequence, file)
         return found
 
@@ -330,6 +339,10 @@ class Data:
         """Which rows of a table come from a file in which the reader met an error."""
         faulty = [file for file, path in enumerate(self.paths) if path in self.faulty_files]
         return np.asarray(table["file"].isin(faulty))
+
+    def is_faulty(self, file: int) -> bool:
+        """Whether the reader met an error in this file."""
+        return self.paths[file] in self.faulty_files
 
     @cached_property
     def listed(self) -> set[str]:

@@ -177,6 +177,18 @@ def labels_without_an_id(copy: Copy) -> At:
     return At(copy.write(f"{folder}/p2_r1_a7__aa.json", "[]"))
 
 
+@fault("HOM130")
+def wrongly_padded_labels(copy: Copy) -> At:
+    path = copy.actions[0]
+    return At(copy.rename(path, path.replace("/p0002_", "/p00002_")))
+
+
+@fault("HOM130")
+def wrongly_padded_video(copy: Copy) -> At:
+    path = _unannotated_video(copy)
+    return At(copy.rename(path, path.replace("_v0", "_v00")))
+
+
 @fault("HOM131")
 def labels_in_another_folder(copy: Copy) -> At:
     path = copy.actions[0]
@@ -319,6 +331,8 @@ FAULTS = (
     box_of_three_numbers,
     video_without_an_id,
     labels_without_an_id,
+    wrongly_padded_labels,
+    wrongly_padded_video,
     labels_in_another_folder,
     video_in_another_folder,
     labels_twice,

@@ -44,9 +44,7 @@ class Fault:
         return f"{self.code}-{self.name}"
 
 
-def fault(
-    code: str, *, deep: bool = False
-) -> Callable[[Callable[[Copy], At | list[At]]], Fault]:
+def fault(code: str, *, deep: bool = False) -> Callable[[Callable[[Copy], At | list[At]]], Fault]:
     """Make an injector of a function; its name says what is planted."""
 
     def declare(plant: Callable[[Copy], At | list[At]]) -> Fault:

@@ -14,12 +14,14 @@ from homage_sdk.validation import RULES, validate
 from tests.faults import (
     file_faults,
     interval_faults,
+    list_faults,
 )
 from tests.faults.kit import At, Copy, Fault, places
 
 FAULTS: tuple[Fault, ...] = (
     *file_faults.FAULTS,
     *interval_faults.FAULTS,
+    *list_faults.FAULTS,
 )
 
 _PROBES: dict[int, VideoProbe | HomageError] = {}

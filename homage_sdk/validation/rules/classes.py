@@ -125,7 +125,7 @@ def _id_lists(data: Data) -> Iterator[tuple[int, int, list[int]]]:
     A file in which the reader met a fault is left out: the lines it lost explain the gaps.
     """
     for file, entries in data.class_entries.groupby("file"):
-        if data.paths[int(file)] not in data.faulty_files:
+        if not data.is_faulty(int(file)):
             row = int(entries["id"].idxmin())
             yield row, int(file), sorted({int(i) for i in entries["id"]})
 
@@ -200,7 +200,10 @@ def unused_classes(data: Data) -> Iterator[Finding]:
     """One finding a class list, where there are labels of its kind."""
     used = {kind: set(words.keys) for kind, words in _label_words(data)}
     used["activity"] = set(data.list_entries["activity"])
+    copied = {file for copy, (_, other, _) in _copied_lists(data).items() for file in (copy, other)}
     for (file, kind), entries in data.class_entries.groupby(["file", "kind"]):
+        if int(file) in copied or data.is_faulty(int(file)):
+            continue
         unused = entries[~entries["key"].isin(used[kind] | {"", "person"})]
         if used[kind] and len(unused):
             names = ", ".join(repr(raw) for raw in unused["raw"].head(3))
@@ -252,16 +255,24 @@ def label_spellings(data: Data) -> Iterator[Finding]:
 )
 def same_list_twice(data: Data) -> Iterator[Finding]:
     """Two lists of different kinds that hold the very same names."""
+    for file, (kind, other, names) in _copied_lists(data).items():
+        yield Finding(
+            data.file_place(file),
+            found=f"the {names} names of {data.paths[other]}",
+            expected=f"{kind} classes",
+        )
+
+
+def _copied_lists(data: Data) -> dict[int, tuple[str, int, int]]:
+    """Of each file that repeats a list of another kind: its kind, that file, how many names."""
     seen: dict[tuple[str, ...], tuple[str, int]] = {}
+    copies = {}
     for (file, kind), entries in data.class_entries.groupby(["file", "kind"]):
         names = tuple(entries["key"])
-        other = seen.setdefault(names, (kind, int(file)))
-        if other[0] != kind and len(names) > 1:
-            yield Finding(
-                data.file_place(int(file)),
-                found=f"the {len(names)} names of {data.paths[other[1]]}",
-                expected=f"{kind} classes",
-            )
+        other_kind, other = seen.setdefault(names, (kind, int(file)))
+        if other_kind != kind and len(names) > 1:
+            copies[int(file)] = (str(kind), other, len(names))
+    return copies
 
 
 def _label_words(data: Data) -> tuple[tuple[str, Words], ...]:

@@ -183,7 +183,7 @@ def labels_unlisted(data: Data) -> Iterator[Finding]:
     """A label file whose sequence no list names, where there are lists."""
     labelled = data.files_of.get("atomic_actions", {})
     for sequence, file in labelled.items() if data.listed else ():
-        if sequence not in data.listed:
+        if sequence not in data.listed and not data.is_faulty(file):
             yield Finding(data.file_place(file), sequence, "in no list", "in one split list")
 
 
@@ -200,7 +200,7 @@ def video_alone(data: Data) -> Iterator[Finding]:
     """A sequence of which there are only videos, in a release that has labels or lists."""
     labelled = data.files_of.get("atomic_actions", {}).keys() | data.listed
     for sequence, file in data.files_of.get("video", {}).items() if labelled else ():
-        if sequence not in labelled:
+        if sequence not in labelled and not data.is_faulty(file):
             yield Finding(data.file_place(file), sequence, "only video", "a list entry or labels")
 
 
@@ -216,7 +216,7 @@ def scene_graphs_alone(data: Data) -> Iterator[Finding]:
     """A scene-graph file of a sequence that nothing else names."""
     known = data.listed.union(*(data.files_of.get(k, {}) for k in ("atomic_actions", "video")))
     for sequence, file in data.files_of.get("scene_graphs", {}).items() if known else ():
-        if sequence not in known:
+        if sequence not in known and not data.is_faulty(file):
             yield Finding(data.file_place(file), sequence, "only scene graphs", "a known sequence")
 
 
@@ -230,8 +230,8 @@ def scene_graphs_alone(data: Data) -> Iterator[Finding]:
     hint="carve a validation part by participant where that matters",
 )
 def shared_participants(data: Data) -> Iterator[Finding]:
-    """Once a release, at the later list."""
-    entries = data.list_entries.dropna(subset=["sequence", "split"])
+    """Once a release, at the last list; a sequence in two splits is HOM205 and counts once."""
+    entries = data.list_entries.dropna(subset=["sequence", "split"]).drop_duplicates("sequence")
     if entries.empty:
         return
     participants = entries["sequence"].str.partition("_")[0]
