@@ -19,6 +19,12 @@ from homage_sdk.media.video import rgb
 from homage_sdk.shards.options import PackOptions
 from homage_sdk.time import NOMINAL_FPS
 
+# Macroblock-tree rate control reads memory that it never wrote where a row of macroblocks does not
+# fill a vector register (192 pixels do not): the same input gave other bytes from call to call.
+# Without it the same crf costs a quarter more bytes and gains 1 dB. B-frames save 4 % and cost 5 %
+# of the decoding time.
+_X264 = "mbtree=0:bframes=0"
+
 
 def packed_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     """Width and height of the packed picture: aspect kept, even, never enlarged.
@@ -55,9 +61,12 @@ def encode_view(
         stream.codec_context.time_base = 1 / Fraction(fps)
         stream.codec_context.flags |= av.codec.context.Flags.bitexact
         stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": options.x264_preset, "crf": str(options.crf)}
-        if options.tune:
-            stream.options = {**stream.options, "tune": options.tune}
+        stream.options = {
+            "preset": options.x264_preset,
+            "crf": str(options.crf),
+            "x264-params": _X264,
+            **({"tune": options.tune} if options.tune else {}),
+        }
         for k, source in enumerate(_repeated(path, index, positions)):
             turned = _upright(source)
             if not width:

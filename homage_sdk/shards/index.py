@@ -18,16 +18,21 @@ INDEX_SCHEMA = pa.schema(
         pa.field("shard", pa.string(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("size", pa.int64(), nullable=False),
+        pa.field("crc32", pa.int64(), nullable=False),
     ]
 )
 
-Location = tuple[str, int, int]
-"""Shard name, offset, size."""
+Location = tuple[str, int, int, int]
+"""Shard name, offset, size, CRC-32."""
 
 
 def index_bytes(shards: Iterable[tuple[str, Iterable[Member]]]) -> bytes:
     """The index file of these shards, in their order."""
-    rows = [(m.key, m.field, name, m.offset, m.size) for name, members in shards for m in members]
+    rows = [
+        (m.key, m.field, name, m.offset, m.size, m.crc32)
+        for name, members in shards
+        for m in members
+    ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(INDEX_SCHEMA)
     arrays = [pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)]
     buffer = io.BytesIO()
@@ -52,13 +57,13 @@ def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
         )
     found: dict[str, dict[str, Location]] = {}
     columns = [column.to_pylist() for column in table.columns]
-    for sample, member, shard, offset, size in zip(*columns, strict=True):
-        if None in (sample, member, shard, offset, size) or offset < 0 or size < 0:
+    for sample, member, shard, offset, size, crc in zip(*columns, strict=True):
+        if None in (sample, member, shard, offset, size, crc) or offset < 0 or size < 0:
             raise ShardError("an impossible row", place=place, found=f"{sample}.{member}")
         members = found.setdefault(sample, {})
         if member in members:
             raise ShardError(
                 "a member that is there twice", place=place, found=f"{sample}.{member}"
             )
-        members[member] = (shard, offset, size)
+        members[member] = (shard, offset, size, crc)
     return found

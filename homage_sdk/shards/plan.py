@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,8 @@ def make_plan(dataset: Dataset, options: PackOptions) -> Plan:
         for number, begin in enumerate(range(0, len(ordered), per_shard)):
             chosen = tuple(ordered[begin : begin + per_shard])
             shards.append(PlannedShard(f"{group}-{number:05d}.tar", chosen))
-    return Plan(fingerprint(dataset), options, tuple(shards), int(total_bytes), cpu_s)
+    planned = [sample.sequence for members in groups.values() for sample, _ in members]
+    return Plan(fingerprint(dataset, planned), options, tuple(shards), int(total_bytes), cpu_s)
 
 
 def plan_samples(sequence: Sequence, options: PackOptions) -> tuple[PlannedSample, ...]:
@@ -146,13 +148,13 @@ def chosen_views(sequence: Sequence, options: PackOptions) -> tuple[View, ...]:
     return tuple(v for v in sequence.views if v.number in options.views)
 
 
-def fingerprint(dataset: Dataset) -> str:
-    """A hash of every table that the shards are made from, and of the selection."""
+def fingerprint(dataset: Dataset, sequences: Iterable[str]) -> str:
+    """A hash of every table that the shards are made from, and of which sequences they hold."""
     digest = hashlib.sha256()
     for path in sorted(dataset.path.glob("*.parquet")):
         if path.stem != "problems":
             digest.update(f"{path.stem} {sha256_file(path)}\n".encode())
-    digest.update("\n".join(dataset.ids).encode())
+    digest.update("\n".join(sorted(set(sequences))).encode())
     return digest.hexdigest()
 
 

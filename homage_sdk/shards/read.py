@@ -126,7 +126,7 @@ class ShardSet:
         sizes = {shard.name: shard.bytes for shard in self.manifest.shards}
         found = parse_index(data, str(path))
         for sample, members in found.items():
-            for member, (shard, offset, size) in members.items():
+            for member, (shard, offset, size, _) in members.items():
                 if shard not in sizes or offset + size > sizes[shard] or size > MAX_MEMBER_BYTES:
                     raise ShardError(
                         "a row that points outside its shard",
@@ -138,6 +138,10 @@ class ShardSet:
     def members(self, key: str) -> tuple[str, ...]:
         """The fields of a sample, in their order."""
         return tuple(self._located(key))
+
+    def locations(self) -> dict[str, dict[str, Location]]:
+        """Where every member of every sample lies."""
+        return self._index
 
     def _located(self, key: str) -> dict[str, Location]:
         try:
@@ -158,7 +162,7 @@ class ShardSet:
                 place=str(self.path),
                 expected=", ".join(located),
             )
-        shard, offset, size = located[field]
+        shard, offset, size, _ = located[field]
         if size > max_bytes:
             raise ShardError(
                 "a member of absurd size",

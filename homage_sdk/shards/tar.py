@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -26,12 +27,17 @@ _END = bytes(2 * BLOCK)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file in a shard: ``{key}.{field}``, its content at ``offset``, ``size`` bytes long."""
+    """One file in a shard: ``{key}.{field}``, its content at ``offset``, ``size`` bytes long.
+
+    ``crc32`` is of its content, 0 where nobody looked: it names the sample that was damaged, while
+    the SHA-256 of the shard proves that none was.
+    """
 
     key: str
     field: str
     offset: int
     size: int
+    crc32: int = 0
 
     @property
     def name(self) -> str:
@@ -69,7 +75,7 @@ class ShardWriter:
         info = tarfile.TarInfo(name)
         info.size, info.mode, info.mtime = len(content), 0o644, 0
         self._emit(info.tobuf(tarfile.USTAR_FORMAT))
-        self.members.append(Member(key, field, self.bytes, len(content)))
+        self.members.append(Member(key, field, self.bytes, len(content), zlib.crc32(content)))
         self._emit(content)
         self._emit(bytes(-len(content) % BLOCK))
 
@@ -83,9 +89,9 @@ class ShardWriter:
 
 
 def read_members(
-    file: BinaryIO, shard: str, *, content: bool = False, max_member: int = MAX_MEMBER_BYTES
+    file: BinaryIO, shard: str, *, max_member: int = MAX_MEMBER_BYTES
 ) -> Iterator[tuple[Member, bytes]]:
-    """Walk a shard from its beginning; with ``content`` also hand out each member's bytes.
+    """Walk a shard from its beginning: each member and its bytes.
 
     Works on streams that cannot seek. Raises ShardError, naming shard and member, for anything
     but whole regular files with proper names followed by the two zero blocks of the end.
@@ -105,30 +111,28 @@ def read_members(
         if not head.strip(b"\0"):
             _check_end(file, shard)
             return
-        key, field, size = _header(head, shard, at - BLOCK, max_member)
-        member = Member(key, field, at, size)
+        key, field, size = parse_header(head, shard, at - BLOCK, max_member)
         padded = size + -size % BLOCK
-        data = b""
-        if content:
-            data = _exactly(file, padded)
-            missing = padded - len(data)
-            data = data[:size]
-        else:
-            missing = padded - _skip(file, padded)
+        data = _exactly(file, padded)
+        missing = padded - len(data)
+        member = Member(key, field, at, size, zlib.crc32(data[:size]))
         if missing:
             raise ShardError(
                 "the shard is cut short",
-                place=Place(shard, pointer=f"/{member.name}"),
+                place=Place(shard, pointer=f"/{key}.{field}"),
                 found=f"{padded - missing:,} bytes",
                 expected=f"{size:,}",
                 hint="run `homage repair`, or copy it again",
             )
         at += padded
-        yield member, data
+        yield member, data[:size]
     raise ShardError("too many members", place=shard, expected=f"at most {MAX_MEMBERS:,}")
 
 
-def _header(head: bytes, shard: str, at: int, max_member: int) -> tuple[str, str, int]:
+def parse_header(
+    head: bytes, shard: str, at: int, max_member: int = MAX_MEMBER_BYTES
+) -> tuple[str, str, int]:
+    """Key, field and size that a header block at byte ``at`` states; ShardError if it may not."""
     try:
         info = tarfile.TarInfo.frombuf(head, "ascii", "surrogateescape")
     except tarfile.HeaderError as error:
@@ -182,13 +186,3 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
-
-
-def _skip(file: BinaryIO, size: int) -> int:
-    done = 0
-    while done < size:
-        part = file.read(min(size - done, 1 << 20))
-        if not part:
-            break
-        done += len(part)
-    return done

@@ -44,7 +44,7 @@ class ShardRecord:
             {
                 "info": self.info.model_dump(mode="json"),
                 "samples": [s.model_dump(mode="json") for s in self.samples],
-                "members": [[m.key, m.field, m.offset, m.size] for m in self.members],
+                "members": [[m.key, m.field, m.offset, m.size, m.crc32] for m in self.members],
                 "quarantine": [q.model_dump(mode="json") for q in self.quarantine],
             }
         )

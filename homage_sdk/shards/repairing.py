@@ -1,0 +1,113 @@
+"""Making broken shards again from the catalog, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homage_sdk.errors import ShardError
+from homage_sdk.shards.manifest import MANIFEST, Manifest, SampleInfo, read_manifest
+from homage_sdk.shards.options import PackOptions
+from homage_sdk.shards.packing import LOCK, write_manifest
+from homage_sdk.shards.plan import Plan, make_plan
+from homage_sdk.shards.tar import Member, read_members
+from homage_sdk.shards.verifying import verify
+from homage_sdk.shards.work import ShardRecord, make_shard, record_path
+from homage_sdk.storage import exclusive
+
+if TYPE_CHECKING:
+    from homage_sdk.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class RepairSummary:
+    """What was made again."""
+
+    path: Path
+    rebuilt: tuple[str, ...]
+    """Shards that were made again."""
+    changed: tuple[str, ...]
+    """Those whose bytes differ from before: other library versions, or changed videos."""
+
+
+def repair(
+    path: str | Path,
+    dataset: Dataset,
+    *,
+    deep: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> RepairSummary:
+    """Make again the shards that ``verify`` finds broken, and the index where it is.
+
+    Args:
+        path: the folder of shards.
+        dataset: the catalog they were packed from; it may hold more sequences than they do.
+        deep: look as hard as ``verify(deep=True)``.
+        progress: called with (samples done, samples to do).
+
+    Raises:
+        ShardError: the manifest is broken, or the catalog is not the one they came from.
+        StorageError: another process writes here, or the disk is full.
+
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    plan = _plan(folder, manifest, dataset)
+    with exclusive(folder / LOCK, folder):
+        problems = verify(folder, deep=deep)
+        files = {p.place.file for p in problems if p.severity == "error"}
+        broken = [shard for shard in plan.shards if shard.name in files]
+        total = sum(len(shard.samples) for shard in broken)
+        done = 0
+        records: dict[str, ShardRecord] = {}
+
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            if progress is not None:
+                progress(done, total)
+
+        for shard in broken:
+            records[shard.name] = make_shard(dataset, shard, plan.options, folder, tick)
+            record_path(folder, shard.name).unlink(missing_ok=True)
+        before = {shard.name: shard.sha256 for shard in manifest.shards}
+        changed = [name for name, r in records.items() if r.info.sha256 != before[name]]
+        if files:
+            kept = [records.get(s.name) or _kept(folder, manifest, s.name) for s in plan.shards]
+            write_manifest(folder, dataset, plan, kept)
+        parts = record_path(folder, "").parent
+        if parts.is_dir():
+            parts.rmdir()
+    return RepairSummary(folder, tuple(sorted(records)), tuple(sorted(changed)))
+
+
+def _plan(folder: Path, manifest: Manifest, dataset: Dataset) -> Plan:
+    there = {sample.sequence for sample in manifest.samples}
+    missing = sorted(there - set(dataset.ids))
+    plan = None
+    if not missing:
+        plan = make_plan(dataset.select(sorted(there)), PackOptions.from_json(manifest.options))
+    if plan is None or plan.dataset != manifest.dataset:
+        raise ShardError(
+            "the catalog is not the one that these shards were packed from",
+            place=str(folder / MANIFEST),
+            found=f"no sequence {missing[0]}" if missing else "other labels",
+            expected=f"catalog {manifest.dataset[:12]}...",
+            hint="pack again into a new folder",
+        )
+    return plan
+
+
+def _kept(folder: Path, manifest: Manifest, name: str) -> ShardRecord:
+    """The record of a sound shard, from its own headers and the manifest."""
+    info = next(shard for shard in manifest.shards if shard.name == name)
+    members: list[Member] = []
+    with (folder / name).open("rb") as file:
+        members = [member for member, _ in read_members(file, name)]
+    samples: dict[str, SampleInfo] = {s.key: s for s in manifest.samples if s.shard == name}
+    order = dict.fromkeys(member.key for member in members)
+    sequences = {sample.sequence for sample in samples.values()}
+    quarantine = tuple(q for q in manifest.quarantine if q.sequence in sequences)
+    return ShardRecord(info, tuple(samples[key] for key in order), tuple(members), quarantine)
