@@ -115,10 +115,11 @@ def _map_digest(path: Path | None) -> str | None:
 
 
 def _video_paths(raw: Release) -> list[str]:
-    paths = raw["files"]["path"].to_pylist()
+    """Videos with an id and something in them."""
+    paths, sizes = (raw["files"][name].to_pylist() for name in ("path", "bytes"))
     videos = raw["videos"]
     pairs = zip(videos["file"].to_pylist(), videos["sequence"].to_pylist(), strict=True)
-    return [paths[file] for file, sequence in pairs if sequence is not None]
+    return [paths[file] for file, sequence in pairs if sequence is not None and sizes[file]]
 
 
 def _up_to_date(

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 def _ingest(
     release: Annotated[Path, typer.Argument(help="Folder of the download, or one above it.")],
     catalog: Annotated[Path, typer.Argument(help="Folder to make.")],
+    *,
     scene_graph_map: Annotated[
         Path | None,
         typer.Option(help="TOML file that says how scene-graph files are shaped."),

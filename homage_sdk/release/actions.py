@@ -6,54 +6,59 @@ file, and a file that is not is read record by record, with each fault at its JS
 
 from __future__ import annotations
 
-from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.label_files import LabelFile, NotPlain, plain_integers, plain_texts
+from homage_sdk.release.label_files import (
+    LabelFile,
+    NotPlain,
+    field_of,
+    parse_together,
+    plain_integers,
+    plain_texts,
+    unpack,
+)
 from homage_sdk.release.records import RAW_TABLES
 from homage_sdk.release.records_of import records
 
-_KEYS = ("class", "frame_start", "frame_end", "action_length")
 _SCHEMA = RAW_TABLES["actions"]
+_RECORD = pa.struct(
+    [
+        ("class", pa.string()),
+        ("frame_start", pa.int64()),
+        ("frame_end", pa.int64()),
+        ("action_length", pa.float64()),
+    ]
+)
+_DOCUMENT = pa.schema([("actions", pa.list_(_RECORD))])
 
 
-def plain_actions(files: list[LabelFile]) -> tuple[pa.Table, int]:
-    """Rows of files that are all in order, and how many keys their documents hold.
+def plain_actions(files: list[LabelFile]) -> pa.Table:
+    """Rows of files that are all in order.
 
-    Raises NotPlain (or what the quick checks raise) when any of them is not.
+    Raises NotPlain, or Arrow's errors, when any of them is not.
     """
-    documents = [file.document for file in files]
-    if any(type(document) is not list for document in documents):
+    parsed = parse_together(files, _DOCUMENT, opening=b"[", before=b'{"actions":', after=b"}")
+    records, counts = unpack(parsed.column("actions").combine_chunks())
+    length = field_of(records, "action_length")
+    if length.null_count or not np.isfinite(np.asarray(length)).all():
         raise NotPlain
-    counts = list(map(len, documents))
-    items: list[dict[str, Any]] = list(chain.from_iterable(documents))
-    if not items:
-        return _SCHEMA.empty_table(), 0
-    classes, firsts, lasts, lengths = zip(*map(itemgetter(*_KEYS), items), strict=True)
-    length = pa.array(lengths)
-    if length.null_count or not (pa.types.is_integer(length.type) or length.type == pa.float64()):
-        raise NotPlain
-    starts = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
-    table = pa.table(
-        [
-            pa.array(np.repeat([file.number for file in files], counts), pa.int32()),
-            pa.array(np.arange(len(items)) - starts, pa.int32()),
-            pa.array([file.sequence for file in files]).take(
-                pa.array(np.repeat(np.arange(len(files)), counts))
-            ),
-            plain_texts(classes),
-            plain_integers(firsts),
-            plain_integers(lasts),
-            length.cast(pa.float64()),
-        ],
-        schema=_SCHEMA,
-    )
-    return table, sum(map(len, items))
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    columns = [
+        pa.array(np.repeat([file.number for file in files], counts), pa.int32()),
+        pa.array(np.arange(len(records)) - starts, pa.int32()),
+        pa.array([file.sequence for file in files], pa.string()).take(
+            pa.array(np.repeat(np.arange(len(files)), counts))
+        ),
+        plain_texts(field_of(records, "class")),
+        plain_integers(field_of(records, "frame_start")),
+        plain_integers(field_of(records, "frame_end")),
+        length,
+    ]
+    return pa.table(columns, schema=_SCHEMA)
 
 
 def actions_of(file: LabelFile, document: Any, faults: Faults) -> pa.Table:

@@ -94,6 +94,14 @@ _TABLE = (
         "A label-like file (.json, .csv) whose name fits nothing of a release. It was not read.",
         "rename it if it belongs to the release",
     ),
+    ReaderCode(
+        "HOM109",
+        _INFO,
+        "videos are names only",
+        "Every video file is empty: the tree of names was copied without the videos. The release "
+        "is read as annotations only.",
+        "nothing, if the labels are what you want; else download the videos",
+    ),
     # JSON
     ReaderCode(
         "HOM110",
@@ -250,15 +258,6 @@ _TABLE = (
         "sensor row not readable",
         "The first or last row of a sensor file has no time that is a number.",
         "correct the row, or copy the file again",
-    ),
-    # Media
-    ReaderCode(
-        "HOM160",
-        _ERROR,
-        "video cannot be read",
-        "The container could not be opened or its packets not be counted. The view is kept with "
-        "empty media columns.",
-        "copy the video again",
     ),
     # Lists and classes
     ReaderCode(

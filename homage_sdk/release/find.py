@@ -54,6 +54,8 @@ def find_release(path: Path) -> Found:
         )
     if below:
         return below[0]
+    if _above(path) is not None:
+        raise _nothing(path)
     for folder in (path, *_folders(path)):
         loose = _loose(folder)
         if loose is not None:
@@ -94,12 +96,22 @@ def _loose(folder: Path) -> Found | None:
     return None
 
 
+def _above(path: Path) -> Path | None:
+    """The release that ``path`` is a part of."""
+    whole = path.resolve()
+    for parent in list(whole.parents)[:4]:
+        found = _best(parent)
+        if found and whole.relative_to(parent).parts[0] in found.layout.folders:
+            return parent
+    return None
+
+
 def _nothing(path: Path) -> ReleaseError:
     expected = " or ".join(
         f"{layout.lists}/, {layout.atomic_actions}/, {layout.videos}/" for layout in LAYOUTS
     )
     entries = sorted(p.name for p in path.iterdir())
-    above = next((p for p in list(path.resolve().parents)[:3] if _best(p) is not None), None)
+    above = _above(path)
     if above is not None:
         hint = f"this looks like a part of the release at {above}: name that folder"
     elif not entries:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
-from homage_sdk.errors import LabelError
-from homage_sdk.ids import SequenceId, ViewId
+from functools import lru_cache
 
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v")
 
@@ -29,8 +27,7 @@ _CLASSES = (
     ("activity", re.compile(r"class_?ind(?:_?activit(?:y|ies))?\.(?:txt|csv)", re.I)),
 )
 _P, _N = r"(?:\d{4}|[1-9]\d{4,8})", r"(?:\d{3}|[1-9]\d{3,8})"  # canonical: no spare zeros
-_VIEW_IN_NAME = re.compile(rf"(?<![A-Za-z0-9])p{_P}_r{_N}_v{_N}_a{_N}(?!\d)", re.ASCII)
-_SEQUENCE_IN_NAME = re.compile(rf"(?<![A-Za-z0-9])p{_P}_r{_N}_a{_N}(?!\d)", re.ASCII)
+_ID_IN_NAME = re.compile(rf"(?<![A-Za-z0-9])(p{_P}_r{_N})(_v{_N})?_(a{_N})(?!\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +109,32 @@ def sensor_of(name: str) -> tuple[str, str, str] | None:
 
 def view_in(name: str) -> str | None:
     """The view id within a file name; a wrongly padded one (p00002) is none."""
-    match = _VIEW_IN_NAME.search(name)
-    try:
-        return str(ViewId.parse(match.group())) if match else None
-    except LabelError:
-        return None
+    return ids_in(name)[1]
 
 
 def sequence_in(name: str) -> str | None:
     """The sequence id within a file name; of a view id, its sequence. Wrongly padded is none."""
-    match = _SEQUENCE_IN_NAME.search(name)
-    try:
-        if match:
-            return str(SequenceId.parse(match.group()))
-    except LabelError:
-        return None
-    view = view_in(name)
-    return str(ViewId.parse(view).sequence) if view else None
+    return ids_in(name)[0]
+
+
+def view_number(view_id: str) -> int:
+    """The number after ``v`` of a view id.
+
+    >>> view_number("p0002_r001_v003_a007")
+    3
+    """
+    return int(view_id.split("_")[2][1:])
+
+
+@lru_cache(maxsize=1 << 15)
+def ids_in(name: str) -> tuple[str | None, str | None]:
+    """Sequence and view id within a file name, None where it holds none.
+
+    >>> ids_in("p0002_r001_v003_a007__sg.json")
+    ('p0002_r001_a007', 'p0002_r001_v003_a007')
+    """
+    match = _ID_IN_NAME.search(name)
+    if match is None:
+        return None, None
+    head, view, take = match.groups()
+    return f"{head}_{take}", match.group() if view else None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow as pa
 
-from homage_sdk.errors import LabelError, Place
-from homage_sdk.ids import SequenceId, ViewId
+from homage_sdk.errors import Place
 from homage_sdk.problems import Problem
 from homage_sdk.release.actions import actions_of, plain_actions
 from homage_sdk.release.codes import fault
@@ -17,7 +16,7 @@ from homage_sdk.release.faults import Faults
 from homage_sdk.release.find import Found, find_release
 from homage_sdk.release.inventory import FileEntry, Inventory, rekind, take_inventory
 from homage_sdk.release.label_files import LabelFile, LabelReader
-from homage_sdk.release.layout import sequence_in, view_in
+from homage_sdk.release.layout import ids_in, sequence_in, view_number
 from homage_sdk.release.lists import read_class_lists, read_split_lists
 from homage_sdk.release.records import RAW_TABLES, Release
 from homage_sdk.release.scene_graphs import join, plain_graphs
@@ -168,8 +167,8 @@ class _Reading:
         files = []
         seen: dict[str, str] = {}
         for number, entry in self.inventory.of_kind("scene_graphs"):
-            sequence, view_id = sequence_in(entry.name), view_in(entry.name)
-            view = ViewId.parse(view_id).view if view_id else None
+            sequence, view_id = ids_in(entry.name)
+            view = view_number(view_id) if view_id else None
             if view is None and self.mapping.files.view >= 0:
                 view = self.mapping.files.view
             key = view_id or sequence
@@ -199,20 +198,24 @@ class _Reading:
     def _videos(self) -> pa.Table:
         rows: list[tuple[int, str | None, int | None]] = []
         seen: dict[str, str] = {}
-        for number, entry in self.inventory.of_kind("video"):
-            self._stand_in(entry)
-            view_id = view_in(entry.name)
+        videos = list(self.inventory.of_kind("video"))
+        names_only = len(videos) > 1 and not any(entry.bytes for _, entry in videos)
+        if names_only:
+            place = Place(self.found.layout.videos)
+            self.problems.append(fault("HOM109", place, found=f"{len(videos)} empty files"))
+        for number, entry in videos:
+            if not names_only:
+                self._stand_in(entry)
+            sequence, view_id = ids_in(entry.name)
             if view_id is None or entry.name.split(".", 1)[0] != view_id:
                 self._note("HOM130", entry, found=entry.name, expected="p0002_r001_v000_a007.mkv")
                 rows.append((number, None, None))
-                continue
-            view = ViewId.parse(view_id)
-            if view_id in seen:
-                self._second(entry, seen[view_id], str(view.sequence))
+            elif view_id in seen:
+                self._second(entry, seen[view_id], sequence or "")
                 rows.append((number, None, None))
-                continue
-            seen[view_id] = entry.path
-            rows.append((number, str(view.sequence), view.view))
+            else:
+                seen[view_id] = entry.path
+                rows.append((number, sequence, view_number(view_id)))
         return _table("videos", list(zip(*rows, strict=True)) or [[], [], []])
 
     def _stand_in(self, entry: FileEntry) -> None:
@@ -258,14 +261,11 @@ class _Reading:
         for entry in self.inventory.files:
             if entry.kind not in ("atomic_actions", "scene_graphs", "video", "sensor"):
                 continue
-            parent = PurePosixPath(entry.path).parent.name
+            parent = entry.path.rsplit("/", 2)[-2] if "/" in entry.path else ""
             sequence = sequence_in(entry.name)
             if sequence is None or not (parent[:1] == "p" and parent[1:].isdigit()):
                 continue
-            try:
-                folder = SequenceId.parse(sequence).participant_folder
-            except LabelError:
-                continue
+            folder = sequence.split("_", 1)[0]
             if parent != folder:
                 self._note("HOM131", entry, found=parent, expected=folder)
 

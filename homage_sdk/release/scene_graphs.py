@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from homage_sdk.release.boxes import to_pixels, to_xyxy
-from homage_sdk.release.label_files import LabelFile, NotPlain, plain_integers, plain_texts
+from homage_sdk.release.label_files import (
+    LabelFile,
+    NotPlain,
+    field_of,
+    parse_together,
+    plain_integers,
+    plain_texts,
+    unpack,
+)
 from homage_sdk.release.records import RAW_TABLES
+from homage_sdk.release.records_of import LARGEST
 from homage_sdk.release.scene_map import SceneGraphMap, Shape
 from homage_sdk.taxonomy import class_key
 
@@ -51,59 +57,67 @@ def join(parts: list[GraphRows]) -> dict[str, pa.Table]:
     }
 
 
-def plain_graphs(files: list[LabelFile], shape: Shape) -> tuple[GraphRows, int]:
-    """Rows of files that are all in order, and how many keys their documents hold.
+def document_schema(mapping: SceneGraphMap) -> pa.Schema:
+    """What Arrow's parser looks for in a document of this shape."""
+    keys = mapping.keys
 
-    Raises NotPlain, or what the quick checks raise, when any of them is not.
+    def named(*columns: tuple[str, pa.DataType]) -> list[tuple[str, pa.DataType]]:
+        return [(name, kind) for name, kind in columns if name]
+
+    by_name = mapping.categories.objects == "name"
+    box = pa.list_(pa.float64())
+    thing = named(
+        (keys.object_id, pa.int64()),
+        (keys.category, pa.string() if by_name else pa.int64()),
+        (keys.box, box),
+    )
+    by_name = mapping.categories.relationships == "name"
+    link = named(
+        (keys.subject, pa.int64()),
+        (keys.object, pa.int64()),
+        (keys.predicate, pa.string() if by_name else pa.int64()),
+    )
+    frame = named(
+        (keys.frame, pa.int64()),
+        (keys.objects, pa.list_(pa.struct(thing))),
+        (keys.relationships, pa.list_(pa.struct(link))),
+    )
+    return pa.schema(
+        named(
+            (keys.video, pa.string()),
+            (keys.width, pa.int64()),
+            (keys.height, pa.int64()),
+            (keys.frames, pa.list_(pa.struct(frame))),
+        )
+    )
+
+
+def plain_graphs(files: list[LabelFile], shape: Shape) -> GraphRows:
+    """Rows of files that are all in order.
+
+    Raises NotPlain, or Arrow's errors, when any of them is not.
     """
     mapping, keys = shape.mapping, shape.mapping.keys
     if mapping.files.shape != "frames" or mapping.files.video_from != "name":
         raise NotPlain
     if mapping.ids.kind != "number":
         raise NotPlain
-    documents: list[dict[str, Any]] = [file.document for file in files]
-    _same_types(documents, dict)
-    for file in files:
-        named = file.document.get(keys.video)
-        if file.view is None or (named is not None and not _is_named(file, named)):
+    parsed = parse_together(files, document_schema(mapping), opening=b"{")
+    said = parsed.column(keys.video).to_pylist() if keys.video else [None] * len(files)
+    for file, named in zip(files, said, strict=True):
+        if file.view is None or (named is not None and named not in file.entry.name):
             raise NotPlain
-    frame_lists = list(map(itemgetter(keys.frames), documents))
-    _same_types(frame_lists, list)
-    per_file = _lengths(frame_lists)
-    frames: list[dict[str, Any]] = list(chain.from_iterable(frame_lists))
-    _same_types(frames, dict)
-    objects, per_frame = _items(frames, keys.objects)
-    relationships, links = _items(frames, keys.relationships)
-    frame_table = _frame_rows(files, frames, per_file, mapping)
-    rows = GraphRows(
-        frame_table,
-        _object_rows(objects, per_frame, frame_table, shape),
-        _relationship_rows(relationships, links, shape),
+    frames, per_file = unpack(parsed.column(keys.frames).combine_chunks())
+    frame_table = _frame_rows(files, parsed, frames, per_file, mapping=mapping)
+    objects, per_frame = unpack(field_of(frames, keys.objects))
+    if keys.relationships:
+        links, links_per_frame = unpack(field_of(frames, keys.relationships))
+        relationships = _relationship_rows(links, links_per_frame, shape)
+    else:
+        relationships = RAW_TABLES["relationships"].empty_table()
+    return GraphRows(
+        frame_table, _object_rows(objects, per_frame, frame_table, shape), relationships
     )
-    keys_seen = sum(sum(map(len, items)) for items in (documents, frames, objects, relationships))
-    return rows, keys_seen
-
-
-def _same_types(values: list[Any], kind: type) -> None:
-    if not set(map(type, values)) <= {kind}:
-        raise NotPlain
-
-
-def _lengths(lists: list[list[Any]]) -> Counts:
-    return np.fromiter(map(len, lists), np.int64, len(lists))
-
-
-def _items(frames: list[dict[str, Any]], key: str) -> tuple[list[dict[str, Any]], Counts]:
-    if not key:
-        return [], np.zeros(len(frames), np.int64)
-    lists = list(map(itemgetter(key), frames))
-    _same_types(lists, list)
-    return list(chain.from_iterable(lists)), _lengths(lists)
-
-
-def _is_named(file: LabelFile, named: Any) -> bool:
-    """Whether a document's own id is the one in its file name."""
-    return isinstance(named, str) and named in file.entry.name
 
 
 def _within(counts: Counts) -> pa.Array:
@@ -116,66 +130,53 @@ def _owners(counts: Counts) -> pa.Array:
     return pa.array(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
 
 
-def _optional(documents: list[dict[str, Any]], key: str) -> pa.Array:
-    values = [document.get(key) for document in documents]
-    plain_integers([0, *(value for value in values if value is not None)])
-    return pa.array(values, pa.int64())
-
-
-def _names(values: tuple[Any, ...], names: Mapping[int, str] | None) -> pa.Array:
-    """Category names, by id where the mapping says so; an unknown id raises KeyError."""
-    if names is None:
-        return plain_texts(values)
-    encoded = plain_integers(values).dictionary_encode()
-    spelled = pa.array([names[class_id] for class_id in encoded.dictionary.to_pylist()])
-    return spelled.take(encoded.indices)
-
-
 def _frame_rows(
-    files: list[LabelFile], frames: list[dict[str, Any]], per_file: Counts, mapping: SceneGraphMap
+    files: list[LabelFile],
+    parsed: pa.Table,
+    frames: pa.Array,
+    per_file: Counts,
+    *,
+    mapping: SceneGraphMap,
 ) -> pa.Table:
-    documents = [file.document for file in files]
     owner = _owners(per_file)
-    number = (
-        np.asarray(plain_integers(list(map(itemgetter(mapping.keys.frame), frames))))
-        if frames
-        else np.zeros(0, np.int64)
-    )
+    number = np.asarray(plain_integers(field_of(frames, mapping.keys.frame)))
     columns = [
         pa.array([file.number for file in files], pa.int32()).take(owner),
         _within(per_file),
         pa.array([file.sequence for file in files], pa.string()).take(owner),
         pa.array([file.view for file in files], pa.int32()).take(owner),
         pa.array(number + (1 - mapping.frames.base)),
-        _optional(documents, mapping.keys.width).take(owner),
-        _optional(documents, mapping.keys.height).take(owner),
     ]
+    for key in (mapping.keys.width, mapping.keys.height):
+        size = parsed.column(key).combine_chunks() if key else pa.nulls(len(files), pa.int64())
+        plain_integers(size.drop_null())
+        columns.append(size.take(owner))
     return pa.table(columns, schema=RAW_TABLES["frames"])
 
 
-def _object_rows(
-    objects: list[dict[str, Any]], counts: Counts, frames: pa.Table, shape: Shape
-) -> pa.Table:
+def _names(values: pa.Array, names: Mapping[int, str] | None) -> pa.Array:
+    """Category names, by id where the mapping says so; an unknown id raises KeyError."""
+    if names is None:
+        return plain_texts(values)
+    encoded = plain_integers(values).dictionary_encode()
+    spelled = pa.array([names[class_id] for class_id in encoded.dictionary.to_pylist()])
+    return spelled.cast(pa.string()).take(encoded.indices)
+
+
+def _object_rows(objects: pa.Array, counts: Counts, frames: pa.Table, shape: Shape) -> pa.Table:
     schema = RAW_TABLES["objects"]
-    if not objects:
-        return schema.empty_table()
     mapping, keys = shape.mapping, shape.mapping.keys
     index = _within(counts)
     if keys.object_id:
-        pick = itemgetter(keys.category, keys.box, keys.object_id)
-        categories, boxes, given = zip(*map(pick, objects), strict=True)
-        ids = plain_integers(given)
+        ids = plain_integers(field_of(objects, keys.object_id))
     else:
-        categories, boxes = zip(*map(itemgetter(keys.category, keys.box), objects), strict=True)
         ids = index.cast(pa.int64())
-    if set(map(type, boxes)) != {list} or set(map(len, boxes)) != {4}:
+    names = _names(field_of(objects, keys.category), shape.object_names)
+    flat, sizes = unpack(field_of(objects, keys.box))
+    if (sizes != 4).any() or flat.null_count:
         raise NotPlain
-    flat = pa.array(list(chain.from_iterable(boxes)))
-    if flat.null_count or flat.type not in (pa.int64(), pa.float64()):
-        raise NotPlain
-    names = _names(categories, shape.object_names)
     corners = np.asarray(flat, dtype=np.float64).reshape(-1, 4)
-    if np.abs(corners).max() > 2.0**53:
+    if corners.size and not np.abs(corners).max() <= LARGEST:  # also when it is NaN
         raise NotPlain
     owner = _owners(counts)
     corners = convert_boxes(corners, names, frames, owner, mapping)
@@ -214,20 +215,13 @@ def _size(
     return np.where(np.isnan(stated), default or np.nan, stated)
 
 
-def _relationship_rows(
-    relationships: list[dict[str, Any]], counts: Counts, shape: Shape
-) -> pa.Table:
-    schema = RAW_TABLES["relationships"]
-    if not relationships:
-        return schema.empty_table()
+def _relationship_rows(links: pa.Array, counts: Counts, shape: Shape) -> pa.Table:
     keys = shape.mapping.keys
-    pick = itemgetter(keys.subject, keys.object, keys.predicate)
-    subjects, objects, predicates = zip(*map(pick, relationships), strict=True)
     columns = [
         _owners(counts),
         _within(counts),
-        plain_integers(subjects),
-        plain_integers(objects),
-        _names(predicates, shape.relationship_names),
+        plain_integers(field_of(links, keys.subject)),
+        plain_integers(field_of(links, keys.object)),
+        _names(field_of(links, keys.predicate), shape.relationship_names),
     ]
-    return pa.table(columns, schema=schema)
+    return pa.table(columns, schema=RAW_TABLES["relationships"])

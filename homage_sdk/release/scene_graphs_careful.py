@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.label_files import LabelFile
-from homage_sdk.release.layout import sequence_in, view_in
+from homage_sdk.release.layout import sequence_in, view_in, view_number
 from homage_sdk.release.records import RAW_TABLES
 from homage_sdk.release.records_of import Record, records
 from homage_sdk.release.reshape import VideoDocument, videos_of
@@ -63,7 +63,7 @@ class _Careful:
         in_name = self.file.entry.name if by_name else ""
         sequence = sequence_in(in_name) or sequence_in(text)
         view_id = view_in(in_name) or view_in(text)
-        view = int(view_id.split("_")[2][1:]) if view_id else None
+        view = view_number(view_id) if view_id else None
         if view is None and self.mapping.files.view >= 0:
             view = self.mapping.files.view
         pointer = f"{video.pointer}/{self.keys.video}"

@@ -113,6 +113,15 @@ class SceneGraphMap:
         return self == SceneGraphMap()
 
 
+_TOGETHER = (
+    ("video", "width", "height", "frames"),
+    ("frame", "objects", "relationships"),
+    ("object_id", "category", "box"),
+    ("subject", "object", "predicate"),
+)
+"""Keys of one JSON object each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A mapping with the names that its category ids stand for; None: categories are names."""
@@ -205,6 +214,11 @@ def _check(path: Path, mapping: SceneGraphMap) -> None:
     for key, value, allowed in choices:
         if value not in allowed:
             raise _wrong(path, key, repr(value), f"one of {', '.join(map(repr, allowed))}")
+    for group in _TOGETHER:
+        names = [name for key in group if (name := getattr(mapping.keys, key))]
+        if len(set(names)) != len(names):
+            listed = ", ".join(f"keys.{key}" for key in group)
+            raise _wrong(path, "keys", f"one name twice among {listed}", "different names")
     for key in ("frame", "objects", "category", "box"):
         if not getattr(mapping.keys, key):
             raise _wrong(path, f"keys.{key}", "an empty name", "the key in your documents")
