@@ -16,9 +16,11 @@ from homage_sdk.atomic_actions import AtomicActions
 from homage_sdk.dataset import Dataset
 from homage_sdk.errors import HomageError, Place
 from homage_sdk.ids import SequenceId, ViewId
+from homage_sdk.moment import Moment
 from homage_sdk.patterns import Action, Triple
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.scene_graphs import SceneGraphs
+from homage_sdk.sensor import Sensor
 from homage_sdk.sequence import Sequence
 from homage_sdk.taxonomy import ClassName, Taxonomy
 from homage_sdk.time import Frame, Interval, Seconds
@@ -37,6 +39,7 @@ __all__ = [
     "Frame",
     "HomageError",
     "Interval",
+    "Moment",
     "Place",
     "Problem",
     "Relationship",
@@ -44,6 +47,7 @@ __all__ = [
     "SceneGraphs",
     "SceneObject",
     "Seconds",
+    "Sensor",
     "Sequence",
     "SequenceId",
     "Severity",

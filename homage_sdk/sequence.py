@@ -18,8 +18,11 @@ from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, MediaError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.labels import Labels, SequenceRow
+from homage_sdk.moment import Moment
 from homage_sdk.scene_graphs import SceneGraphs
-from homage_sdk.time import Moment, as_seconds, n_frames_in
+from homage_sdk.sensor import Sensor
+from homage_sdk.time import Moment as When
+from homage_sdk.time import as_seconds, n_frames_in
 from homage_sdk.view import View
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from homage_sdk.media.index import Pick
     from homage_sdk.targets import Targets
 
 
@@ -220,16 +224,23 @@ class Sequence:
             )
         return self._labels.of_sequence(name, self._row.sequence)
 
-    # Sound
+    # Moments, sound, sensors
+
+    def at(self, when: When | int, pick: Pick = "nearest") -> Moment:
+        """Everything about one moment (a bare int is a frame number): see ``Moment``.
+
+        ``seq.at(Seconds(12.4), pick="before").image(0)`` is the ego picture on screen then.
+        """
+        return Moment(self, when, pick)
 
     def audio(
         self,
-        begin: Moment | float = 0.0,
-        end: Moment | float | None = None,
+        begin: When | float = 0.0,
+        end: When | float | None = None,
         sample_rate: int = 16000,
         view: int | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Mono sound from ``begin`` to ``end``: float32 [S], zeros where the recording is silent.
+        """Mono sound from ``begin`` to ``end``: float32 [S], zeros where nothing was recorded.
 
         A bare number is seconds since the start of the sequence; ``end`` defaults to its end. The
         sound is the ego view's, else the first view's that has any; or that of ``view``. Raises
@@ -241,18 +252,41 @@ class Sequence:
         end_s = self.duration_s if end is None else as_seconds(end).value
         if end_s is None or end_s <= begin_s:
             raise UsageError("no such stretch of sound", found=f"{begin_s} s to {end_s} s")
-        return read_audio(self._sounding(view).file(), begin_s, end_s, sample_rate=sample_rate)
-
-    def _sounding(self, number: int | None) -> View:
-        candidates = self.views if number is None else (self.view(number),)
-        for view in candidates:
-            if view.has_audio:
-                return view
-        raise MediaError(
-            f"sequence {self.id} has no sound" if number is None else f"view v{number:03d} is mute",
-            place=str(self._labels.path),
-            hint="select those with sound: ds.having(audio=True)",
+        source = self.sounding(view)
+        if source is None:
+            whose = f"sequence {self.id}" if view is None else f"view {self.view(view).id}"
+            raise MediaError(
+                f"{whose} has no sound",
+                place=str(self._labels.path),
+                hint="select those with sound: ds.having(audio=True)",
+            )
+        return read_audio(
+            source.file(), begin_s, end_s, sample_rate, video_start_s=source.start_time_s
         )
+
+    def sounding(self, number: int | None = None) -> View | None:
+        """The view whose sound stands for the sequence: the first that has any, or that one."""
+        candidates = self.views if number is None else (self.view(number),)
+        return next((view for view in candidates if view.has_audio), None)
+
+    @cached_property
+    def sensors(self) -> tuple[Sensor, ...]:
+        """Its sensors by kind and position; empty where there are none."""
+        root = self._labels.root
+        rows = self._labels.of_sequence("sensors", self._row.sequence).to_pylist()
+        made = (
+            Sensor(
+                kind=row["sensor"],
+                position=row["position"],
+                columns=tuple(row["columns"]),
+                n_rows=row["n_rows"],
+                first_s=row["first_s"],
+                last_s=row["last_s"],
+                path=None if root is None else root / row["path"],
+            )
+            for row in rows
+        )
+        return tuple(sorted(made, key=lambda each: (each.kind, each.position)))
 
 
 class _as_labels:  # noqa: N801 - reads as a statement

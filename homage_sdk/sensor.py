@@ -1,0 +1,107 @@
+"""One sensor of a sequence: facts at once, values by time when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from homage_sdk.errors import MediaError, UsageError
+from homage_sdk.time import Moment, as_seconds
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from homage_sdk.release.sensors import SensorReader, SensorValues
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A sensor's file; times are seconds from the start of the sequence.
+
+    Attributes:
+        kind: one of the twelve types, e.g. ``acceleration``.
+        position: where it was, e.g. ``head`` or ``v001``.
+        columns: names of the C value columns.
+        n_rows: samples in the file.
+        first_s: time of the first sample, None for an empty file.
+        last_s: time of the last.
+        path: the file; None where nobody says where the media lie.
+
+    """
+
+    kind: str
+    position: str
+    columns: tuple[str, ...]
+    n_rows: int
+    first_s: float | None
+    last_s: float | None
+    path: Path | None
+
+    def values(self, reader: SensorReader | None = None) -> SensorValues:
+        """Everything: ``time_s`` float64 [N] and ``values`` float64 [N, C].
+
+        Args:
+            reader: reads files of another format than the documented CSV.
+
+        Raises:
+            MediaError: the file is not there.
+            LabelError: it cannot be read; the line is named.
+
+        """
+        from homage_sdk.release.sensors import CsvSensorReader
+
+        if self.path is None or not self.path.is_file():
+            raise MediaError(
+                f"the file of sensor {self.kind} ({self.position}) is not there",
+                place=None if self.path is None else str(self.path),
+                hint="say where the media are now: Dataset(path, root=...)",
+            )
+        return (reader or CsvSensorReader()).values(self.path)
+
+    def window(
+        self, begin: Moment | float, end: Moment | float, reader: SensorReader | None = None
+    ) -> SensorValues:
+        """The samples from ``begin`` up to, not including, ``end`` (a bare number is seconds)."""
+        from homage_sdk.release.sensors import SensorValues
+
+        all_of_it = self.values(reader)
+        times = all_of_it.time_s
+        inside = (times >= as_seconds(begin).value) & (times < as_seconds(end).value)
+        return SensorValues(all_of_it.columns, times[inside], all_of_it.values[inside])
+
+    def resampled(
+        self,
+        begin: Moment | float,
+        end: Moment | float,
+        rate_hz: float,
+        how: Literal["linear", "previous"] = "linear",
+        reader: SensorReader | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """Values on an even clock: float64 [S, C] at ``begin + k / rate_hz`` before ``end``.
+
+        ``linear`` interpolates between neighbours, ``previous`` holds the last sample (for presence
+        and other states). Where the sensor had not begun or had ended: NaN.
+        """
+        import numpy as np
+
+        if how not in ("linear", "previous"):
+            raise UsageError(f"no way {how!r}", expected="linear or previous")
+        if not rate_hz > 0:
+            raise UsageError("not a rate", found=f"{rate_hz} Hz", expected="more than 0")
+        begin_s, end_s = as_seconds(begin).value, as_seconds(end).value
+        clock = begin_s + np.arange(max(0, np.ceil((end_s - begin_s) * rate_hz - 1e-9))) / rate_hz
+        source = self.values(reader)
+        order = np.argsort(source.time_s, kind="stable")
+        times, values = source.time_s[order], source.values[order]
+        out = np.full((len(clock), values.shape[1]), np.nan)
+        if not len(times):
+            return out
+        inside = (clock >= times[0]) & (clock <= times[-1])
+        if how == "previous":
+            out[inside] = values[np.searchsorted(times, clock[inside], side="right") - 1]
+        else:
+            for column in range(values.shape[1]):
+                out[inside, column] = np.interp(clock[inside], times, values[:, column])
+        return out
