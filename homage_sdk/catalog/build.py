@@ -1,4 +1,4 @@
-"""A release's raw records, its problems and its videos' facts to the tables of a catalog."""
+"""A release's raw records and its videos' facts to the tables of a catalog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from homage_sdk.catalog.columns import rows_table
 from homage_sdk.catalog.graphs import frames_table, sound_graphs
 from homage_sdk.catalog.policy import Dropped
 from homage_sdk.catalog.scene import sound_objects, sound_relationships
-from homage_sdk.catalog.schema import TABLES
 from homage_sdk.catalog.sequences import pts_table, sequences_table, views_table
 from homage_sdk.errors import HomageError
 from homage_sdk.ids import SequenceId
@@ -38,13 +37,8 @@ class Built:
     dropped: dict[str, int]
 
 
-def build_tables(
-    release: Release,
-    problems: Sequence[Problem],
-    probes: Probes,
-    hashes: Mapping[str, str | None],
-) -> Built:
-    """Everything a catalog holds; the policy is stated in ``policy.py``."""
+def build_tables(release: Release, probes: Probes, hashes: Mapping[str, str | None]) -> Built:
+    """Everything a catalog holds but its problems; the policy is stated in ``policy.py``."""
     dropped = Dropped()
     ids = all_sequences(release)
     names = pa.array([str(item) for item in ids], pa.string())
@@ -68,7 +62,6 @@ def build_tables(
         "relationships": relationships.table(taxonomies["relationship"]),
         "sensors": _sensors_table(release, ranks),
         "classes": _classes_table(taxonomies),
-        "problems": problems_table(problems),
     }
     tables["views"] = views_table(
         release, ranks, graphs, probes=probes, hashes=hashes, dropped=dropped
@@ -82,7 +75,7 @@ def build_tables(
         graphs=graphs,
     )
     tables["pts"] = pts_table(tables["views"], probes)
-    return Built({name: tables[name] for name in TABLES}, taxonomies, dropped.counts)
+    return Built(tables, taxonomies, dropped.counts)
 
 
 def all_sequences(release: Release) -> list[SequenceId]:

@@ -74,40 +74,6 @@ def in_order(rows: Ints, graph: Ints) -> Ints:
     return rows[np.argsort(owner, kind="stable")]
 
 
-def repeated(*columns: Ints) -> Bools:
-    """Which rows equal an earlier one in all columns."""
-    again = np.zeros(len(columns[0]), dtype=np.bool_)
-    if len(again) == 0:
-        return again
-    key = _packed(columns)
-    if key is not None:
-        ordered = np.sort(key)
-        if not bool((ordered[1:] == ordered[:-1]).any()):
-            return again
-        order = np.argsort(key, kind="stable")
-        ordered = key[order]
-        again[order[1:]] = ordered[1:] == ordered[:-1]
-        return again
-    order = np.lexsort(columns[::-1])
-    same = np.all([column[order][1:] == column[order][:-1] for column in columns], axis=0)
-    again[order[1:]] = same
-    return again
-
-
-def _packed(columns: tuple[Ints, ...]) -> Ints | None:
-    """One integer a row that is equal exactly where all columns are, if it fits in 62 bits."""
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    room = 1
-    for column in columns:
-        low = int(column.min())
-        span = int(column.max()) - low + 1
-        room *= span
-        if room >= 2**62:
-            return None
-        key = key * span + (column - low)
-    return key
-
-
 class Present:
     """Which (scene graph, object id) pairs exist."""
 

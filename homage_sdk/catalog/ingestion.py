@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from homage_sdk.catalog.build import build_tables
+from homage_sdk.catalog.build import build_tables, problems_table
 from homage_sdk.catalog.info import CatalogInfo, Options, Source
 from homage_sdk.catalog.probing import hash_videos, probe_videos
 from homage_sdk.catalog.read import read_catalog
@@ -95,13 +96,15 @@ def ingest(
     )
     from homage_sdk.validation import validate
 
-    problems = validate(raw, probes=probes if media else None)
+    with ThreadPoolExecutor(1) as pool:  # rules and tables both only read the records
+        verdict = pool.submit(validate, raw, probes=probes if media else None)
+        built = build_tables(raw, probes, hashes)
+        problems = verdict.result()
     if strict:
         _refuse(problems)
-    built = build_tables(raw, problems, probes, hashes)
     info = write_catalog(
         catalog,
-        built.tables,
+        {**built.tables, "problems": problems_table(problems)},
         source=source,
         options=options,
         versions=versions,

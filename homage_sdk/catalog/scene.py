@@ -15,10 +15,10 @@ from homage_sdk.catalog.columns import (
     columns_table,
     in_order,
     integers,
-    repeated,
 )
 from homage_sdk.catalog.graphs import Graphs
 from homage_sdk.catalog.policy import LARGEST, Dropped
+from homage_sdk.release.arrays import repeated
 from homage_sdk.taxonomy import Taxonomy
 
 

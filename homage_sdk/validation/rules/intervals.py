@@ -323,15 +323,17 @@ def no_actions(data: Data) -> Iterator[Finding]:
 def crowded(data: Data) -> Iterator[Finding]:
     """The first action at whose beginning more than 8 are active, once a sequence."""
     actions = data.actions[data.actions["sound"]]
-    counts = actions.groupby("sequence").size()
-    for sequence in counts.index[counts > 8]:
-        rows = actions[actions["sequence"] == sequence]
-        first, last = rows["first"].to_numpy(), rows["last"].to_numpy()
+    firsts, lasts = actions["first"].to_numpy(), actions["last"].to_numpy()
+    rows = actions.index.to_numpy()
+    for sequence, members in actions.groupby("sequence").indices.items():
+        if len(members) <= 8:
+            continue
+        first, last = firsts[members], lasts[members]
         active = ((first <= first[:, None]) & (last >= first[:, None])).sum(axis=1)
         if active.max() > 8:
             at = int(active.argmax())
             yield Finding(
-                data.action_place(int(rows.index[at])),
+                data.action_place(int(rows[members[at]])),
                 str(sequence),
                 f"{active[at]} actions at frame {first[at]}",
                 "at most 8",

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from homage_sdk.problems import Severity
+from homage_sdk.release.arrays import repeated
 from homage_sdk.validation.data import MISSING, Bools, Data, where
 from homage_sdk.validation.rule import Finding, rule
-from homage_sdk.validation.rules.boxes import repeated
 
 _OPPOSITES = (
     ("in_front_of", "behind"),
