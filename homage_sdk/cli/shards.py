@@ -1,9 +1,211 @@
-"""Commands of the shards stage."""
+"""Commands of the shards stage: `homage pack`, `homage verify` and `homage repair`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+
+if TYPE_CHECKING:
+    from homage_sdk.shards.options import PackOptions
+    from homage_sdk.shards.plan import Plan
+
+
+class UnitName(StrEnum):
+    """What one sample is."""
+
+    sequence = "sequence"
+    action = "action"
+    clip = "clip"
+
+
+class EngineName(StrEnum):
+    """Who does the work."""
+
+    processes = "processes"
+    ray = "ray"
+
+
+Root = Annotated[
+    Path | None, typer.Option(help="Where the videos lie now, if not where they were ingested.")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
+
+
+def pack(
+    catalog: Annotated[Path, typer.Argument(help="A catalog that `homage ingest` wrote.")],
+    shards: Annotated[Path, typer.Argument(help="A new folder, or one begun by this command.")],
+    *,
+    preset: Annotated[str, typer.Option(help="ccau, small, fine, ego or archive.")] = "ccau",
+    views: Annotated[
+        str | None, typer.Option(help="all, ego, third, or view numbers such as 0,1,3.")
+    ] = None,
+    audio: Annotated[bool, typer.Option(help="Pack the sound.")] = True,
+    scene_graphs: Annotated[bool, typer.Option(help="Pack the scene graphs.")] = True,
+    size: Annotated[int | None, typer.Option(help="Short side of the pictures, pixels.")] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Keep every n-th frame of 30 a second.")
+    ] = None,
+    crf: Annotated[int | None, typer.Option(help="x264 quality, lower is better.")] = None,
+    unit: Annotated[UnitName | None, typer.Option(help="What one sample is.")] = None,
+    clip_seconds: Annotated[
+        float | None, typer.Option(help="Length of a window for --unit clip.")
+    ] = None,
+    shard_mb: Annotated[float | None, typer.Option(help="About how large a shard becomes.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    root: Root = None,
+    workers: Workers = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Say what would be made, and stop.")
+    ] = False,
+    engine: Annotated[EngineName, typer.Option(help="Where the work runs.")] = EngineName.processes,
+    address: Annotated[
+        str | None, typer.Option(help="For --engine ray: the cluster, such as auto.")
+    ] = None,
+) -> None:
+    """Pack videos, sound and labels into WebDataset shards.
+
+    Stopped at any moment, the same command goes on where it was; on complete shards it does
+    nothing. Exit code 1: some videos could not be packed, and are listed.
+    """
+    from homage_sdk import Dataset
+    from homage_sdk.cli.console import out, progress
+    from homage_sdk.shards import pack as run_pack
+    from homage_sdk.shards.options import PackOptions
+    from homage_sdk.shards.plan import make_plan
+
+    changes: dict[str, Any] = {
+        "views": _views(views),
+        "short_side": size,
+        "stride": stride,
+        "crf": crf,
+        "unit": None if unit is None else unit.value,
+        "clip_s": clip_seconds,
+        "split": split,
+        "shard_bytes": None if shard_mb is None else round(shard_mb * 1e6),
+        "audio": None if audio else False,
+        "scene_graphs": None if scene_graphs else False,
+    }
+    options = PackOptions.preset(
+        preset, **{name: value for name, value in changes.items() if value is not None}
+    )
+    dataset = Dataset(catalog, root=root)
+    out.print(_announce(make_plan(dataset, options), options, workers), markup=False)
+    if plan_only:
+        return
+    with progress("packing") as step:
+        summary = run_pack(
+            dataset,
+            shards,
+            options,
+            workers=workers,
+            progress=step,
+            engine=engine.value,
+            address=address,
+        )
+    did = f"{summary.made} shards made" if summary.made else "complete already, nothing to do"
+    out.print(
+        f"{shards}: {did}; {summary.samples} samples in {summary.shards} shards, "
+        f"{summary.bytes / 1e6:.1f} MB",
+        markup=False,
+    )
+    for fault in summary.quarantine:
+        out.print(
+            f"left out: {fault.sequence} v{fault.view:03d} ({fault.path}): {fault.reason}",
+            markup=False,
+        )
+    if summary.quarantine:
+        raise typer.Exit(1)
+
+
+def _views(text: str | None) -> str | tuple[int, ...] | None:
+    if text is None or text in ("all", "ego", "third"):
+        return text
+    from homage_sdk.errors import UsageError
+
+    numbers = [part.strip().lstrip("v") for part in text.split(",")]
+    if not all(number.isdecimal() for number in numbers):
+        raise UsageError(
+            "not a choice of views", found=text, expected="all, ego, third or numbers such as 0,1"
+        )
+    return tuple(sorted({int(number) for number in numbers}))
+
+
+def _announce(plan: Plan, options: PackOptions, workers: int | None) -> str:
+    from homage_sdk.shards.packing import processors
+
+    count = min(workers or processors(), len(plan.shards))
+    minutes = plan.predicted_cpu_s / count / 60
+    wait = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
+    return (
+        f"{plan.n_samples} samples into {len(plan.shards)} shards: about "
+        f"{plan.predicted_bytes / 1e6:,.0f} MB, {wait} with {count} "
+        f"{'process' if count == 1 else 'processes'} ({options.fps:g} frames a second, short side "
+        f"{options.short_side}, crf {options.crf})"
+    )
+
+
+def verify(
+    shards: Annotated[Path, typer.Argument(help="A folder that `homage pack` wrote.")],
+    *,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Decode every picture and sound as well.")
+    ] = False,
+) -> None:
+    """Check shards against their manifest and name every sample that is damaged.
+
+    Exit code 0: whole. 1: damaged.
+    """
+    from homage_sdk.cli.console import out, progress
+    from homage_sdk.problems import Severity
+    from homage_sdk.shards import verify as run_verify
+
+    with progress("verifying") as step:
+        problems = run_verify(shards, deep=deep, progress=step)
+    if not problems:
+        how = "manifest, hashes, index and payload" if deep else "manifest, hashes and index"
+        out.print(f"{shards}: whole ({how})", markup=False)
+        return
+    for problem in problems:
+        found = f"; found {problem.found}" if problem.found else ""
+        out.print(
+            f"{problem.severity} {problem.code} {problem.place}: {problem.message}{found}",
+            markup=False,
+        )
+    samples = {problem.sequence for problem in problems if problem.sequence}
+    out.print(
+        f"{shards}: {len(problems)} problems, {len(samples)} sequences touched; "
+        "`homage repair SHARDS CATALOG` makes broken shards again",
+        markup=False,
+    )
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise typer.Exit(1)
+
+
+def repair(
+    shards: Annotated[Path, typer.Argument(help="A folder that `homage pack` wrote.")],
+    catalog: Annotated[Path, typer.Argument(help="The catalog it was packed from.")],
+    *,
+    deep: Annotated[bool, typer.Option("--deep", help="Look as hard as `verify --deep`.")] = False,
+    root: Root = None,
+) -> None:
+    """Make again just the shards that are broken."""
+    from homage_sdk import Dataset
+    from homage_sdk.cli.console import out, progress
+    from homage_sdk.shards import repair as run_repair
+
+    with progress("repairing") as step:
+        summary = run_repair(shards, Dataset(catalog, root=root), deep=deep, progress=step)
+    made = ", ".join(summary.rebuilt) or "nothing was broken"
+    out.print(f"{shards}: made again: {made}", markup=False)
+    for name in summary.changed:
+        out.print(f"{name} has other bytes than before; the manifest was updated", markup=False)
 
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
+    app.command()(pack)
+    app.command()(verify)
+    app.command()(repair)

@@ -56,6 +56,8 @@ def pack(
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    engine: str = "processes",
+    address: str | None = None,
 ) -> PackSummary:
     """Pack the sequences of ``dataset`` into WebDataset shards in the folder ``out``.
 
@@ -68,6 +70,8 @@ def pack(
         options: the payload; the defaults are the preset ``ccau``.
         workers: processes; all processors when left out, 1 packs in this process.
         progress: called with (samples done, samples in all).
+        engine: ``"processes"`` of this machine, or ``"ray"`` for many (see ``engines.ray``).
+        address: of the Ray cluster; a local one is started when left out.
 
     Raises:
         UsageError: nothing is selected, or ``out`` holds something else.
@@ -96,7 +100,7 @@ def pack(
                 progress(before + count, plan.n_samples)
 
         tick(0)
-        processes.run(dataset, todo, options, out, workers=workers or _processors(), tick=tick)
+        processes.run(dataset, todo, options, out, workers=workers or processors(), tick=tick)
         tick(plan.n_samples - before)
         manifest = write_manifest(out, dataset, plan, _collect(out, plan))
         _clean(out)
@@ -249,5 +253,6 @@ def _summary(out: Path, manifest: Manifest, made: int) -> PackSummary:
     )
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
