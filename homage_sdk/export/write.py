@@ -1,0 +1,84 @@
+"""Exports to disk: each file whole or not at all."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from homage_sdk.errors import UsageError
+from homage_sdk.storage import new_folder, write_file
+
+if TYPE_CHECKING:
+    from homage_sdk.dataset import Dataset
+
+FORMATS = ("coco", "action-genome", "csv")
+_MARK = ".homage-export"
+
+
+def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
+    """Write the selection in another tool's format; what was written, and what had no place.
+
+    ``coco`` writes one JSON file at ``out``; ``action-genome`` and ``csv`` a folder, which takes
+    the place of an earlier export there. Raises UsageError for another format, or where ``out`` is
+    a folder of something else.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"no format {to!r}", expected=f"one of {', '.join(FORMATS)}")
+    if to == "coco":
+        return _write_coco(dataset, out)
+    if out.exists() and not (out / _MARK).exists() and (out.is_file() or any(out.iterdir())):
+        raise UsageError(
+            "this is no earlier export, and will not be replaced by one",
+            place=str(out),
+            hint="choose another path",
+        )
+    with new_folder(out) as folder:
+        (folder / _MARK).write_text(f"{to}\n")
+        if to == "csv":
+            return _write_csv(dataset, folder)
+        return _write_action_genome(dataset, folder)
+
+
+def _write_coco(dataset: Dataset, out: Path) -> dict[str, int]:
+    from homage_sdk.export.coco import coco_document
+
+    if out.is_dir():
+        raise UsageError("a COCO export is one file", place=str(out), found="a folder")
+    document = coco_document(dataset)
+    write_file(out, orjson.dumps(document))
+    return {name: len(document[name]) for name in ("images", "annotations", "relationships")}
+
+
+def _write_csv(dataset: Dataset, folder: Path) -> dict[str, int]:
+    from homage_sdk.export.csv import csv_tables
+
+    tables = csv_tables(dataset)
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
+    return {name: len(text.splitlines()) - 1 for name, text in tables.items()}
+
+
+def _write_action_genome(dataset: Dataset, folder: Path) -> dict[str, int]:
+    """The files under the names its readers look for: pickles, for they read nothing else."""
+    import numpy as np
+
+    from homage_sdk.export.action_genome import action_genome
+
+    made = action_genome(dataset)
+    persons = {
+        name: {**entry, "bbox": np.array(entry["bbox"], np.float32).reshape(-1, 4)}
+        for name, entry in made.person_bbox.items()
+    }
+    objects = made.object_bbox_and_relationship
+    (folder / "person_bbox.pkl").write_bytes(pickle.dumps(persons, protocol=4))
+    (folder / "object_bbox_and_relationship.pkl").write_bytes(pickle.dumps(objects, protocol=4))
+    (folder / "object_bbox_and_relationship.json").write_bytes(orjson.dumps(objects))
+    (folder / "person_bbox.json").write_bytes(orjson.dumps(made.person_bbox))
+    for name in ("object_classes", "relationship_classes", "frame_list"):
+        lines = getattr(made, name)
+        (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
+    counts = {"frames": len(made.frame_list), "objects": sum(map(len, objects.values()))}
+    return counts | {f"left out: {what}": n for what, n in sorted(made.left_out.items())}
