@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.ccau.precision import exact
 from baselines.ccau.streams import Dropout, DropoutStream
 
 
@@ -50,7 +51,8 @@ class ConvGRU(nn.Module):
 
         steps = z.transpose(0, 1).reshape(n_blocks, rows, channels)
         inputs = F.linear(steps, from_input, torch.cat([b for b in biases if b is not None]))
-        state = torch.zeros(rows, self.dim, dtype=torch.float32, device=z.device)
+        dtype = torch.float64 if z.dtype == torch.float64 else torch.float32
+        state = torch.zeros(rows, self.dim, dtype=dtype, device=z.device)
         keep = self.dropout.mask((n_blocks, rows, self.dim), state)
         carried = None if valid is None or bool(valid.all()) else valid
 
@@ -60,7 +62,7 @@ class ConvGRU(nn.Module):
             both = torch.sigmoid(x_gates + F.linear(state, from_state))
             reset, update = both.chunk(2, dim=-1)
             out = torch.tanh(x_out + F.linear(state * reset, from_reset_state))
-            new = torch.lerp(state, out.float(), update.float())
+            new = torch.lerp(state, exact(out), exact(update))
             if keep is not None:
                 new = new * keep[step]
             if carried is not None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.ccau.precision import exact
 from baselines.ccau.streams import Dropout, DropoutStream
 
 
@@ -55,7 +56,7 @@ def clip_activity(blocks: Tensor, valid: Tensor) -> Tensor:
     blocks [B, N, A], valid [B, N] -> [B, A]. A clip without a valid block counts all its blocks.
     """
     counted = valid | ~valid.any(dim=1, keepdim=True)
-    log_p = torch.log_softmax(blocks.float(), dim=-1)
+    log_p = torch.log_softmax(exact(blocks), dim=-1)
     log_p = log_p.masked_fill(~counted.unsqueeze(-1), -torch.inf)
     return torch.logsumexp(log_p, dim=1) - counted.sum(dim=1, keepdim=True).log()
 

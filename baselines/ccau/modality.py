@@ -15,6 +15,7 @@ from baselines.ccau.attention import AttentionKind, make_attention, pool
 from baselines.ccau.convgru import ConvGRU
 from baselines.ccau.heads import ContextNorm, Head, as_in_evaluation, clip_activity, clip_atomic
 from baselines.ccau.model_config import ModelConfig
+from baselines.ccau.precision import exact
 from baselines.ccau.streams import DropoutStream
 from homage_sdk.errors import UsageError
 from homage_sdk.shards.batch import SceneGraphBatch
@@ -83,9 +84,10 @@ class ModalityNet(nn.Module):
         """The output for clips of which none has this modality: zeros, nothing valid."""
         dim = self.config.features
         n_activities, n_atomic = self.n_classes
+        dtype = exact(next(self.final_fc_video.parameters())).dtype
 
         def zeros(*shape: int) -> Tensor:
-            return torch.zeros(n_clips, *shape, device=device)
+            return torch.zeros(n_clips, *shape, device=device, dtype=dtype)
 
         return ModalityOutput(
             blocks=zeros(n_blocks, dim),

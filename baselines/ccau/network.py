@@ -23,6 +23,7 @@ from baselines.ccau.initialise import (
 )
 from baselines.ccau.modality import AggregatedNet, ModalityNet, ModalityOutput
 from baselines.ccau.model_config import ModelConfig
+from baselines.ccau.precision import exact
 from baselines.ccau.scene_graph_net import SceneGraphEncoder
 from baselines.ccau.streams import undisturbed
 from homage_sdk.errors import UsageError
@@ -131,8 +132,7 @@ class AudioNet(ModalityNet):
                 )
         else:
             flat = maps.mean(dim=(2, 3))
-        vectors: Tensor = self.flatten(flat).float()
-        return vectors
+        return exact(self.flatten(flat))
 
 
 __all__ = ["MODALITIES", "ModalityNet", "ModalityOutput", "ModelConfig", "build_nets"]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.ccau.precision import exact
 from homage_sdk.shards.batch import SceneGraphBatch
 
 
@@ -45,10 +46,10 @@ class SceneGraphEncoder(nn.Module):
         tokens = self.norm(torch.cat([objects, relations], dim=2))
         real = torch.cat([graphs.object_class >= 0, graphs.predicate >= 0], dim=2)
         real = real & graphs.present.unsqueeze(-1)
-        scores = self.score(tokens).squeeze(-1).float()
+        scores = exact(self.score(tokens).squeeze(-1))
         lowest = torch.finfo(scores.dtype).min
         weights = torch.softmax(scores.masked_fill(~real, lowest), dim=-1) * real
-        pooled = weights.unsqueeze(2) @ F.relu(self.value(tokens)).float()
+        pooled = weights.unsqueeze(2) @ exact(F.relu(self.value(tokens)))
         return pooled
 
     def _objects(self, graphs: SceneGraphBatch) -> Tensor:

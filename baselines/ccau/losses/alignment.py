@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.ccau.losses.world import ALONE, World, exact
+from baselines.ccau.losses.world import ALONE, World
+from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 
 Negatives = Literal["video", "batch", "world"]
@@ -20,9 +21,9 @@ class Alignment:
     """The loss of one pair and what it was computed from; all but ``loss`` are detached."""
 
     loss: Tensor  # scalar
-    accuracy: Tensor  # share of anchors whose positive scores highest, this rank, both directions
-    anchors: Tensor  # anchors of this rank, both directions
-    negatives: Tensor  # mean negatives an anchor, this rank
+    accuracy: Tensor  # share of anchors whose positive scores highest, both directions
+    anchors: Tensor  # how many, both directions; of all ranks under "world", else of this one
+    negatives: Tensor  # mean negatives an anchor
 
 
 def alignment(
@@ -79,45 +80,40 @@ def alignment(
         a, b = exact(a), exact(b)
         if normalize:
             a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+        whole = negatives == "world"
+        if whole:
+            a, b = world.gather(a), world.gather(b)
+            valid_a, valid_b = world.gather(valid_a), world.gather(valid_b)
         anchor = valid_a & valid_b
+        within = negatives == "video"
         ways = [
-            _one_way(x, y, (anchor, valid_y), tau, negatives, world)
+            _one_way(x, y, anchor, valid_y, tau, within=within)
             for x, y, valid_y in ((a, b, valid_b), (b, a, valid_a))
         ]
         count = anchor.sum()
-        loss = world.mean((ways[0][0] + ways[1][0]) / 2, count)
-        some = (2 * count).clamp(min=1)
+        some = count.clamp(min=1)
+        total = (ways[0][0] + ways[1][0]) / 2
         return Alignment(
-            loss=loss,
-            accuracy=(ways[0][1] + ways[1][1]) / some,
+            loss=world.shared(total / some) if whole else world.mean(total, count),
+            accuracy=(ways[0][1] + ways[1][1]) / (2 * some),
             anchors=2 * count,
-            negatives=(ways[0][2] + ways[1][2]) / some,
+            negatives=(ways[0][2] + ways[1][2]) / (2 * some),
         )
 
 
-def _one_way(  # noqa: PLR0917
-    x: Tensor,
-    y: Tensor,
-    masks: tuple[Tensor, Tensor],
-    tau: float,
-    negatives: Negatives,
-    world: World,
+def _one_way(
+    x: Tensor, y: Tensor, anchor: Tensor, valid_y: Tensor, tau: float, *, within: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum over this rank's anchors: loss, hits, negatives; ``masks``: anchors, candidates."""
-    anchor, valid_y = masks
+    """Sum over the anchors in x of: loss, hits, negatives."""
     n_clips, n_blocks, _ = x.shape
-    begin = 0
-    if negatives == "world":
-        y, begin = world.gather(y)
-        valid_y = world.gather(valid_y.to(torch.uint8))[0].bool()
-    if negatives == "video":
+    if within:
         logits = (x @ y.transpose(1, 2)).flatten(0, 1) / tau
         allowed = valid_y.unsqueeze(1).expand(-1, n_blocks, -1).flatten(0, 1)
         positive = torch.arange(n_blocks, device=x.device).repeat(n_clips)
     else:
         logits = x.flatten(0, 1) @ y.flatten(0, 1).T / tau
         allowed = valid_y.flatten().unsqueeze(0).expand_as(logits)
-        positive = torch.arange(n_clips * n_blocks, device=x.device) + begin * n_blocks
+        positive = torch.arange(n_clips * n_blocks, device=x.device)
     rows = anchor.flatten().unsqueeze(1)
     # A row that is no anchor may have no candidate at all: a row of zeros keeps its gradient 0.
     logits = torch.where(rows, logits.masked_fill(~allowed, -torch.inf), 0.0)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.ccau.losses.world import ALONE, World, exact
+from baselines.ccau.losses.world import ALONE, World
+from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 
 

@@ -1,14 +1,23 @@
 """Sums and rows across ranks, with gradients that equal those of the full batch.
 
-Every loss here is a sum over the rows of this rank divided by the count of rows of *all* ranks,
-times the number of ranks: DDP then averages the gradients of the ranks, and what comes out is the
-gradient of the mean over the full batch, also when the ranks hold different numbers of valid rows.
+DDP averages the gradients of the ranks. So that the average is the gradient of the loss over the
+full batch, also when the ranks hold different numbers of valid rows,
+
+* a mean over rows is the sum over the rows of this rank, divided by the count of the rows of *all*
+  ranks, times the number of ranks (:meth:`World.mean`);
+* a loss that compares rows of different ranks is computed whole on every rank, from gathered rows
+  of which only its own carry gradients, and its gradient is multiplied by the number of ranks
+  (:meth:`World.gather`, :meth:`World.shared`). The derivative by a row of one rank needs no
+  derivative by the others, so nothing is communicated in the backward pass, where ranks that lack
+  a modality would wait for each other.
+
+Leaving out the factor scales gradients by 1 / W; gathering only the candidates, without gradient,
+turns them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -17,7 +26,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class World:
-    """Which rank of how many."""
+    """Which rank of how many. Its methods are collective calls: every rank must make them."""
 
     rank: int = 0
     size: int = 1
@@ -32,51 +41,39 @@ class World:
     def mean(self, total: Tensor, count: Tensor) -> Tensor:
         """What this rank adds to a mean: its sum ``total`` over the ``count`` rows of all ranks.
 
-        0 where no rank has a row. A collective call: every rank must make it.
+        0 where no rank has a row.
         """
-        whole = count.detach().to(total.dtype)
+        whole = count.detach().float()
         if self.size > 1:
             whole = whole.clone()
             dist.all_reduce(whole)
-        return total * (self.size / whole.clamp(min=1.0))
+        return total * (self.size / whole.to(total.dtype).clamp(min=1.0))
 
-    def gather(self, x: Tensor) -> tuple[Tensor, int]:
-        """The rows of all ranks in rank order, and where this rank's begin.
+    def gather(self, x: Tensor) -> Tensor:
+        """The rows of all ranks in rank order; gradients flow to this rank's own rows only.
 
-        Ranks may hold different numbers of rows. Gradients flow back to every rank.
+        Ranks may hold different numbers of rows.
         """
         if self.size == 1:
-            return x, 0
+            return x
         mine = torch.tensor([x.shape[0]], device=x.device)
         sizes = [torch.zeros_like(mine) for _ in range(self.size)]
         dist.all_gather(sizes, mine)
         counts = [int(s) for s in sizes]
-        rows = cast(Tensor, _Gather.apply(x, counts, self.rank))  # type: ignore[no-untyped-call]
-        return rows, sum(counts[: self.rank])
+        sent = x.detach().to(torch.uint8) if x.dtype == torch.bool else x.detach()
+        padded = sent.new_zeros(max(counts), *x.shape[1:])
+        padded[: x.shape[0]] = sent
+        parts = [torch.empty_like(padded) for _ in counts]
+        dist.all_gather(parts, padded)
+        rows = [part[:n].to(x.dtype) for part, n in zip(parts, counts, strict=True)]
+        rows[self.rank] = x
+        return torch.cat(rows)
+
+    def shared(self, loss: Tensor) -> Tensor:
+        """A loss that every rank computed whole: the same value, gradients times ``size``."""
+        if self.size == 1:
+            return loss
+        return loss.detach() + self.size * (loss - loss.detach())
 
 
 ALONE = World()
-
-
-class _Gather(torch.autograd.Function):
-    """all_gather whose backward adds up what every rank wants of a row."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, counts: list[int], rank: int) -> Tensor:
-        ctx.begin, ctx.rows = sum(counts[:rank]), counts[rank]
-        padded = x.new_zeros(max(counts), *x.shape[1:])
-        padded[: x.shape[0]] = x
-        parts = [torch.empty_like(padded) for _ in counts]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[:n] for part, n in zip(parts, counts, strict=True)])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        whole = grads[0].contiguous().clone()
-        dist.all_reduce(whole)
-        return whole[ctx.begin : ctx.begin + ctx.rows], None, None
-
-
-def exact(x: Tensor) -> Tensor:
-    """At least float32: bfloat16 makes 100 + 0.2 equal 100."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -70,7 +70,7 @@ class Cooperative(Task):
 
     Under block granularity a modality with one vector a clip (audio, unless ``audio_blocks``)
     cannot tell blocks apart, so its pairs align whole clips: its vector against the mean of the
-    other's valid blocks, with the batch as negatives where the blocks have the video.
+    other's valid blocks, with the clips of all ranks as negatives where blocks have the video.
     """
 
     def __init__(
@@ -159,4 +159,4 @@ class Cooperative(Task):
             clips.append(clip.unsqueeze(1))
         masks = [valid[m].any(dim=1, keepdim=True) for m in (first, second)]
         # One vector a clip leaves nothing to contrast within a video.
-        return *clips, *masks, "batch" if negatives == "video" else negatives
+        return *clips, *masks, "world" if negatives == "video" else negatives
