@@ -40,7 +40,7 @@ def _root(
     """Home Action Genome: read, validate, query, pack and look at a release."""
 
 
-_STAGES = ("synth", "catalog", "validate", "query", "media", "shards", "report")
+_STAGES = ("synth", "catalog", "validate", "stats", "query", "media", "shards", "report")
 """Each is a module of this package with ``register(app)``; none imports its stage at the top."""
 
 for _stage in _STAGES:
