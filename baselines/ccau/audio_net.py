@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from homage_sdk.errors import UsageError
@@ -73,6 +74,7 @@ class AudioFeatures(nn.Sequential):
             )
         if x.shape[1] != self.in_channels:
             x = x.expand(-1, self.in_channels, -1, -1)
+        x = x.contiguous(memory_format=torch.channels_last)
         for layer in self:
             x = layer(x)
         return x

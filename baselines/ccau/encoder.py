@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.ccau.norms import PixelNorm
 from homage_sdk.errors import UsageError
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -47,14 +48,6 @@ class BlockConv(nn.Conv3d):
         super().__init__(inputs, outputs, kernel, stride, kernel // 2, bias=False)
 
 
-class Norm(nn.BatchNorm3d):
-    """BatchNorm over all positions of 4- or 5-dimensional input: the statistics are the same."""
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        if input.ndim not in (4, 5):
-            raise UsageError("expected frames or blocks", found=f"shape {tuple(input.shape)}")
-
-
 Conv = Callable[..., nn.Conv3d]
 
 
@@ -68,9 +61,9 @@ class BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv1 = conv(inputs, planes, 3, stride)
-        self.bn1 = Norm(planes)
+        self.bn1 = PixelNorm(planes)
         self.conv2 = conv(planes, planes, 3)
-        self.bn2 = Norm(planes)
+        self.bn2 = PixelNorm(planes)
         self.downsample = _shortcut(conv, inputs, planes, stride)
         self.final_relu = final_relu
 
@@ -92,11 +85,11 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         self.conv1 = conv(inputs, planes, 1)
-        self.bn1 = Norm(planes)
+        self.bn1 = PixelNorm(planes)
         self.conv2 = conv(planes, planes, 3, stride)
-        self.bn2 = Norm(planes)
+        self.bn2 = PixelNorm(planes)
         self.conv3 = conv(planes, planes * 4, 1)
-        self.bn3 = Norm(planes * 4)
+        self.bn3 = PixelNorm(planes * 4)
         self.downsample = _shortcut(conv, inputs, planes * 4, stride)
         self.final_relu = final_relu
 
@@ -112,7 +105,7 @@ class Bottleneck(nn.Module):
 def _shortcut(conv: Conv, inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
     if stride == 1 and inputs == outputs:
         return None
-    return nn.Sequential(conv(inputs, outputs, 1, stride), Norm(outputs))
+    return nn.Sequential(conv(inputs, outputs, 1, stride), PixelNorm(outputs))
 
 
 class VideoEncoder(nn.Module):
@@ -136,7 +129,7 @@ class VideoEncoder(nn.Module):
         self.folded = folded
         self.channels = 4 * width * block.expansion
         self.conv1 = FrameConv(3, width, 7, 2)
-        self.bn1 = Norm(width)
+        self.bn1 = PixelNorm(width)
 
         inputs = width
         planes = (width, 2 * width, 4 * width, 4 * width)

@@ -1,34 +1,12 @@
-"""The normalisation after the aggregator and the two classification heads."""
+"""The two classification heads, and what blocks say about their clip."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from baselines.ccau.precision import exact
 from baselines.ccau.streams import Dropout, DropoutStream
-
-
-class ContextNorm(nn.BatchNorm1d):
-    """BatchNorm1d over contexts that survives a batch of one row.
-
-    With a single row there is no variance to normalise by: the running statistics are used and
-    left as they are, exactly as in evaluation. The paper does not mention this layer; the public
-    code has it, and without it vision arms stayed at chance in a pilot (CCAU.md).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[R, D] -> [R, D]."""
-        if self.training and x.shape[0] == 1:
-            return as_in_evaluation(self, x)
-        return super().forward(x)
-
-
-def as_in_evaluation(norm: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor:
-    """Normalise [R, D] by the running statistics and leave them alone, whatever the mode."""
-    mean, variance = norm.running_mean, norm.running_var
-    return F.batch_norm(x, mean, variance, norm.weight, norm.bias, False, 0.0, norm.eps)
 
 
 class Head(nn.Sequential):

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from baselines.ccau.attention import AttentionKind, make_attention, pool
 from baselines.ccau.convgru import ConvGRU
-from baselines.ccau.heads import ContextNorm, Head, as_in_evaluation, clip_activity, clip_atomic
+from baselines.ccau.heads import Head, clip_activity, clip_atomic
 from baselines.ccau.model_config import ModelConfig
+from baselines.ccau.norms import ContextNorm, as_in_evaluation
 from baselines.ccau.precision import exact
 from baselines.ccau.streams import DropoutStream
 from homage_sdk.errors import UsageError

@@ -120,7 +120,7 @@ class AudioNet(ModalityNet):
         }
 
     def _vectors(self, x: Tensor) -> Tensor:
-        maps = self.features(x.contiguous(memory_format=torch.channels_last))
+        maps = self.features(x)
         if self.config.audio_pool == "flatten":
             flat = maps.flatten(1)
             if flat.shape[1] != maps.shape[1] * self.cells:
