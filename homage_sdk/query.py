@@ -318,6 +318,14 @@ class Matches(SequenceABC[M], Generic[M]):
         frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
+    def to_named(self) -> pa.Table:
+        """One row a match, for reading: names, frames, and the frames that show it."""
+        import pyarrow as pa
+
+        shown = bool(self._statement.shown)
+        rows = [_named(match, shown) for match in self]
+        return pa.Table.from_pylist(rows) if rows else self.to_arrow()
+
     @property
     def sequences(self) -> tuple[str, ...]:
         """The ids of the sequences with a match, in order."""
@@ -364,3 +372,20 @@ class Matches(SequenceABC[M], Generic[M]):
 
     def __repr__(self) -> str:
         return f"Matches({str(self.pattern)!r})"
+
+
+def _named(match: ActionMatch | TripleMatch, shown: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"sequence": str(match.sequence)}
+    if isinstance(match, TripleMatch):
+        row |= {"view": match.view, "frame": match.frame.number}
+        row |= {"subject": match.subject, "predicate": match.predicate, "object": match.object}
+        actions = match.actions
+    else:
+        actions = (match.action, *match.others)
+    for place, action in enumerate(actions, start=1):
+        ending = "" if place == 1 else f"_{place}"
+        row[f"action{ending}"] = action.name
+        row[f"first{ending}"], row[f"last{ending}"] = action.first_frame, action.last_frame
+    if isinstance(match, ActionMatch) and shown:
+        row["frames"] = [frame.number for frame in match.frames]
+    return row
