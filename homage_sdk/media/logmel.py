@@ -1,4 +1,4 @@
-"""Log-mel spectrograms in torch: librosa's numbers, an order of magnitude faster (MEDIA.md)."""
+"""Log-mel spectrograms in torch: librosa's numbers, in batches and without leaving torch."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _AMIN = 1e-10
 
 class LogMel(nn.Module):
     """Waveform to decibels over mel bands; equal to librosa within 1e-3 dB.
+
+    (Within 2e-3 dB in cells 70 dB below a pure tone, where float32 itself is no better.)
 
     ``librosa.power_to_db(librosa.feature.melspectrogram(y, ...), ref=numpy.max)`` for
     ``reference="max"``, ``ref=1.0`` for ``reference="one"``.

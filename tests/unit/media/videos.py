@@ -94,13 +94,14 @@ def write_video(
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         if sound is not None:
-            length = seconds_of_audio or (
-                pts_s[-1] if pts_s is not None else float(frames / fps)
-            )
+            length = seconds_of_audio or (pts_s[-1] if pts_s is not None else float(frames / fps))
             wave = tone(length, tone_at or (0.0, length), rate)
             samples = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
             samples.sample_rate = rate
-            samples.pts, samples.time_base = round((audio_start_s + start_s) * rate), Fraction(1, rate)
+            samples.pts, samples.time_base = (
+                round((audio_start_s + start_s) * rate),
+                Fraction(1, rate),
+            )
             resampler = av.AudioResampler(format=sound.format.name, layout="mono", rate=rate)
             for part in resampler.resample(samples):
                 out.mux(sound.encode(part))
