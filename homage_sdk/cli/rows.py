@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-_UNBROKEN = 24  # characters: ids and numbers are not broken over lines
-_PIPE_WIDTH = 240
+_CELL = 60
+"""Characters of a cell in a table; csv and json have all of them."""
 
 
 class RowFormat(StrEnum):
@@ -41,23 +41,20 @@ def print_rows(table: pa.Table, form: RowFormat, limit: int | None = None) -> No
 
 
 def _print_table(table: pa.Table, limit: int | None) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
+    """Columns as wide as what they hold, one line a row, the same in a terminal and a pipe."""
     from homage_sdk.cli.console import err, out
 
     shown = table if limit is None else table.slice(0, limit)
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name, column in zip(table.column_names, table.columns, strict=True):
+    columns = []
+    for name, column in zip(table.column_names, shown.columns, strict=True):
+        cells = [name, *map(_said, column.to_pylist())]
+        width = max(map(len, cells))
         numeric = str(column.type).startswith(("int", "uint", "float", "double", "decimal"))
-        short = max((len(_said(value)) for value in column.to_pylist()), default=0) <= _UNBROKEN
-        drawn.add_column(
-            Text(name), justify="right" if numeric else "left", overflow="fold", no_wrap=short
-        )
-    for row in shown.to_pylist():
-        drawn.add_row(*(Text(_said(value)) for value in row.values()))
-    out.print(drawn, soft_wrap=False, width=None if out.is_terminal else _PIPE_WIDTH)
+        columns.append([cell.rjust(width) if numeric else cell.ljust(width) for cell in cells])
+    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+    out.print(lines[0], style="bold", markup=False)
+    for line in lines[1:]:
+        out.print(line, markup=False)
     more = table.num_rows - shown.num_rows
     if more:
         err.print(f"{more} more of {table.num_rows} rows: --limit 0 shows all", markup=False)
@@ -66,4 +63,6 @@ def _print_table(table: pa.Table, limit: int | None) -> None:
 def _said(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from homage_sdk.time import Frame
+from homage_sdk.time import Interval, Seconds
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import AtomicAction
@@ -93,15 +93,15 @@ def _bar(row: list[str], action: AtomicAction, label: str, last: int) -> None:
 
 def _ruler(last: int, columns: int) -> str:
     """Ticks at whole seconds, as many as can be read."""
-    seconds = Frame(last).seconds().value + 1
+    seconds = Interval(1, last).end_s()
     step = next(
         s
         for s in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 10**9)
-        if (columns * s / seconds >= 8)
+        if columns * s / seconds >= 8
     )
     row = [" "] * columns
     second = 0
-    while (column := int(columns * (second * 30) / last)) < columns:
+    while (column := columns * Seconds(second).frame().index // last) < columns:
         for offset, character in enumerate(f"╵{second}s"):
             if column + offset < columns:
                 row[column + offset] = character
