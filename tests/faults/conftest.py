@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import _once
 
-CLEAN = {"sequences": 6, "activities": 2, "seed": 1, "size": (96, 72), "seconds": (4.0, 6.0)}
+CLEAN = {"sequences": 6, "activities": 3, "seed": 1, "size": (96, 72), "seconds": (4.0, 6.0)}
 
 
 @pytest.fixture(scope="session", params=["hacgen", "videoshift"])

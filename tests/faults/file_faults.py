@@ -13,7 +13,7 @@ _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1234
 @fault("HOM100")
 def broken_link(copy: Copy) -> At:
     path = copy.sensors[0].replace("__", "__x", 1)
-    os.symlink(copy.root / "nowhere", copy.root / path)
+    (copy.root / path).symlink_to(copy.root / "nowhere")
     return At(path)
 
 
@@ -80,6 +80,13 @@ def binary_labels(copy: Copy) -> At:
 def unknown_json(copy: Copy) -> At:
     folder = copy.actions[0].rsplit("/", 1)[0]
     return At(copy.write(f"{folder}/notes.json", "{}"))
+
+
+@fault("HOM109", deep=True)
+def names_without_videos(copy: Copy) -> At:
+    for path in copy.videos:
+        copy.write(path, b"")
+    return At("action_split_data")
 
 
 @fault("HOM110")
@@ -180,7 +187,8 @@ def labels_without_an_id(copy: Copy) -> At:
 @fault("HOM130")
 def wrongly_padded_labels(copy: Copy) -> At:
     path = copy.actions[0]
-    return At(copy.rename(path, path.replace("/p0002_", "/p00002_")))
+    folder, name = path.rsplit("/", 1)
+    return At(copy.rename(path, f"{folder}/p0{name[1:]}"))
 
 
 @fault("HOM130")
@@ -192,13 +200,13 @@ def wrongly_padded_video(copy: Copy) -> At:
 @fault("HOM131")
 def labels_in_another_folder(copy: Copy) -> At:
     path = copy.actions[0]
-    return At(copy.rename(path, path.replace("/p0002/", "/p0099/")))
+    return At(copy.rename(path, _in_folder(path, "p0099")))
 
 
 @fault("HOM131")
 def video_in_another_folder(copy: Copy) -> At:
     path = copy.videos[0]
-    return At(copy.rename(path, path.replace("/p0002/", "/p0004/")))
+    return At(copy.rename(path, _in_folder(path, "p0098")))
 
 
 @fault("HOM132")
@@ -232,17 +240,17 @@ def view_unknown(copy: Copy) -> At:
 
 @fault("HOM200")
 def line_without_a_comma(copy: Copy) -> At:
-    return copy.append(copy.split("train"), "p0002_r000_a001")
+    return copy.append(copy.split("train"), copy.lines(copy.split("train"))[0].split(",")[0])
 
 
 @fault("HOM201")
 def malformed_id_in_a_list(copy: Copy) -> At:
-    return copy.append(copy.split("train"), "p2_r0_a1,washing_dishes")
+    return copy.append(copy.split("train"), f"p2_r0_a1,{_activity(copy)}")
 
 
 @fault("HOM201")
 def wrongly_padded_id_in_a_list(copy: Copy) -> At:
-    return copy.append(copy.split("train"), "p00002_r000_a001,washing_dishes")
+    return copy.append(copy.split("train"), f"p00002_r000_a001,{_activity(copy)}")
 
 
 @fault("HOM202")
@@ -292,6 +300,15 @@ def last_sample_without_time(copy: Copy) -> At:
     return copy.append(path, ",".join(["noon", *["1.0"] * copy.lines(path)[0].count(",")]))
 
 
+def _activity(copy: Copy) -> str:
+    return copy.lines(copy.split("train"))[0].split(",")[1]
+
+
+def _in_folder(path: str, participant: str) -> str:
+    above, _, name = path.rsplit("/", 2)
+    return f"{above}/{participant}/{name}"
+
+
 def _unannotated_video(copy: Copy) -> str:
     """A third-person video whose view has no scene graphs, in a sequence of three views or more."""
     annotated = {path.rsplit("/", 1)[-1].removesuffix("_sg.json") for path in copy.graphs}
@@ -317,6 +334,7 @@ FAULTS = (
     byte_order_mark,
     binary_labels,
     unknown_json,
+    names_without_videos,
     cut_json,
     bad_json,
     deep_json,

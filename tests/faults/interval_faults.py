@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.faults.kit import At, Copy, fault
 
 
-def _action(first: int, last: int, name: str = "hold plate") -> dict[str, object]:
+def _action(first: int, last: int, name: str) -> dict[str, object]:
     return {
         "class": name,
         "frame_start": first,
@@ -61,7 +61,7 @@ def exchanged_ends(copy: Copy) -> At:
 def ends_after_the_video(copy: Copy) -> At:
     path = copy.actions[0]
     last = _last(copy, path)
-    at = copy.add(path, _action(last - 59, last + 600, "wipe plate"))
+    at = copy.add(path, _action(last - 59, last + 600, copy.spare_class(path)))
     return At(path, f"{at.pointer}/frame_end")
 
 
@@ -89,20 +89,20 @@ def wrong_length(copy: Copy) -> At:
 @fault("HOM307")
 def five_minute_action(copy: Copy) -> At:
     path = copy.actions[0]
-    at = copy.add(path, _action(1, 9000, "wipe plate"))
+    at = copy.add(path, _action(1, 9000, copy.spare_class(path)))
     return At(path, f"{at.pointer}/frame_end")
 
 
 @fault("HOM308")
 def one_frame_action(copy: Copy) -> At:
     path = copy.actions[0]
-    return copy.add(path, _action(31, 31, "wipe plate"))
+    return copy.add(path, _action(31, 31, copy.spare_class(path)))
 
 
 @fault("HOM309")
 def late_action(copy: Copy) -> At:
     path = copy.actions[0]
-    at = copy.add(path, _action(9001, 9060))
+    at = copy.add(path, _action(9001, 9060, copy.spare_class(path)))
     return At(path, f"{at.pointer}/frame_end")
 
 

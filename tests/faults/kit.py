@@ -58,6 +58,7 @@ class Copy:
 
     def __init__(self, clean: Path, root: Path) -> None:
         self.root = root
+        self.scene_graph_map = ""  # TOML, where a fault needs one
         for folder, _, files in os.walk(clean):
             target = root / Path(folder).relative_to(clean)
             target.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ class Copy:
     @staticmethod
     def sequence(path: str) -> str:
         """The sequence id in a file name."""
-        parts = path.rsplit("/", 1)[-1].split(".")[0].split("_")
+        parts = path.rsplit("/", 1)[-1].split(".", 1)[0].split("_")
         return "_".join([parts[0], parts[1], next(p for p in parts[2:] if p.startswith("a"))])
 
     def of(self, sequence: str, paths: list[str]) -> list[str]:
@@ -162,6 +163,12 @@ class Copy:
         place[keys[-1]] = value
         self.write_json(path, document)
         return At(path, "".join(f"/{key}" for key in keys))
+
+    def spare_class(self, path: str) -> str:
+        """An atomic class that other label files use and this one does not."""
+        here = {action["class"] for action in self.json(path)}
+        others = {action["class"] for file in self.actions for action in self.json(file)}
+        return min(others - here)
 
     # Looking for a place to plant in --------------------------------------------------------------
 

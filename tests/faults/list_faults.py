@@ -32,7 +32,7 @@ def in_a_second_test_split(copy: Copy) -> At:
 def misspelt_activity(copy: Copy) -> At:
     path = copy.split("val")
     lines = copy.lines(path)
-    lines[0] = lines[0].replace("dishes", "dishse")
+    lines[0] = f"{lines[0]}x"
     copy.write_lines(path, lines)
     return At(path, row=1)
 
@@ -50,8 +50,11 @@ def participant_trained_and_tested(copy: Copy) -> At:
 @fault("HOM231")
 def activity_never_trained(copy: Copy) -> At:
     path = copy.split("train")
-    (one, gone), (other, kept) = (line.split(",") for line in copy.lines(path))
-    copy.write_lines(path, [f"{one},{kept}", f"{other},{kept}"])
+    lines = [line.split(",") for line in copy.lines(path)]
+    tested = {line.split(",")[1] for line in copy.lines(copy.split("test"))}
+    gone = next(activity for _, activity in lines if activity in tested)
+    kept = next(activity for _, activity in lines if activity != gone)
+    copy.write_lines(path, [f"{s},{kept if a == gone else a}" for s, a in lines])
     test = copy.split("test")
     return At(test, row=1 + [line.split(",")[1] for line in copy.lines(test)].index(gone))
 
@@ -154,7 +157,12 @@ def action_named_by_underscores(copy: Copy) -> At:
 @fault("HOM246")
 def misspelt_action(copy: Copy) -> At:
     path = copy.actions[0]
-    action = {"class": "hold plaet", "frame_start": 1, "frame_end": 120, "action_length": 120}
+    action = {
+        "class": "hold plaet of swh",
+        "frame_start": 1,
+        "frame_end": 120,
+        "action_length": 120,
+    }
     return At(path, f"{copy.add(path, action).pointer}/class")
 
 

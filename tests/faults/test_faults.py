@@ -13,8 +13,11 @@ from homage_sdk.release import read_release
 from homage_sdk.validation import RULES, validate
 from tests.faults import (
     file_faults,
+    graph_faults,
     interval_faults,
     list_faults,
+    media_faults,
+    sensor_faults,
 )
 from tests.faults.kit import At, Copy, Fault, places
 
@@ -22,13 +25,16 @@ FAULTS: tuple[Fault, ...] = (
     *file_faults.FAULTS,
     *interval_faults.FAULTS,
     *list_faults.FAULTS,
+    *graph_faults.FAULTS,
+    *sensor_faults.FAULTS,
+    *media_faults.FAULTS,
 )
 
 _PROBES: dict[int, VideoProbe | HomageError] = {}
 
 
-def _problems(root: Path, *, deep: bool) -> list[Problem]:
-    release = read_release(root)
+def _problems(root: Path, *, deep: bool, scene_graph_map: Path | None = None) -> list[Problem]:
+    release = read_release(root, scene_graph_map=scene_graph_map)
     probes = {}
     if deep:
         for row in release["files"].to_pylist():
@@ -63,7 +69,11 @@ def test_a_planted_fault_is_found_at_its_place_and_nothing_else(
     copy = Copy(clean_hacgen, tmp_path / "release")
     planted = fault.plant(copy)
     expected = [planted] if isinstance(planted, At) else planted
-    problems = _problems(copy.root, deep=fault.deep)
+    mapping = None
+    if copy.scene_graph_map:
+        mapping = tmp_path / "map.toml"
+        mapping.write_text(copy.scene_graph_map)
+    problems = _problems(copy.root, deep=fault.deep, scene_graph_map=mapping)
     assert places(problems) == sorted((fault.code, at) for at in expected)
     for problem in problems:
         assert problem.hint

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homage_sdk.problems import Severity
+from homage_sdk.release.arrays import repeated
 from homage_sdk.validation.data import MISSING, Bools, Data, where
 from homage_sdk.validation.rule import Finding, rule
 
@@ -15,7 +16,10 @@ _SLACK_PX = 1.0  # a box may end on the far side of the last pixel, and be round
 _TINY_PX = 2.0
 _WHOLE = 0.995
 
-_MAP_HINT = 'if all boxes are x, y, width, height, say `box = "xywh"` in a --scene-graph-map file'
+_MAP_HINT = (
+    "if all boxes are x, y, width, height, "
+    'say `format = "xywh"` under [boxes] in a --scene-graph-map file'
+)
 
 
 @rule(
@@ -93,7 +97,7 @@ def tiny(data: Data) -> Iterator[Finding]:
     why="All boxes of the file lie between 0 and 1: they are fractions of the frame, not pixels, "
     "and every one would be drawn as a dot in the corner.",
     example='"bbox": [0.31, 0.12, 0.52, 0.97]',
-    hint="say `normalised = true` for boxes in a --scene-graph-map file",
+    hint="say `normalised = true` under [boxes] in a --scene-graph-map file",
 )
 def normalised(data: Data) -> Iterator[Finding]:
     """Once a file of at least two boxes."""
@@ -258,19 +262,6 @@ def _normalised_files(data: Data) -> list[int]:
     counts = np.bincount(files[given], minlength=1)
     fractions = np.bincount(files[small], minlength=len(counts))
     return [int(file) for file in where((fractions == counts) & (counts > 1))]
-
-
-def repeated(*columns: NDArray[np.int64]) -> Bools:
-    """Rows equal in all columns to an earlier row."""
-    if not len(columns[0]):
-        return np.zeros(0, dtype=bool)
-    order = np.lexsort(columns[::-1])
-    same = np.ones(len(order) - 1, dtype=bool)
-    for column in columns:
-        same &= column[order][1:] == column[order][:-1]
-    repeated = np.zeros(len(order), dtype=bool)
-    repeated[order[1:][same]] = True
-    return repeated
 
 
 RULES = (

@@ -27,7 +27,7 @@ _LARGEST_SIDE = 16384
     why="Frames count from 1. If many begin at 0, the file counts from 0 and every box belongs "
     "to the picture after the one it is shown on.",
     example='{"frame": 0, "objects": [...]}',
-    hint="correct it, or say `base = 0` for frames in a --scene-graph-map file",
+    hint="correct it, or say `base = 0` under [frames] in a --scene-graph-map file",
 )
 def below_one(data: Data) -> Iterator[Finding]:
     """Frame number 0 or less."""

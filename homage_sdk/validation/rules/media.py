@@ -42,10 +42,11 @@ def _said(probe: Probe, word: str) -> str:
     deep=True,
 )
 def cannot_open(data: Data) -> Iterator[Finding]:
-    """Probing raised an error; files that the reader reports already are left out."""
+    """Probing raised an error; empty files, and what the reader reports, do not count."""
+    sizes = data.ints("files", "bytes")
     sequences = {file: sequence for file, sequence, _ in _videos(data)}
     for file, error in data.unreadable.items():
-        if data.paths[file] not in data.faulty_files:
+        if not data.is_faulty(file) and sizes[file] > 0:
             yield Finding(
                 data.file_place(file),
                 sequences.get(file, ""),

@@ -71,22 +71,6 @@ def other_clock(data: Data) -> Iterator[Finding]:
 @rule(
     "HOM503",
     Severity.WARNING,
-    "sensor file without a value column",
-    why="The file holds times and nothing measured.",
-    example="a first line of `time_s` alone",
-    hint="export the file again",
-)
-def no_values(data: Data) -> Iterator[Finding]:
-    """No column beside time."""
-    for row in data.release["sensors"].to_pylist():
-        if not row["columns"] and row["n_rows"]:
-            place = data.file_place(row["file"])
-            yield Finding(place, row["sequence"], "only time", "time and values")
-
-
-@rule(
-    "HOM504",
-    Severity.WARNING,
     "sensor of an unknown sequence",
     why="No list, no labels and no video belong to the sequence of this sensor file.",
     example="p0002_r000_a099__light__v001.csv, and p0002_r000_a099 nowhere else",
@@ -102,7 +86,7 @@ def alone(data: Data) -> Iterator[Finding]:
 
 
 @rule(
-    "HOM505",
+    "HOM504",
     Severity.WARNING,
     "sensor at a camera that does not exist",
     why="The position names a view of which there is no video, while the sequence has other "
@@ -128,7 +112,7 @@ def unknown_position(data: Data) -> Iterator[Finding]:
 
 
 @rule(
-    "HOM506",
+    "HOM505",
     Severity.WARNING,
     "sensor ends long before the others",
     why="The sensors of a sequence are synchronized from its start to its end. One that ends "
@@ -159,4 +143,4 @@ def _timed(row: dict[str, Any]) -> bool:
     return bool(last > first and -60 <= first <= 3600)
 
 
-RULES = (empty, backwards, other_clock, no_values, alone, unknown_position, cut_short)
+RULES = (empty, backwards, other_clock, alone, unknown_position, cut_short)

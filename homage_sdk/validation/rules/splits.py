@@ -114,22 +114,6 @@ def unknown_activity(data: Data) -> Iterator[Finding]:
 
 
 @rule(
-    "HOM207",
-    Severity.WARNING,
-    "empty split list",
-    why="The list names no sequence: a split without data trains or tests nothing.",
-    example="a test_list.csv of 0 lines",
-    hint="copy the list again",
-)
-def empty_list(data: Data) -> Iterator[Finding]:
-    """A split list that was read without fault and gave no line."""
-    used = set(data.list_entries["file"])
-    for file, kind in enumerate(data.file_kinds):
-        if kind == "split_list" and file not in used and data.paths[file] not in data.faulty_files:
-            yield Finding(data.file_place(file), found="no line", expected="at least one sequence")
-
-
-@rule(
     "HOM220",
     Severity.WARNING,
     "listed sequence without labels",
@@ -281,7 +265,6 @@ RULES = (
     conflicting_activity,
     in_two_splits,
     unknown_activity,
-    empty_list,
     without_labels,
     without_video,
     labels_unlisted,
