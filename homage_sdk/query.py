@@ -11,6 +11,7 @@ from collections.abc import Sequence as SequenceABC
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from homage_sdk.annotations import AtomicAction
@@ -134,7 +135,7 @@ class Statement:
 _ACTION_COLUMNS = ("action_id", "class_id", "first_frame", "last_frame")
 _TRIPLE_COLUMNS = (
     *("view", "frame", "scene_graph_id", "subject_id", "object_id"),
-    *("subject", "predicate", "object"),
+    *("subject_class", "predicate_class", "object_class"),
 )
 
 
@@ -232,11 +233,11 @@ def _triple(build: Statement, triple: Triple, alias: str) -> tuple[list[str], li
     where = build.classes("object", triple.subject, f"{alias}.subject_class")
     where += build.classes("relationship", triple.predicate, f"{alias}.predicate_class")
     where += build.classes("object", triple.object, f"{alias}.object_class")
-    tables = [f"triples {alias}"]
+    tables = [f"edges {alias}"]
     for also in triple.also:
         second = build.alias("t")
         tables.append(
-            f"triples {second} ON {second}.scene_graph_id = {alias}.scene_graph_id"
+            f"edges {second} ON {second}.scene_graph_id = {alias}.scene_graph_id"
             f" AND {second}.subject_id = {alias}.{also.of}_id"
             f" AND ({second}.subject_id, {second}.predicate_class, {second}.object_id)"
             f" <> ({alias}.subject_id, {alias}.predicate_class, {alias}.object_id)"
@@ -261,7 +262,7 @@ def compile_pattern(pattern: Pattern, taxonomy: Callable[[str], Taxonomy]) -> St
     build.select = [f"DISTINCT {graph}.sequence"]
     build.select += [f"{graph}.{column}" for column in _TRIPLE_COLUMNS]
     build.order = [f"{graph}.sequence", f"{graph}.frame", f"{graph}.scene_graph_id"]
-    build.order += [f"{graph}.subject_id", f"{graph}.predicate", f"{graph}.object_id"]
+    build.order += [f"{graph}.subject_id", f"{graph}.predicate_class", f"{graph}.object_id"]
     for action in pattern.actions:
         _add_action(
             build,
@@ -333,29 +334,83 @@ class Matches(SequenceABC[M], Generic[M]):
 
     def _found(self) -> list[M]:
         if self._rows is None:
-            make = self._action_match if isinstance(self.pattern, Action) else self._triple_match
-            self._rows = [make(row) for row in self.to_arrow().to_pylist()]
+            columns = {n: c.to_pylist() for n, c in self._by_name().items()}
+            ids = {text: SequenceId.parse(text) for text in set(columns["sequence"])}
+            sequences = [ids[text] for text in columns["sequence"]]
+            actions = self._actions(columns)
+            if isinstance(self.pattern, Action):
+                made: list[Any] = self._action_matches(columns, sequences, actions)
+            else:
+                made = self._triple_matches(columns, sequences, actions)
+            self._rows = made
         return self._rows
 
-    def _actions(self, row: dict[str, Any]) -> tuple[AtomicAction, ...]:
+    def _by_name(self) -> dict[str, Any]:
+        table = self.to_arrow()
+        return dict(zip(table.column_names, table.columns, strict=True))
+
+    def _actions(self, columns: dict[str, list[Any]]) -> list[tuple[AtomicAction, ...]]:
+        """The actions of each row; one that comes often is made once."""
         names = self._statement.taxonomy("atomic")
-        made = []
+        known: dict[int, AtomicAction] = {}
+        parts = []
         for alias in self._statement.actions:
-            fields = {column: row[f"{alias}_{column}"] for column in _ACTION_COLUMNS}
-            made.append(AtomicAction(name=names[fields["class_id"]].raw, **fields))
-        return tuple(made)
+            fields = [columns[f"{alias}_{column}"] for column in _ACTION_COLUMNS]
+            for action_id, class_id, first, last in zip(*fields, strict=True):
+                if action_id not in known:
+                    known[action_id] = AtomicAction(
+                        action_id=action_id,
+                        class_id=class_id,
+                        name=names[class_id].raw,
+                        first_frame=first,
+                        last_frame=last,
+                    )
+            parts.append([known[action_id] for action_id in fields[0]])
+        return list(zip(*parts, strict=True)) if parts else [()] * len(columns["sequence"])
 
-    def _action_match(self, row: dict[str, Any]) -> Any:
-        action, *others = self._actions(row)
-        frames = sorted({f for column in self._statement.shown for f in row[column]})
-        return ActionMatch(
-            SequenceId.parse(row["sequence"]), action, tuple(others), tuple(map(Frame, frames))
-        )
+    def _action_matches(
+        self,
+        columns: dict[str, list[Any]],
+        sequences: list[SequenceId],
+        actions: list[tuple[AtomicAction, ...]],
+    ) -> list[ActionMatch]:
+        shown = list(zip(*(columns[name] for name in self._statement.shown), strict=True))
+        frames = [tuple(map(Frame, sorted(set(chain(*lists))))) for lists in shown]
+        return [
+            ActionMatch(sequence, first, tuple(others), seen)
+            for sequence, (first, *others), seen in zip(
+                sequences, actions, frames or [()] * len(sequences), strict=True
+            )
+        ]
 
-    def _triple_match(self, row: dict[str, Any]) -> Any:
-        fields = {column: row[column] for column in _TRIPLE_COLUMNS}
-        fields |= {"frame": Frame(row["frame"]), "sequence": SequenceId.parse(row["sequence"])}
-        return TripleMatch(actions=self._actions(row), **fields)
+    def _triple_matches(
+        self,
+        columns: dict[str, list[Any]],
+        sequences: list[SequenceId],
+        actions: list[tuple[AtomicAction, ...]],
+    ) -> list[TripleMatch]:
+        things = self._statement.taxonomy("object")
+        predicates = self._statement.taxonomy("relationship")
+        fields = [columns[name] for name in _TRIPLE_COLUMNS]
+        return [
+            TripleMatch(
+                sequence=sequence,
+                view=view,
+                frame=Frame(frame),
+                scene_graph_id=graph,
+                subject_id=subject_id,
+                object_id=object_id,
+                subject=things[subject].raw,
+                predicate=predicates[predicate].raw,
+                object=things[target].raw,
+                actions=during,
+            )
+            for (
+                sequence,
+                (view, frame, graph, subject_id, object_id, subject, predicate, target),
+                during,
+            ) in zip(sequences, zip(*fields, strict=True), actions, strict=True)
+        ]
 
     @overload
     def __getitem__(self, index: int) -> M: ...

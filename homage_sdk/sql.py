@@ -30,30 +30,43 @@ DERIVED: dict[str, tuple[tuple[str, ...], str]] = {
     "actions": (
         ("atomic_actions", "classes"),
         """
+        VIEW actions AS
         SELECT a.*, c.raw AS name, c.slug
         FROM atomic_actions a LEFT JOIN classes c ON c.kind = 'atomic' AND c.id = a.class_id
         """,
     ),
-    "triples": (
-        ("frames", "objects", "relationships", "classes"),
+    "edges": (
+        ("frames", "objects", "relationships"),
         """
+        TABLE edges AS
         SELECT f.sequence, f.view, f.frame, f.scene_graph_id,
-               r.subject_id, s.class_id AS subject_class, sc.raw AS subject,
-               r.class_id AS predicate_class, pc.raw AS predicate,
-               r.object_id, o.class_id AS object_class, oc.raw AS object
+               r.subject_id, s.class_id AS subject_class, r.class_id AS predicate_class,
+               r.object_id, o.class_id AS object_class
         FROM relationships r
-        JOIN frames f USING (scene_graph_id)
+        JOIN frames f ON f.scene_graph_id = r.scene_graph_id
         LEFT JOIN objects s
           ON s.scene_graph_id = r.scene_graph_id AND s.object_id = r.subject_id
         LEFT JOIN objects o
           ON o.scene_graph_id = r.scene_graph_id AND o.object_id = r.object_id
-        LEFT JOIN classes sc ON sc.kind = 'object' AND sc.id = s.class_id
-        LEFT JOIN classes pc ON pc.kind = 'relationship' AND pc.id = r.class_id
-        LEFT JOIN classes oc ON oc.kind = 'object' AND oc.id = o.class_id
+        """,
+    ),
+    "triples": (
+        ("edges", "classes"),
+        """
+        VIEW triples AS
+        SELECT e.*, s.raw AS subject, p.raw AS predicate, o.raw AS object
+        FROM edges e
+        LEFT JOIN classes s ON s.kind = 'object' AND s.id = e.subject_class
+        LEFT JOIN classes p ON p.kind = 'relationship' AND p.id = e.predicate_class
+        LEFT JOIN classes o ON o.kind = 'object' AND o.id = e.object_class
         """,
     ),
 }
-"""Two more tables for queries: actions with their names, relationships with everything joined."""
+"""Three more tables for queries, which join what is asked for again and again.
+
+``actions``: atomic actions with their names. ``edges``: relationships with their frame and the
+classes of subject and object. ``triples``: the same with names.
+"""
 
 _SETTINGS = (
     "SET enable_external_access = false",
@@ -108,9 +121,9 @@ class SqlSession:
             if name in self._loaded:
                 continue
             if name in DERIVED:
-                sources, select = DERIVED[name]
+                sources, definition = DERIVED[name]
                 self.prepare(*sources)
-                connection.execute(f"CREATE TABLE {name} AS {select}")
+                connection.execute(f"CREATE {definition}")
             else:
                 connection.register("incoming", self._load(name))
                 connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")

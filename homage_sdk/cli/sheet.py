@@ -86,9 +86,8 @@ def _bar(row: list[str], action: AtomicAction, label: str, last: int) -> None:
     room = min(after, len(row)) - first
     if room > 0:
         row[first] = "┣" if room > 1 else "┃"
-    for offset, character in enumerate(label):
-        if offset + 1 < room:
-            row[first + 1 + offset] = character
+    if len(label) < room:
+        row[first + 1 : first + 1 + len(label)] = label
 
 
 def _ruler(last: int, columns: int) -> str:
