@@ -43,22 +43,21 @@ def read_split_lists(inventory: Inventory) -> tuple[pa.Table, list[Problem]]:
         faults = Faults(entry.path)
         split = split_of(entry.name)
         for row, line in _lines(inventory.root, entry, faults):
-            raw, activity = _split_row(row, line, faults)
-            sequence = _sequence(raw, row, faults)
-            rows.append((file, row, raw, sequence, activity, split))
+            rows.append((file, row, *_split_row(row, line, faults), split))
         problems += faults.problems
     return _table("list_entries", rows), problems
 
 
-def _split_row(row: int, line: str, faults: Faults) -> tuple[str, str | None]:
+def _split_row(row: int, line: str, faults: Faults) -> tuple[str, str | None, str | None]:
+    """The text of the id, the id, the activity."""
     match = _LIST_ROW.fullmatch(line)
     if match is None:
         faults.add("HOM200", row=row, found=line.strip(), expected="p0002_r001_a007,activity")
-        return line.strip(), None
+        return line.strip(), None, None
     raw, activity = match.group(1).strip('"'), match.group(2).strip('"')
     if not activity:
         faults.add("HOM202", row=row, found=line.strip(), expected="p0002_r001_a007,activity")
-    return raw, activity or None
+    return raw, _sequence(raw, row, faults), activity or None
 
 
 def _sequence(raw: str, row: int, faults: Faults) -> str | None:

@@ -147,10 +147,11 @@ def _frame_rows(
         pa.array([file.view for file in files], pa.int32()).take(owner),
         pa.array(number + (1 - mapping.frames.base)),
     ]
-    for key in (mapping.keys.width, mapping.keys.height):
+    for side in ("width", "height"):
+        key, default = getattr(mapping.keys, side), getattr(mapping.boxes, side)
         size = parsed.column(key).combine_chunks() if key else pa.nulls(len(files), pa.int64())
         plain_integers(size.drop_null())
-        columns.append(size.take(owner))
+        columns.append((size.fill_null(default) if default else size).take(owner))
     return pa.table(columns, schema=RAW_TABLES["frames"])
 
 
@@ -202,17 +203,13 @@ def convert_boxes(
         mask = np.isin(np.asarray(names.to_pylist(), dtype=object), people)
         out = np.where(mask[:, None], to_xyxy(corners, boxes.person_format), out)
     if boxes.normalised:
-        out = to_pixels(out, *(_size(frames, name, owner, mapping) for name in ("width", "height")))
+        out = to_pixels(out, *(_size(frames, side, owner) for side in ("width", "height")))
     return out
 
 
-def _size(
-    frames: pa.Table, name: str, owner: pa.Array, mapping: SceneGraphMap
-) -> NDArray[np.float64]:
-    column = frames.column(name).cast(pa.float64()).combine_chunks().take(owner)
-    stated = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-    default = getattr(mapping.boxes, name)
-    return np.where(np.isnan(stated), default or np.nan, stated)
+def _size(frames: pa.Table, side: str, owner: pa.Array) -> NDArray[np.float64]:
+    column = frames.column(side).cast(pa.float64()).combine_chunks().take(owner)
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def _relationship_rows(links: pa.Array, counts: Counts, shape: Shape) -> pa.Table:

@@ -43,10 +43,7 @@ class _Careful:
     def _video(self, video: VideoDocument) -> None:
         sequence, view = self._whose(video)
         head = Record(video.head, video.pointer, self.faults)
-        width, height = (
-            head.integer(key, required=False) if key else None
-            for key in (self.keys.width, self.keys.height)
-        )
+        width, height = (self._size(head, side) for side in ("width", "height"))
         for index, record in records(video.frames, video.frames_pointer, self.faults):
             number = record.integer(self.keys.frame)
             if number is not None:
@@ -54,6 +51,11 @@ class _Careful:
             graph = len(self.frames)
             self.frames.append((self.file.number, index, sequence, view, number, width, height))
             self._graph(graph, record)
+
+    def _size(self, head: Record, side: str) -> int | None:
+        key = getattr(self.keys, side)
+        said = head.integer(key, required=False) if key else None
+        return said if said is not None else getattr(self.mapping.boxes, side) or None
 
     def _whose(self, video: VideoDocument) -> tuple[str | None, int | None]:
         """The sequence and view; the file name is believed unless the mapping says otherwise."""
