@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -13,10 +12,9 @@ _LANE = 24
 _GUTTER = 26
 
 
-def colour(name: str) -> str:
-    """A lasting colour for a class name: the same in every picture of every run."""
-    hue = int.from_bytes(hashlib.sha256(name.encode()).digest()[:2], "big") % 360
-    return f"hsl({hue} 62% 42%)"
+def colour(class_id: int) -> str:
+    """A lasting colour for a class: neighbouring ids lie far apart (the golden angle)."""
+    return f"hsl({class_id * 137.508 % 360:.0f} 62% 40%)"
 
 
 def lanes_svg(
@@ -57,7 +55,7 @@ def lanes_svg(
             parts.append(
                 f'<svg x="{left}" y="{row * _LANE + 2}" width="{max(2.0, right - left - 1.5)}" '
                 f'height="{_LANE - 4}"><title>{title}</title>'
-                f'<rect width="100%" height="100%" rx="3" fill="{colour(action.name)}"/>'
+                f'<rect width="100%" height="100%" rx="3" fill="{colour(action.class_id)}"/>'
                 f'<text class="bar" x="5" y="14">{label}</text></svg>'
             )
     if moment is not None:
@@ -79,7 +77,7 @@ def overlay_svg(graph: SceneGraph, picture: str, width: int, height: int) -> str
     ]
     boxes = {item.object_id: item for item in graph.objects}
     for item in graph.objects:
-        box, tint = item.box, colour(item.category)
+        box, tint = item.box, colour(item.class_id)
         parts.append(
             f'<rect x="{box.x1:.1f}" y="{box.y1:.1f}" width="{box.x2 - box.x1:.1f}" '
             f'height="{box.y2 - box.y1:.1f}" fill="none" stroke="{tint}" '
@@ -110,7 +108,7 @@ def overlay_svg(graph: SceneGraph, picture: str, width: int, height: int) -> str
         wide = (0.58 * len(item.category) + 0.8) * size
         parts.append(
             f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{size + 4 * scale:.1f}"'
-            f' fill="{colour(item.category)}"/>'
+            f' fill="{colour(item.class_id)}"/>'
             f'<text x="{left + 0.4 * size:.1f}" y="{top + size:.1f}" fill="white" '
             f'font-size="{size:.1f}">{label}</text>'
         )
