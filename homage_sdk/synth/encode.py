@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.synth.canvas import Picture
-from homage_sdk.synth.sound import SAMPLE_RATE, Samples
+from homage_sdk.synth.timbre import SAMPLE_RATE, Samples
 from homage_sdk.synth.timeline import FPS
 
 _X264 = {
@@ -63,7 +63,7 @@ def write_video(
             sound.codec_context.options = {"aac_coder": "fast"}
             sound.codec_context.bit_rate = 96_000
             sound.codec_context.flags |= _BITEXACT
-        chunks = iter(()) if track is None else _chunks(track)
+        chunks = _chunks(track) if track is not None else iter(())
         audio_s = 0.0
         for index, picture in enumerate(frames):
             while sound is not None and track is not None and audio_s <= index / FPS:
@@ -72,7 +72,9 @@ def write_video(
                     break
                 out.mux(sound.encode(chunk))
                 audio_s += chunk.samples / track.sample_rate
-            yuv = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
+            yuv: Picture = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420).astype(
+                np.uint8, copy=False
+            )
             frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
             frame.pts = index
             frame.time_base = Fraction(1, FPS)
@@ -88,7 +90,7 @@ _BITEXACT = 1 << 23
 """AV_CODEC_FLAG_BITEXACT: no version string, no date, no random identifier."""
 
 
-def _chunks(track: Track) -> Iterable[av.AudioFrame]:
+def _chunks(track: Track) -> Iterator[av.AudioFrame]:
     rate = track.sample_rate
     n = len(track.samples) * rate // SAMPLE_RATE
     at = np.arange(n) * (SAMPLE_RATE / rate)

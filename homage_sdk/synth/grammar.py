@@ -1,4 +1,4 @@
-"""What people do: verbs, and activities as small grammars over verb and object.
+"""What people do: activities as small grammars over verb and object.
 
 The activities are chosen so that each modality tells part of the truth. Washing and drying dishes
 look alike close up and differ in place and sound; folding and ironing, reading and using the phone,
@@ -9,55 +9,6 @@ bed sound alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """How a verb is named, moves the hand, and sounds."""
-
-    pattern: str
-    motion: str
-    sound: str = ""
-
-
-VERBS: dict[str, Verb] = {
-    "walk": Verb("walk to swh", "walk", "step"),
-    "sit": Verb("sit down on {}", "sit", "thud"),
-    "take": Verb("take {} from swh", "reach", "handle"),
-    "put": Verb("put {} swh", "lay", "thud"),
-    "hold": Verb("hold {}", "hold"),
-    "look": Verb("look at {}", "hold"),
-    "wash": Verb("wash {}", "circle", "water"),
-    "rinse": Verb("rinse {} with water", "circle", "water"),
-    "dry": Verb("dry {}", "circle", "squeak"),
-    "wipe": Verb("wipe {}", "circle", "squeak"),
-    "fold": Verb("fold {}", "fold", "rustle"),
-    "spread": Verb("spread {}", "spread", "rustle"),
-    "iron": Verb("iron {}", "stroke", "hiss"),
-    "turn": Verb("turn page of {}", "flip", "rustle"),
-    "tap": Verb("tap {}", "tap", "tick"),
-    "swipe": Verb("swipe {}", "tap", "tick"),
-    "sweep": Verb("sweep floor with {}", "stroke", "swish"),
-    "vacuum": Verb("vacuum floor with {}", "push", "motor"),
-    "pour": Verb("take sth/pour out from {}", "tilt", "pour"),
-    "fill": Verb("fill {} with water", "tilt", "pour"),
-    "boil": Verb("boil water with {}", "hold", "boil"),
-    "drink": Verb("drink from {}", "lift", "sip"),
-    "cut": Verb("cut {}", "chop", "chop"),
-    "peel": Verb("peel {}", "stroke", "scrape"),
-    "type": Verb("type on {}", "tap", "click"),
-    "brush": Verb("brush teeth with {}", "shake", "scrape"),
-    "fry": Verb("fry sth in {}", "shake", "sizzle"),
-    "stir": Verb("stir sth in {}", "circle", "sizzle"),
-    "pack": Verb("pack sth into {}", "lay", "thud"),
-    "tape": Verb("tape {}", "stroke", "scrape"),
-    "press": Verb("press button of {}", "tap", "click"),
-    "watch": Verb("watch tv with {}", "hold", "voice"),
-    "write": Verb("write on {}", "shake", "scrape"),
-    "eat": Verb("eat sth from {}", "lift", "crunch"),
-    "tie": Verb("tie {}", "fold", "rustle"),
-    "shake": Verb("shake {}", "shake", "rustle"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +66,7 @@ ACTIVITIES: tuple[ActivityGrammar, ...] = (
         "sink",
         "stand",
         "plate",
-        Step("wash", "plate", "sponge", 3),
+        Step("wash", "plate", "cloth", 3),
         Step("rinse", "plate"),
     ),
     _one(
@@ -123,8 +74,8 @@ ACTIVITIES: tuple[ActivityGrammar, ...] = (
         "table",
         "stand",
         "plate",
-        Step("dry", "plate", "paper_towel/paper_napkin/toilet_paper", 3),
-        Step("wipe", "plate", "paper_towel/paper_napkin/toilet_paper"),
+        Step("dry", "plate", "cloth", 3),
+        Step("wipe", "plate", "cloth"),
     ),
     _one(
         "folding_clothes",
@@ -255,9 +206,9 @@ ACTIVITIES: tuple[ActivityGrammar, ...] = (
         "wiping_table",
         "table",
         "stand",
-        "cloth",
-        Step("wipe", "cloth", weight=3),
-        Step("fold", "cloth"),
+        "paper_towel/paper_napkin/toilet_paper",
+        Step("wipe", "paper_towel/paper_napkin/toilet_paper", weight=3),
+        Step("fold", "paper_towel/paper_napkin/toilet_paper"),
     ),
     _one(
         "packing_box",
@@ -296,15 +247,6 @@ ACTIVITIES: tuple[ActivityGrammar, ...] = (
     ),
 )
 """Every activity of the world, the first K are used; ids are not their order."""
-
-
-def class_name(verb: str, thing: str) -> str:
-    """The raw atomic class of a verb on an object, as HOMAGE writes them.
-
-    >>> class_name("take", "iron")
-    'take iron from swh'
-    """
-    return VERBS[verb].pattern.format(thing)
 
 
 def seat(place: str) -> str:

@@ -60,7 +60,9 @@ def plan_takes(
     takes.sort(key=lambda take: take.sequence)
     if clean:
         return tuple(takes)
-    dealt = deal_mess([t.split for t in takes], [len(t.views) for t in takes])
+    dealt = deal_mess(
+        [t.split for t in takes], [len(t.views) for t in takes], [t.activity.name for t in takes]
+    )
     return tuple(_spoil(take, dealt.get(k, frozenset())) for k, take in enumerate(takes))
 
 

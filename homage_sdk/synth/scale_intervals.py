@@ -1,7 +1,7 @@
 """Where the actions of a full-size release lie, with the measured shares (FORMAT.md).
 
-59.9 % of the actions last 2 s or less and three quarters less than 5 s; nine in ten overlap another,
-up to eight at once; the same class never overlaps itself; the last frame seen is 7,230.
+59.9 % of the actions last 2 s or less and three quarters less than 5 s; nine in ten overlap
+another, up to eight at once; the same class never overlaps itself; the last frame seen is 7,230.
 """
 
 from __future__ import annotations

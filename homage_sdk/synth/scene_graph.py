@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from homage_sdk.synth.render_third import ThirdView
-from homage_sdk.synth.timeline import FPS, Beat, Script
+from homage_sdk.synth.timeline import FPS, Beat
 
 RELATIONSHIPS = (
     "behind",
@@ -49,10 +49,14 @@ def annotated_frames(first: int, last: int) -> list[int]:
     return [round(first + k * (last - first) / (count - 1)) for k in range(count)]
 
 
-def document(view_id: str, view: ThirdView, script: Script) -> dict[str, Any]:
+def document(view_id: str, view: ThirdView) -> dict[str, Any]:
     """The canonical document of FORMAT.md for one view of a take."""
     wanted = sorted(
-        {f for beat in script.beats for f in annotated_frames(beat.first_frame, beat.last_frame)}
+        {
+            f
+            for beat in view.scene.script.beats
+            for f in annotated_frames(beat.first_frame, beat.last_frame)
+        }
     )
     frames = []
     for frame in wanted:
@@ -88,7 +92,7 @@ def document(view_id: str, view: ThirdView, script: Script) -> dict[str, Any]:
 
 
 def visible_boxes(view: ThirdView, time_s: float) -> dict[str, list[int]]:
-    """xyxy pixels around what is seen of each thing; what is hidden has no box."""
+    """Xyxy pixels around what is seen of each thing; what is hidden has no box."""
     inks = view.inks(time_s)
     boxes: dict[str, list[int]] = {}
     for index, name in enumerate(view.names):
@@ -105,7 +109,7 @@ def visible_boxes(view: ThirdView, time_s: float) -> dict[str, list[int]]:
 
 def true_relationships(view: ThirdView, time_s: float) -> list[tuple[str, str, str]]:
     """What holds in the world at a moment, as subject, predicate, object."""
-    script = view.script
+    script = view.scene.script
     hands = [b for b in (script.at(time_s, "right"), script.at(time_s, "left")) if b is not None]
     eyes = script.at(time_s, "eyes")
     triples: dict[tuple[str, str, str], None] = {}

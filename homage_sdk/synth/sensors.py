@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.synth.pose import offset
-from homage_sdk.synth.sound import SAMPLE_RATE, Samples
+from homage_sdk.synth.scene import Scene
 from homage_sdk.synth.streams import stream
-from homage_sdk.synth.timeline import Script
-from homage_sdk.synth.world import Participant, Room
+from homage_sdk.synth.timbre import Samples
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,16 +32,13 @@ SENSORS: dict[str, tuple[str, float, tuple[str, ...]]] = {
 """Type: where it is, its rate in Hz, its value columns."""
 
 
-def sensor_tables(
-    seed: int, sequence: str, script: Script, person: Participant, room: Room, sound: Samples
-) -> dict[tuple[str, str], str]:
+def sensor_tables(scene: Scene, sound: Samples) -> dict[tuple[str, str], str]:
     """The text of every sensor file of a take, by (type, position)."""
-    rng = stream(seed, "sensors", sequence)
+    rng = stream(scene.seed, "sensors", scene.sequence)
     tables = {}
     for kind, (position, rate, columns) in SENSORS.items():
-        time = np.arange(int(script.seconds * rate)) / rate
-        values = _values(kind, time, script, person, room, sound, rng)
-        tables[kind, position] = _csv(time, columns, values)
+        time = np.arange(int(scene.script.seconds * rate)) / rate
+        tables[kind, position] = _csv(time, columns, _values(kind, time, scene, sound, rng))
     return tables
 
 
@@ -54,51 +50,54 @@ def _csv(time: Floats, columns: tuple[str, ...], values: Floats) -> str:
 
 
 def _values(
-    kind: str,
-    time: Floats,
-    script: Script,
-    person: Participant,
-    room: Room,
-    sound: Samples,
-    rng: np.random.Generator,
+    kind: str, time: Floats, scene: Scene, sound: Samples, rng: np.random.Generator
 ) -> Floats:
     n = len(time)
     if kind in ("acceleration", "gyro", "magnet"):
-        walking = np.array(
-            [t < script.arrive_s or script.activity.posture == "walk" for t in time], np.float64
-        )
-        step = walking * np.sin(2 * np.pi * 1.8 * person.tempo * time)
-        hand = np.array([offset(script, person, float(t), "right").right for t in time])
-        base = {"acceleration": (0.0, 0.0, 9.81), "gyro": (0.0, 0.0, 0.0)}.get(kind, (22, 4, -41))
-        noise = 0.08 * person.tremor * rng.standard_normal((n, 3))
-        moves = np.stack([0.4 * hand, 0.3 * step, 1.2 * step], axis=1)
-        return np.asarray(np.array(base) + moves + noise)
+        return _inertial(kind, time, scene, rng)
     if kind == "infrared":
-        return _thermal(time, script, person, rng)
+        return _thermal(time, scene, rng)
     if kind == "microphone":
-        step_n = len(sound) // n
-        power = sound[: step_n * n].reshape(n, step_n).astype(np.float64) ** 2
-        return np.sqrt(power.mean(axis=1, keepdims=True))
+        step = len(sound) // n
+        power = sound[: step * n].reshape(n, step).astype(np.float64) ** 2
+        return np.asarray(np.sqrt(power.mean(axis=1, keepdims=True)))
     if kind == "human_presence":
         return np.ones((n, 1))
     if kind in ("rgb_camera", "rgb_light", "light"):
-        colour = np.array(room.surface if kind == "rgb_camera" else room.wall, np.float64)
-        level = room.light * (colour if kind != "light" else np.array([320.0]))
-        return np.asarray(level + 2.0 * rng.standard_normal((n, len(level))))
+        colour = np.array(
+            scene.room.surface if kind == "rgb_camera" else scene.room.wall, np.float64
+        )
+        lit = scene.room.light * (colour if kind != "light" else np.array([320.0]))
+        return np.asarray(lit + 2.0 * rng.standard_normal((n, len(lit))))
     level, drift = {
         "air_pressure": (1013.0, 0.05),
         "humidity": (45.0, 0.3),
         "temperature": (22.0, 0.1),
     }[kind]
-    return np.asarray(level + room.number + drift * rng.standard_normal((n, 1)).cumsum(axis=0))
+    return np.asarray(
+        level + scene.room.number + drift * rng.standard_normal((n, 1)).cumsum(axis=0)
+    )
 
 
-def _thermal(time: Floats, script: Script, person: Participant, rng: np.random.Generator) -> Floats:
+def _inertial(kind: str, time: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
+    """Three axes: the head nods with each step and follows the working hand a little."""
+    script, person = scene.script, scene.person
+    walks = script.activity.posture == "walk"
+    walking = np.array([walks or t < script.arrive_s for t in time], np.float64)
+    step = walking * np.sin(2 * np.pi * 1.8 * person.tempo * time)
+    hand = np.array([offset(script, person, float(t), "right").right for t in time])
+    rest = {"acceleration": (0.0, 0.0, 9.81), "gyro": (0.0, 0.0, 0.0)}.get(kind, (22.0, 4.0, -41.0))
+    noise = 0.08 * person.tremor * rng.standard_normal((len(time), 3))
+    moves = np.stack([0.4 * hand, 0.3 * step, 1.2 * step], axis=1)
+    return np.asarray(np.array(rest) + moves + noise)
+
+
+def _thermal(time: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
     """8 x 8 degrees: a warm hand that moves over a cool surface, rows first."""
     rows, columns = np.mgrid[0:8, 0:8]
     frames = []
     for t in time:
-        move = offset(script, person, float(t), "right")
+        move = offset(scene.script, scene.person, float(t), "right")
         x, y = 4 + 3 * move.right, 5 - 3 * move.up
         warm = 9 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 4)
         frames.append((22 + warm).ravel())

@@ -5,116 +5,57 @@ from __future__ import annotations
 from math import pi
 
 import numpy as np
-import numpy.typing as npt
 
+from homage_sdk.synth.scene import Scene
+from homage_sdk.synth.shapes import THINGS
 from homage_sdk.synth.streams import stream
-from homage_sdk.synth.things import THINGS
-from homage_sdk.synth.timeline import Script
-from homage_sdk.synth.world import Participant, Room
+from homage_sdk.synth.timbre import SAMPLE_RATE, Samples, coloured, timbre
 
-Samples = npt.NDArray[np.float32]
+DISTRACTED = 0.5
+"""The share of takes with a sound from elsewhere."""
 
-SAMPLE_RATE = 24_000
-"""Hz of the synthesis; encoders get it repeated up to their own rate."""
+_DISTRACTIONS = ("voice", "water", "motor", "click", "thud", "swish", "rustle")
 
 
-def take_sound(
-    seed: int, sequence: str, script: Script, person: Participant, room: Room
-) -> Samples:
-    """The sound of a take at ``SAMPLE_RATE``, float32 in -1 to 1, before any microphone."""
-    rng = stream(seed, "sound", sequence)
-    n = script.seconds * SAMPLE_RATE
+def take_sound(scene: Scene) -> Samples:
+    """The sound of a take at ``SAMPLE_RATE``, float32 in -1 to 1, before any microphone.
+
+    Beside the take's own sounds there is the room's noise, and half the time something that has
+    nothing to do with it: a voice, a street, somebody else at work.
+    """
+    rng = stream(scene.seed, "sound", scene.sequence)
+    room, tempo = scene.room, scene.person.tempo
+    n = scene.script.seconds * SAMPLE_RATE
     time = np.arange(n, dtype=np.float32) / SAMPLE_RATE
-    mixed = room.noise_level * _coloured(rng, n, 0.0, 1500.0)
-    mixed += room.noise_level * 0.7 * np.sin(2 * pi * room.hum_hz * time).astype(np.float32)
-    for beat in script.beats:
+    mixed: Samples = room.noise_level * coloured(rng, n, 0.0, 1500.0)
+    mixed += (0.7 * room.noise_level * np.sin(2 * pi * room.hum_hz * time)).astype(np.float32)
+    mixed += _elsewhere(scene.script.seconds, rng)
+    for beat in scene.script.beats:
         if not beat.sound:
             continue
-        begin, end = beat.begin_s * SAMPLE_RATE, beat.end_s * SAMPLE_RATE
         thing = THINGS.get(beat.tool or beat.thing)
         pitch = thing.pitch if thing is not None else 1.0
-        part = timbre(beat.sound, (end - begin) / SAMPLE_RATE, pitch, person.tempo, rng)
-        fade = min(SAMPLE_RATE // 20, len(part) // 4)
-        ramp = np.linspace(0, 1, fade, dtype=np.float32)
-        part[:fade] *= ramp
-        part[-fade:] *= ramp[::-1]
-        mixed[begin:end] += part * (0.8 + 0.3 * float(rng.random()))
-    return np.clip(mixed, -0.98, 0.98).astype(np.float32)
+        part = timbre(beat.sound, beat.end_s - beat.begin_s, pitch, tempo, rng)
+        loud = 0.5 + 0.6 * float(rng.random())
+        mixed[beat.begin_s * SAMPLE_RATE : beat.end_s * SAMPLE_RATE] += loud * _faded(part)
+    return np.asarray(np.clip(mixed, -0.98, 0.98), np.float32)
 
 
-def _coloured(rng: np.random.Generator, n: int, low_hz: float, high_hz: float) -> Samples:
-    """Noise between two frequencies at unit power, shaped in blocks of one second."""
-    block = SAMPLE_RATE
-    count = -(-n // block)
-    white = rng.standard_normal((count, block), dtype=np.float32)
-    spectrum = np.fft.rfft(white, axis=1)
-    bins = np.fft.rfftfreq(block, 1 / SAMPLE_RATE)
-    centre, width = (low_hz + high_hz) / 2, max((high_hz - low_hz) / 2, 50.0)
-    spectrum *= np.exp(-(((bins - centre) / width) ** 4))
-    noise = np.fft.irfft(spectrum, block, axis=1).astype(np.float32).ravel()[:n]
-    return np.asarray(noise / max(float(noise.std()), 1e-6), np.float32)
+def _faded(part: Samples) -> Samples:
+    fade = min(SAMPLE_RATE // 20, len(part) // 4)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    part[:fade] *= ramp
+    part[-fade:] *= ramp[::-1]
+    return part
 
 
-def _bursts(
-    n: int, per_second: float, decay_s: float, rng: np.random.Generator, jitter: float = 0.15
-) -> Samples:
-    """An envelope of decaying strokes."""
-    envelope = np.zeros(n, np.float32)
-    length = min(int(decay_s * 5 * SAMPLE_RATE), n)
-    shape = np.exp(-np.arange(length, dtype=np.float32) / (decay_s * SAMPLE_RATE))
-    at = 0.1 / per_second
-    while at * SAMPLE_RATE < n:
-        begin = int(at * SAMPLE_RATE)
-        stop = min(begin + length, n)
-        envelope[begin:stop] = np.maximum(envelope[begin:stop], shape[: stop - begin])
-        at += (1 + jitter * float(rng.standard_normal())) / per_second if per_second else 1e9
-        at = max(at, (begin + 200) / SAMPLE_RATE)
-    return envelope
-
-
-def _tone(n: int, hz: float, harmonics: int = 1, vibrato: float = 0.0) -> Samples:
-    time = np.arange(n, dtype=np.float32) / SAMPLE_RATE
-    phase = 2 * pi * hz * time + vibrato * np.sin(2 * pi * 5 * time)
-    wave = sum(np.sin(k * phase) / k for k in range(1, harmonics + 1))
-    return np.asarray(wave, np.float32)
-
-
-def timbre(
-    name: str, seconds: float, pitch: float, tempo: float, rng: np.random.Generator
-) -> Samples:
-    """One sound of a verb on an object: float32 [seconds * SAMPLE_RATE]."""
-    n = int(seconds * SAMPLE_RATE)
-
-    def noise(low: float, high: float) -> Samples:
-        return _coloured(rng, n, low, high)
-
-    def hits(rate: float, decay: float) -> Samples:
-        return _bursts(n, rate * tempo, decay, rng)
-
-    time = np.arange(n, dtype=np.float32) / SAMPLE_RATE
-    swell = (0.6 + 0.4 * np.sin(2 * pi * 1.1 * tempo * time)).astype(np.float32)
-    clink = _tone(n, 900 * pitch)
-    sounds = {
-        "step": lambda: 0.25 * noise(60, 250) * hits(1.9, 0.04),
-        "thud": lambda: 0.35 * noise(80, 400) * hits(0.8, 0.06),
-        "handle": lambda: 0.18 * (noise(500, 1500) + clink) * hits(2.0, 0.03),
-        "water": lambda: 0.16 * noise(1500, 6500) + 0.12 * clink * hits(1.5, 0.05),
-        "squeak": lambda: (
-            0.14 * _tone(n, 1900, 2, 8.0) * hits(2.4, 0.09) + 0.02 * noise(3000, 6000)
-        ),
-        "rustle": lambda: 0.2 * noise(2500, 8000) * hits(2.0, 0.08),
-        "hiss": lambda: 0.2 * noise(7000, 11000) * swell,
-        "tick": lambda: 0.16 * _tone(n, 2600) * hits(4.0, 0.012),
-        "click": lambda: 0.2 * noise(1500, 3500) * hits(6.5, 0.01),
-        "swish": lambda: 0.22 * noise(800, 3000) * hits(1.3, 0.2),
-        "motor": lambda: 0.2 * _tone(n, 180, 8) + 0.06 * noise(300, 2000),
-        "pour": lambda: 0.15 * noise(400, 1800) + 0.1 * _tone(n, 500 * pitch, 1, 12.0) * swell,
-        "boil": lambda: 0.15 * noise(100, 700) * swell + 0.1 * _tone(n, 1400, 1, 3.0),
-        "sip": lambda: 0.18 * noise(1000, 2500) * hits(0.9, 0.15),
-        "chop": lambda: 0.4 * noise(200, 1200) * hits(3.2, 0.03),
-        "scrape": lambda: 0.18 * noise(3000, 6000) * hits(5.0 + pitch, 0.05),
-        "sizzle": lambda: 0.18 * noise(4000, 11000) * (0.7 + 0.3 * hits(11.0, 0.02)),
-        "voice": lambda: 0.16 * _tone(n, 140, 12, 6.0) * hits(3.5, 0.1),
-        "crunch": lambda: 0.3 * noise(1500, 5000) * hits(2.8, 0.035),
-    }
-    return np.asarray(sounds[name](), np.float32)
+def _elsewhere(seconds: int, rng: np.random.Generator) -> Samples:
+    """Sounds that belong to nobody in the picture."""
+    mixed = np.zeros(seconds * SAMPLE_RATE, np.float32)
+    if rng.random() < DISTRACTED:
+        name = _DISTRACTIONS[int(rng.integers(len(_DISTRACTIONS)))]
+        length = int(rng.integers(2, max(3, seconds // 2)))
+        begin = int(rng.integers(0, seconds - length + 1))
+        part = _faded(timbre(name, length, 1.5, 1.0, rng)) * (0.3 + 0.4 * float(rng.random()))
+        mixed[begin * SAMPLE_RATE : (begin + length) * SAMPLE_RATE] += part
+    return mixed

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from homage_sdk.synth.grammar import VERBS, ActivityGrammar, class_name, seat
+from homage_sdk.synth.grammar import ActivityGrammar, seat
+from homage_sdk.synth.verbs import VERBS, class_name
 
 FPS = 30
 

@@ -6,15 +6,18 @@ spot where the person stands or sits, an inward normal that points into the room
 
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass
 
 import numpy as np
 
+from homage_sdk.synth.shapes import THINGS
 from homage_sdk.synth.streams import stream
-from homage_sdk.synth.things import Colour
+from homage_sdk.synth.things import Colour, Thing, hsv, repainted
 
 ROOM_WIDTH_M, ROOM_DEPTH_M, ROOM_HEIGHT_M = 6.0, 5.0, 2.6
+
+OWN_COLOURS = 0.25
+"""The share of things that a participant has in a colour of their own: shape tells, not colour."""
 
 PLACES = ("sink", "counter", "table", "sofa", "bed", "board", "desk", "window", "floor")
 
@@ -35,7 +38,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A cuboid of furniture: corners in metres, its colour, the scene-graph category it is part of."""
+    """A cuboid of furniture: corners in metres, colour, the category and place it is part of."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -76,11 +79,8 @@ class Room:
     hum_hz: float
     noise_level: float
     light: float
-
-
-def _hsv(hue: float, saturation: float, value: float) -> Colour:
-    r, g, b = colorsys.hsv_to_rgb(hue % 1, saturation, value)
-    return (int(255 * r), int(255 * g), int(255 * b))
+    decor: tuple[tuple[tuple[tuple[float, float, float], ...], Colour], ...]
+    """Flat things on walls and floor: corners and colour."""
 
 
 def participant(seed: int, number: int) -> Participant:
@@ -92,19 +92,30 @@ def participant(seed: int, number: int) -> Participant:
         number,
         skin[int(rng.integers(len(skin)))],
         hair[int(rng.integers(len(hair)))],
-        _hsv(rng.random(), 0.35 + 0.4 * rng.random(), 0.45 + 0.45 * rng.random()),
-        _hsv(0.55 + 0.2 * rng.random(), 0.2 + 0.4 * rng.random(), 0.2 + 0.3 * rng.random()),
+        hsv(rng.random(), 0.35 + 0.4 * rng.random(), 0.45 + 0.45 * rng.random()),
+        hsv(0.55 + 0.2 * rng.random(), 0.2 + 0.4 * rng.random(), 0.2 + 0.3 * rng.random()),
         1.58 + 0.3 * rng.random(),
         0.5 + rng.random(),
         0.85 + 0.3 * rng.random(),
     )
 
 
+def belongings(seed: int, number: int, names: tuple[str, ...]) -> dict[str, Thing]:
+    """What this participant's things look like: mostly the usual colours, some their own."""
+    owned = {}
+    for name in names:
+        rng = stream(seed, "belonging", number, name)
+        odd = rng.random() < OWN_COLOURS
+        shift = rng.random() if odd else 0.03 * rng.standard_normal()
+        owned[name] = repainted(THINGS[name], float(shift))
+    return owned
+
+
 def room(seed: int, number: int) -> Room:
     """The room of that number: eight places along its walls, in an order of its own."""
     rng = stream(seed, "room", number)
     hue = rng.random()
-    surface = _hsv(0.06 + 0.08 * rng.random(), 0.15 + 0.4 * rng.random(), 0.5 + 0.35 * rng.random())
+    surface = hsv(0.06 + 0.08 * rng.random(), 0.15 + 0.4 * rng.random(), 0.5 + 0.35 * rng.random())
     slots = [
         (1.0, 0.0, (0.0, 1.0)),
         (3.0, 0.0, (0.0, 1.0)),
@@ -126,17 +137,51 @@ def room(seed: int, number: int) -> Room:
     spots["floor"] = Spot(3.0, 2.5, 0.0, 0.0, (0.0, -1.0))
     return Room(
         number,
-        _hsv(hue, 0.08 + 0.2 * rng.random(), 0.72 + 0.2 * rng.random()),
-        _hsv(hue, 0.12 + 0.2 * rng.random(), 0.6 + 0.2 * rng.random()),
-        _hsv(0.07, 0.2 + 0.3 * rng.random(), 0.4 + 0.3 * rng.random()),
-        _hsv(0.07, 0.3, 0.3),
+        hsv(hue, 0.08 + 0.2 * rng.random(), 0.72 + 0.2 * rng.random()),
+        hsv(hue, 0.12 + 0.2 * rng.random(), 0.6 + 0.2 * rng.random()),
+        hsv(0.07, 0.2 + 0.3 * rng.random(), 0.4 + 0.3 * rng.random()),
+        hsv(0.07, 0.3, 0.3),
         surface,
         tuple(blocks),
         spots,
         50.0 + 70.0 * rng.random(),
         0.004 + 0.008 * rng.random(),
         0.8 + 0.35 * rng.random(),
+        _decor(rng),
     )
+
+
+def _decor(
+    rng: np.random.Generator,
+) -> tuple[tuple[tuple[tuple[float, float, float], ...], Colour], ...]:
+    """Pictures on the walls, a door, a rug."""
+    w, d = ROOM_WIDTH_M, ROOM_DEPTH_M
+    flat: list[tuple[tuple[tuple[float, float, float], ...], Colour]] = []
+
+    def on_wall(a: float, b: float, low: float, high: float, wall: int, colour: Colour) -> None:
+        ends = {
+            0: ((a, 0.01), (b, 0.01)),
+            1: ((w - 0.01, a), (w - 0.01, b)),
+            2: ((a, d - 0.01), (b, d - 0.01)),
+            3: ((0.01, a), (0.01, b)),
+        }[wall]
+        (x1, y1), (x2, y2) = ends
+        flat.append((((x1, y1, low), (x2, y2, low), (x2, y2, high), (x1, y1, high)), colour))
+
+    for wall in range(4):
+        for at in (0.6, 2.2, 3.8):
+            if rng.random() < 0.7:
+                wide, high = 0.3 + 0.4 * rng.random(), 0.3 + 0.3 * rng.random()
+                base = 1.45 + 0.2 * rng.random()
+                frame = hsv(0.08, 0.4, 0.25)
+                on_wall(at, at + wide + 0.1, base - 0.05, base + high + 0.05, wall, frame)
+                inner = hsv(rng.random(), 0.3 + 0.3 * rng.random(), 0.6 + 0.3 * rng.random())
+                on_wall(at + 0.05, at + wide + 0.05, base, base + high, wall, inner)
+    on_wall(4.1, 4.9, 0.0, 2.05, int(rng.integers(4)), hsv(0.08, 0.35, 0.4))
+    rug = hsv(rng.random(), 0.25 + 0.25 * rng.random(), 0.4 + 0.3 * rng.random())
+    x, y = 2.0 + rng.random(), 1.6 + 0.6 * rng.random()
+    flat.append((((x, y, 0), (x + 1.8, y, 0), (x + 1.8, y + 1.3, 0), (x, y + 1.3, 0)), rug))
+    return tuple(flat)
 
 
 _HUES: dict[str, tuple[float, float, float]] = {
@@ -161,8 +206,8 @@ def _furnish(
 ) -> tuple[list[Block], Spot]:
     """The cuboids of a place that stands against the wall at (x, y), and the person's spot."""
     hue, saturation, value = _HUES[place]
-    colour = _hsv(hue + 0.04 * (rng.random() - 0.5), saturation, value * (0.9 + 0.1 * rng.random()))
-    dark = _hsv(hue, saturation, value * 0.6)
+    colour = hsv(hue + 0.04 * (rng.random() - 0.5), saturation, value * (0.9 + 0.1 * rng.random()))
+    dark = hsv(hue, saturation, value * 0.6)
     u = (-inward[1], inward[0])
 
     def block(

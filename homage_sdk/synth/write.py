@@ -1,4 +1,4 @@
-"""Writing a synthetic release: takes are rendered by a pool, the folder appears when all is there."""
+"""Writing a release: a pool renders the takes, and the folder appears when all is there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from homage_sdk.synth.grammar import ACTIVITIES
 from homage_sdk.synth.labels import write_lists
 from homage_sdk.synth.layouts import LAYOUTS
 from homage_sdk.synth.plan import Take, plan_takes
-from homage_sdk.synth.take import TakeOptions, TakeSummary, used_classes, write_take
+from homage_sdk.synth.scene import used_classes
+from homage_sdk.synth.take import TakeOptions, TakeSummary, write_take
 
 MARKER = "synth.json"
 """Lies at the root of a synthetic release and says with which options it was made."""
