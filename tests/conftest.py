@@ -9,6 +9,15 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What tests/dataset is pointed at: ``pytest tests/dataset --homage PATH``."""
+    group = parser.getgroup("homage", "a dataset of your own (tests/dataset)")
+    group.addoption("--homage", metavar="PATH", help="a release; default: a synthetic one")
+    group.addoption("--homage-deep", action="store_true", help="read every video's packets too")
+    group.addoption("--homage-baseline", metavar="FILE", help="problems known and accepted")
+    group.addoption("--homage-map", metavar="FILE", help="a --scene-graph-map file")
+
+
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder that all test processes of this run see."""

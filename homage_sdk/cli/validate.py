@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,17 +114,25 @@ def _find(
     select: Sequence[str],
     ignore: Sequence[str],
 ) -> list[Problem]:
+    from homage_sdk.catalog.probing import probe_videos
     from homage_sdk.cli.console import progress
-    from homage_sdk.cli.deep import probe_release
     from homage_sdk.release import read_release
     from homage_sdk.validation import validate as run_rules
+    from homage_sdk.validation import video_paths
 
     with progress("reading") as step:
         release = read_release(path, scene_graph_map=scene_graph_map, progress=step)
     probes = None
     if deep:
+        videos = video_paths(release)
         with progress("probing videos") as step:
-            probes = probe_release(release, workers=workers, progress=step)
+            done = count(1)
+            probes = probe_videos(
+                release.root,
+                videos,
+                workers=workers,
+                advance=lambda _: step(next(done), len(videos)),
+            )
     return run_rules(release, probes=probes, select=select, ignore=ignore)
 
 

@@ -48,6 +48,12 @@ def validate(
     return sorted(problems, key=lambda problem: problem.order)
 
 
+def video_paths(release: Release) -> list[str]:
+    """The videos worth probing for the deep rules: what is not empty, in order of path."""
+    files = release["files"].to_pylist()
+    return [row["path"] for row in files if row["kind"] == "video" and row["bytes"]]
+
+
 def find_rule(code: str) -> Rule:
     """The rule of a code; UnknownIdError names the nearest."""
     found = next((rule for rule in RULES if rule.code == code.upper()), None)

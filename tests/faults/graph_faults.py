@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.faults.clean import HEIGHT, WIDTH
 from tests.faults.kit import At, Copy, fault
-
-_WIDTH, _HEIGHT = 96, 72  # of the clean release
 
 
 def _change_frame(copy: Copy, change: Any, **wanted: int) -> tuple[str, int]:
@@ -180,12 +179,12 @@ def box_of_no_width(copy: Copy) -> At:
 
 @fault("HOM421")
 def box_beside_the_frame(copy: Copy) -> At:
-    return _add_box(copy, [_WIDTH + 10, 10, _WIDTH + 40, 30])
+    return _add_box(copy, [WIDTH + 10, 10, WIDTH + 40, 30])
 
 
 @fault("HOM422")
 def box_over_the_edge(copy: Copy) -> At:
-    return _add_box(copy, [_WIDTH - 20, 10, _WIDTH + 20, 30])
+    return _add_box(copy, [WIDTH - 20, 10, WIDTH + 20, 30])
 
 
 @fault("HOM423")
@@ -200,13 +199,13 @@ def boxes_as_fractions(copy: Copy) -> At:
     for frame in document["frames"]:
         for item in frame["objects"]:
             box = item["bbox"]
-            item["bbox"] = [box[0] / 96, box[1] / 72, box[2] / 96, box[3] / 72]
+            item["bbox"] = [box[0] / WIDTH, box[1] / HEIGHT, box[2] / WIDTH, box[3] / HEIGHT]
     return At(copy.write_json(path, document))
 
 
 @fault("HOM425")
 def box_of_the_whole_frame(copy: Copy) -> At:
-    return _add_box(copy, [0, 0, _WIDTH, _HEIGHT])
+    return _add_box(copy, [0, 0, WIDTH, HEIGHT])
 
 
 @fault("HOM426")
@@ -311,7 +310,7 @@ def fractions_of_an_unknown_size(copy: Copy) -> At:
         for frame in document["frames"]:
             for item in frame["objects"]:
                 x1, y1, x2, y2 = item["bbox"]
-                item["bbox"] = [x1 / _WIDTH, y1 / _HEIGHT, x2 / _WIDTH, y2 / _HEIGHT]
+                item["bbox"] = [x1 / WIDTH, y1 / HEIGHT, x2 / WIDTH, y2 / HEIGHT]
         copy.write_json(path, document)
     copy.scene_graph_map = "[boxes]\nnormalised = true\n"
     path = copy.graphs[0]
