@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homage_sdk.catalog.columns import (
+    Bools,
     Ints,
     Present,
     Words,
@@ -53,7 +54,7 @@ def sound_objects(raw: pa.Table, graphs: Graphs, dropped: Dropped) -> Objects:
         for name in ("x1", "y1", "x2", "y2")
     )
     dropped.note("objects: in a dropped scene graph", int((graph < 0).sum()))
-    complete = (words.codes >= 0) & (np.abs(ids) <= LARGEST) & ~np.isnan(x1 + y1 + x2 + y2)
+    complete = (words.codes >= 0) & _fits(ids) & ~np.isnan(x1 + y1 + x2 + y2)
     dropped.note("objects: id, category or box missing", int(((graph >= 0) & ~complete).sum()))
     complete &= graph >= 0
     shaped = complete & (x1.astype(np.float32) < x2.astype(np.float32))
@@ -92,7 +93,7 @@ def sound_relationships(
     graph = graphs.new_id[integers(raw.column("graph"))]
     subject, target = integers(raw.column("subject_id")), integers(raw.column("object_id"))
     dropped.note("relationships: in a dropped scene graph", int((graph < 0).sum()))
-    complete = (words.codes >= 0) & (np.abs(subject) <= LARGEST) & (np.abs(target) <= LARGEST)
+    complete = (words.codes >= 0) & _fits(subject) & _fits(target)
     inside = graph >= 0
     dropped.note("relationships: id or category missing", int((inside & ~complete).sum()))
     complete &= inside
@@ -105,3 +106,8 @@ def sound_relationships(
     dropped.note("relationships: repeated exactly", int(again.sum()))
     rows = rows[~again]
     return Relationships(rows, graph[rows], subject[rows], target[rows], words)
+
+
+def _fits(ids: Ints) -> Bools:
+    """Ids that are there and that an int32 column holds; null is far below."""
+    return np.asarray((ids >= -LARGEST) & (ids <= LARGEST))
