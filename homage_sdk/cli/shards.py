@@ -55,6 +55,10 @@ def pack(
     ] = None,
     shard_mb: Annotated[float | None, typer.Option(help="About how large a shard becomes.")] = None,
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(help="Only about this many sequences, of the activities that have most."),
+    ] = None,
     root: Root = None,
     workers: Workers = None,
     plan_only: Annotated[
@@ -92,6 +96,10 @@ def pack(
         preset, **{name: value for name, value in changes.items() if value is not None}
     )
     dataset = Dataset(catalog, root=root)
+    if limit is not None:
+        from homage_sdk.shards.subset import busiest_activities
+
+        dataset = busiest_activities(dataset, limit)
     out.print(_announce(make_plan(dataset, options), options, workers), markup=False)
     if plan_only:
         return
