@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -174,6 +175,7 @@ class Oracle:
         return next(a.interval for a in self.acts[sequence] if a.id == action_id)
 
 
+@cache
 def fits(name: str, pattern: str) -> bool:
     return fnmatchcase(class_key(name), class_key(pattern))
 
