@@ -113,7 +113,7 @@ class Assembler:
         annotations = parse_json(data, place)
         try:
             atomic = atomic_targets(annotations, frames, len(self._atomic)) * valid[:, None]
-            graphs = block_graphs(annotations, frames)
+            graphs = block_graphs(annotations, frames, self.grid.step * self.stride)
         except (KeyError, TypeError) as error:
             raise ShardError("labels of another form", place=place, found=repr(error)) from error
         batch.frames[b] = torch.from_numpy(frames)

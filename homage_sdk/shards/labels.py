@@ -31,12 +31,17 @@ def atomic_targets(
 
 
 def block_graphs(
-    annotations: dict[str, Any], frames: npt.NDArray[np.int64]
+    annotations: dict[str, Any], frames: npt.NDArray[np.int64], stride: int
 ) -> list[dict[str, Any] | None]:
-    """For each block the annotated frame within its span that lies nearest its middle, or None."""
+    """For each block the annotated frame within its time that lies nearest its middle, or None.
+
+    ``frames`` is int64 [N, K], ``stride`` frames apart: a block lasts until the next one begins, so
+    that no annotated frame falls between two blocks.
+    """
     graphs = annotations["scene_graphs"]
     found: list[dict[str, Any] | None] = []
-    for first, last in zip(frames[:, 0].tolist(), frames[:, -1].tolist(), strict=True):
+    for first, shown in zip(frames[:, 0].tolist(), frames[:, -1].tolist(), strict=True):
+        last = shown + stride - 1
         middle = (first + last) / 2
         inside = [g for g in graphs if first <= g["frame"] <= last]
         found.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import itertools
 import shutil
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_members_are_adjacent_and_in_their_fixed_order(shards: ShardSet) -> None
     )
     for key, members in shards.locations().items():
         spans = sorted((offset, offset + size) for _, offset, size, _ in members.values())
-        for (_, end), (begin, _) in zip(spans, spans[1:], strict=False):
+        for (_, end), (begin, _) in itertools.pairwise(spans):
             assert begin == end + -end % 512 + 512, key
 
 
@@ -110,18 +111,18 @@ def test_an_interrupted_run_goes_on_and_keeps_what_was_whole(
 ) -> None:
     out = tmp_path / "out"
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop_at_three(done: int, total: int) -> None:
         if done == 3:
-            raise Stop
+            raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         pack(dataset, out, SMALL, workers=1, progress=stop_at_three)
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("*.tar")}
     assert kept
-    with pytest.raises(ShardError, match="begun and not finished.*same `homage pack` again"):
+    with pytest.raises(ShardError, match=r"begun and not finished.*same `homage pack` again"):
         ShardSet.open(out)
     seen: list[int] = []
     summary = pack(dataset, out, SMALL, workers=1, progress=lambda done, total: seen.append(done))
@@ -222,7 +223,7 @@ def test_a_broken_video_is_listed_and_the_rest_goes_on(
 def test_media_that_moved_are_not_quarantined_one_by_one(
     barcode_catalog: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(MediaError, match="not one of the videos is there.*--root"):
+    with pytest.raises(MediaError, match=r"not one of the videos is there.*--root"):
         pack(Dataset(barcode_catalog, root=tmp_path), tmp_path / "out", SMALL, workers=1)
     assert not (tmp_path / "out").exists()
 
@@ -288,10 +289,10 @@ def test_options_refuse_what_cannot_be(dataset: Dataset) -> None:
         {"unit": "year"},
         {"x264_preset": "medium -f rm"},
     ):
-        with pytest.raises(UsageError, match=f"impossible option {next(iter(wrong))}"):
+        with pytest.raises(UsageError, match=rf"impossible option {next(iter(wrong))}"):
             PackOptions(**wrong)
-    with pytest.raises(UsageError, match="no preset 'huge'.*ccau"):
+    with pytest.raises(UsageError, match=r"no preset 'huge'.*ccau"):
         PackOptions.preset("huge")
-    with pytest.raises(UsageError, match="nothing to pack.*none of split 'dev'"):
+    with pytest.raises(UsageError, match=r"nothing to pack.*none of split 'dev'"):
         make_plan(dataset, PackOptions(split="dev"))
     assert PackOptions.from_json(orjson.loads(orjson.dumps(SMALL.to_json()))) == SMALL
