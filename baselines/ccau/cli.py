@@ -38,6 +38,7 @@ def _is_first() -> bool:
 @app.command()
 def train(
     config: Annotated[str, typer.Argument(help="A .toml file, or a name such as demo or ccau.")],
+    *,
     shards: Shards,
     run: Annotated[Path, typer.Option("--out", help="Run folder.")],
     settings: Settings = None,
@@ -68,6 +69,7 @@ def train(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    *,
     shards: Shards,
     device: Device = "auto",
     draws: Annotated[int | None, typer.Option(help="Bootstrap draws.")] = None,
@@ -81,6 +83,26 @@ def evaluate(
     if _is_first():
         out.print(results_table(results))
         out.print(f"results: {run / 'results.json'}", markup=False)
+
+
+@app.command()
+def report(
+    catalog: Annotated[Path, typer.Argument(help="The catalog the shards were packed from.")],
+    run: Annotated[Path, typer.Argument(help="A trained and evaluated run folder.")],
+    page: Annotated[Path, typer.Argument(help="The HTML file to write.")],
+) -> None:
+    """Write one self-contained page: the dataset, a sequence, loss curves, results beside chance."""
+    from baselines.ccau.page import run_sections
+    from homage_sdk import Dataset
+    from homage_sdk.report.dataset import dataset_sections
+    from homage_sdk.report.page import render_page
+    from homage_sdk.storage import write_file
+
+    dataset = Dataset(catalog)
+    sections = [*dataset_sections(dataset), *run_sections(run)]
+    about = f"{len(dataset):,} sequences of {dataset.root or catalog}"
+    write_file(page, render_page("Home Action Genome and CCAU", about, sections))
+    out.print(f"page: {page}", markup=False)
 
 
 def main() -> None:

@@ -26,10 +26,15 @@ def template(name: str) -> str:
 
 
 def fill(name: str, /, **values: object) -> str:
+    """A template that ships with the package, with values in it."""
+    return fill_text(template(name), **values)
+
+
+def fill_text(text: str, /, **values: object) -> str:
     """A template with values in it; every value is escaped unless it is ``Markup``."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["thousands"] = lambda n: f"{n:,}"
-    return environment.from_string(template(name)).render(**values)
+    return environment.from_string(text).render(**values)
 
 
 def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
