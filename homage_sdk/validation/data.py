@@ -166,23 +166,42 @@ class Data:
 
     def action_place(self, row: int, key: str = "") -> Place:
         """An action, or one key of it."""
-        index, file = int(self.actions["index"].iat[row]), int(self.actions["file"].iat[row])
-        return Place(self.paths[file], pointer=f"/{index}{'/' if key else ''}{key}")
+        files, indices = self._action_columns
+        below = f"/{key}" if key else ""
+        return Place(self.paths[files[row]], pointer=f"/{indices[row]}{below}")
+
+    @cached_property
+    def _action_columns(self) -> tuple[list[int], list[int]]:
+        return self.actions["file"].tolist(), self.actions["index"].tolist()
 
     def frame_place(self, row: int, below: str = "") -> Place:
         """An annotated frame, or what lies below it (``/objects/3``)."""
-        frames = self.frames
-        pointer = f"/frames/{int(frames['index'].iat[row])}{below}"
-        return Place(self.paths[int(frames["file"].iat[row])], pointer=pointer)
+        files, indices = self._frame_columns
+        return Place(self.paths[files[row]], pointer=f"/frames/{indices[row]}{below}")
+
+    @cached_property
+    def _frame_columns(self) -> tuple[list[int], list[int]]:
+        return self.frames["file"].tolist(), self.frames["index"].tolist()
+
+    @cached_property
+    def frame_sequences(self) -> list[str]:
+        """Sequence of each annotated frame, empty where none is known."""
+        return [sequence or "" for sequence in self.texts("frames", "sequence")]
+
+    @cached_property
+    def frame_sizes(self) -> list[str]:
+        """`` (1024x768)`` for each annotated frame, empty where its size is not known."""
+        sides = zip(self.frames["width"].tolist(), self.frames["height"].tolist(), strict=True)
+        return ["" if MISSING in (w, h) else f" ({w}x{h})" for w, h in sides]
 
     def object_place(self, row: int, key: str = "") -> Place:
         """An object of an annotated frame, or one key of it."""
-        graph, index = int(self.object_graph[row]), int(self.object_index[row])
+        graph, index = int(self.object_graph[row]), self.object_index[row]
         return self.frame_place(graph, f"/objects/{index}{'/' if key else ''}{key}")
 
     def relationship_place(self, row: int, key: str = "") -> Place:
         """A relationship of an annotated frame, or one key of it."""
-        graph, index = int(self.relationship_graph[row]), int(self.relationship_index[row])
+        graph, index = int(self.relationship_graph[row]), self.relationship_index[row]
         return self.frame_place(graph, f"/relationships/{index}{'/' if key else ''}{key}")
 
     # Tables ------------------------------------------------------------------------------------

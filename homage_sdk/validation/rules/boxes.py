@@ -222,18 +222,12 @@ def _boxes(data: Data, rows: Bools, expected: str) -> Iterator[Finding]:
             data.object_place(row, "bbox"),
             _sequence(data, row),
             "[" + ", ".join(f"{value:g}" for value in data.boxes[row]) + "]",
-            f"{expected}{_size_text(data, row)}",
+            f"{expected}{data.frame_sizes[int(data.object_graph[row])]}",
         )
 
 
-def _size_text(data: Data, row: int) -> str:
-    frames, graph = data.frames, data.object_graph[row]
-    width, height = frames["width"].iat[graph], frames["height"].iat[graph]
-    return "" if MISSING in (width, height) else f" ({width}x{height})"
-
-
 def _sequence(data: Data, row: int) -> str:
-    return data.frames["sequence"].iat[data.object_graph[row]] or ""
+    return data.frame_sequences[int(data.object_graph[row])]
 
 
 def _sizes(data: Data) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

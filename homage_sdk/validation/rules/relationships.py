@@ -173,7 +173,7 @@ def contradicting(data: Data) -> Iterator[Finding]:
 
 
 def _sequence(data: Data, row: int) -> str:
-    return data.frames["sequence"].iat[data.relationship_graph[row]] or ""
+    return data.frame_sequences[int(data.relationship_graph[row])]
 
 
 RULES = (
