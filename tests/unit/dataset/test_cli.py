@@ -1,0 +1,133 @@
+"""homage show, query, find, export: rows for people and for programs, one line for an error."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from homage_sdk.cli import app, run
+
+
+def homage(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = run(app, [str(a) for a in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_show_prints_a_sheet_with_lanes(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = homage(capsys, "show", example, "p0001_r001_a001", "--width", "100")
+    assert code == 0
+    for part in (
+        "p0001_r001_a001  make tea",
+        "split train, 6.0 s (180 annotation frames)",
+        "v004 third  640x480",
+        "atomic actions: 4, at most 2 at once",
+        "121-150  drink from cup",
+        "scene graphs: 4 frames of v001, 12 boxes, 8 relationships",
+        "3  person holding cup",
+    ):
+        assert part in out
+    bars = [line for line in out.splitlines() if "━" in line]
+    assert len(bars) == 2 and all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_bars_stand_where_their_frames_are(tmp_path: Path) -> None:
+    from homage_sdk import Dataset
+    from homage_sdk.cli.sheet import sheet
+    from tests.factories import Take, make_catalog
+
+    take = Take("p0001_r001_a001", seconds=96 / 30, actions=[("a", 1, 24), ("b", 49, 96)])
+    seq = Dataset(make_catalog(tmp_path / "catalog", [take]))[0]
+    (bar,) = [line for line in sheet(seq, width=100) if "━" in line]
+    assert bar == "  ┣1" + "━" * 22 + " " * 24 + "┣2" + "━" * 46
+
+
+def test_show_works_for_every_kind_of_absence(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, ids, _ = homage(capsys, "show", example)
+    assert len(ids.split()) == 6
+    for each in ids.split():
+        code, out, _ = homage(capsys, "show", example, each)
+        assert code == 0 and each in out
+    assert "views: none, labels only" in homage(capsys, "show", example, "p0003_r001_a001")[1]
+    assert "scene graphs: none" in homage(capsys, "show", example, "p0003_r001_a009")[1]
+
+
+def test_query_prints_tables_csv_and_json(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ("query", example, "SELECT split, count(*) AS n FROM sequences GROUP BY 1 ORDER BY 1")
+    code, out, _ = homage(capsys, *ask, "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert rows[0] == {"split": "test", "n": "1"} and rows[-1] == {"split": "", "n": "1"}
+    _, out, _ = homage(capsys, *ask, "--format", "json")
+    assert [json.loads(line) for line in out.splitlines()][1] == {"split": "train", "n": 3}
+    _, out, _ = homage(capsys, *ask)
+    assert out.splitlines()[0].split() == ["split", "n"]
+    assert out.splitlines()[2].split() == ["train", "3"]
+    _, out, err = homage(capsys, "query", example, "FROM classes", "--limit", "2")
+    assert len(out.splitlines()) == 3 and "more of 13 rows" in err
+    _, out, err = homage(capsys, "query", example, "FROM classes", "--limit", "0")
+    assert len(out.splitlines()) == 14 and not err
+
+
+def test_query_restricts_to_a_split(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ("query", example, "SELECT count(*) AS n FROM atomic_actions", "--format", "csv")
+    assert homage(capsys, *ask, "--split", "test")[1].split() == ["n", "2"]
+
+
+def test_find_takes_the_pattern_of_the_issue(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ("find", example, "pour*", "--before", "drink*", "--within", "2")
+    code, out, _ = homage(capsys, *ask, "--showing", "person,holding,cup", "--format", "json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and [r["sequence"] for r in rows] == ["p0001_r001_a001", "p0001_r001_a002"]
+    assert rows[0]["frames"] == [31, 60, 90] and rows[0]["action_2"] == "drink from cup"
+    code, out, _ = homage(capsys, *ask, "--explain")
+    assert code == 0 and "SELECT" in out and "-- pour*" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "CAT", "p0001_r001_a003"), "nearest: p0001_r001_a00"),
+        (("show", "NOWHERE", "x"), "not a catalog"),
+        (("query", "CAT", "DELETE FROM sequences"), "queries only read"),
+        (("query", "CAT", "SELECT * FROM read_csv('/etc/passwd')"), "HOM035"),
+        (("query", "CAT", "SELEC"), "HOM035"),
+        (("find", "CAT", "poor*"), "no atomic class fits 'poor*'"),
+        (("find", "CAT", "pour*", "--within", "2"), "--within needs --before or --after"),
+        (("find", "CAT", "pour*", "--showing", "cup"), "--showing takes three names"),
+        (("export", "CAT", "OUT", "--to", "voc"), "no format 'voc'"),
+        (("query", "CAT", "SELECT 1", "--split", "dev"), "no split 'dev'"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_two(
+    arguments: tuple[str, ...],
+    words: str,
+    example: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = {"CAT": example, "NOWHERE": tmp_path / "nowhere", "OUT": tmp_path / "out"}
+    code, out, err = homage(capsys, *(places.get(a, a) for a in arguments))
+    assert code == 2 and words in err and out == ""
+    assert len(err.splitlines()) == 1 and "Traceback" not in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_export_writes_and_says_what_it_wrote(
+    example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for to, name in (("coco", "out.json"), ("action-genome", "ag"), ("csv", "csv")):
+        code, out, _ = homage(capsys, "export", example, tmp_path / name, "--to", to)
+        assert code == 0 and (tmp_path / name).exists() and "wrote" in out
+    _, out, _ = homage(capsys, "export", example, tmp_path / "ag", "--to", "action-genome")
+    assert "left out: relationships that do not start at a person: 5" in out
