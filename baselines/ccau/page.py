@@ -18,34 +18,39 @@ from homage_sdk.report.page import Section, fill_text
 _ROWS = {"model": "ours", "prior": "prior", "random": "random"}
 
 _TRAINING = """
-<p>{{ steps }} optimiser steps over {{ modalities|join(", ") }}; task <code>{{ config.task.kind }}</code>,
-targets <code>{{ config.composition.targets }}</code>, alignment weight
-<code>{{ config.align.weight }}</code>, atomic weight <code>{{ config.composition.atomic_weight }}</code>.</p>
+<p>{{ steps }} optimiser steps over {{ modalities|join(", ") }};
+task <code>{{ config.task.kind }}</code>,
+targets <code>{{ config.composition.targets }}</code>,
+alignment weight <code>{{ config.align.weight }}</code>,
+atomic weight <code>{{ config.composition.atomic_weight }}</code>.</p>
 <div class="figure">{{ curves }}</div>
 """
 
 _RESULTS = """
 <p>At test time each modality is alone: no other one is looked at. Mean over the test splits
-({{ splits }}), with 95 % intervals by bootstrap over sequences. <i>Prior</i> answers with the class
-frequencies of the training part, <i>random</i> with anything: a modality has learned something where
-its interval lies above both.</p>
+({{ splits }}), with 95 % intervals by bootstrap over sequences. <i>Prior</i> answers with the
+class frequencies of the training part, <i>random</i> with anything: a modality has learned
+something where its interval lies above both.</p>
 <div class="figure">{{ bars }}</div>
 <table>
-<thead><tr><th>Modality</th><th>Row</th><th class="n">Activity, top-1 %</th><th class="n">top-3 %</th>
-<th class="n">Atomic mAP, weighted %</th><th class="n">macro %</th><th>Above chance?</th></tr></thead>
+<thead><tr><th>Modality</th><th>Row</th><th class="n">Activity, top-1 %</th>
+<th class="n">top-3 %</th><th class="n">Atomic mAP, weighted %</th><th class="n">macro %</th>
+<th>Above chance?</th></tr></thead>
 {% for row in rows %}
 <tr><td>{{ row.modality }}</td><td>{{ row.kind }}</td><td class="n">{{ row.top1 }}</td>
-<td class="n">{{ row.top3 }}</td><td class="n">{{ row.weighted }}</td><td class="n">{{ row.macro }}</td>
-<td>{{ row.verdict }}</td></tr>
+<td class="n">{{ row.top3 }}</td><td class="n">{{ row.weighted }}</td>
+<td class="n">{{ row.macro }}</td><td>{{ row.verdict }}</td></tr>
 {% endfor %}
 </table>
-<p class="soft">{{ note }}. These figures are of the data named at the top of this page. On a
-synthetic release they say that the road works, nothing about HOMAGE.</p>
+<p class="soft">Weights: {{ note }}. These figures are of the data named at the top of this page.
+On a synthetic release they say that the road works, nothing about HOMAGE.</p>
 """
 
 _MADE = """
 <table>
-{% for name, value in facts %}<tr><td>{{ name }}</td><td><code>{{ value }}</code></td></tr>{% endfor %}
+{% for name, value in facts %}
+<tr><td>{{ name }}</td><td><code>{{ value }}</code></td></tr>
+{% endfor %}
 </table>
 """
 
@@ -93,7 +98,7 @@ def results_section(run: Path) -> Section:
 
 
 def _verdict(found: dict[str, Any]) -> str:
-    """Whether the lower end of an interval lies above both chance rows, for each of the two tasks."""
+    """Whether the lower end of an interval lies above both chance rows, for both tasks."""
     said = []
     for kind, metric, name in (("activity", "top1", "activity"), ("atomic", "weighted", "atomic")):
         low = found[kind]["model"]["mean"][metric][1]
