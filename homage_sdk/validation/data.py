@@ -8,15 +8,11 @@ gives one problem and not a trail of consequences.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from homage_sdk.errors import HomageError, Place
@@ -24,78 +20,10 @@ from homage_sdk.ids import SequenceId
 from homage_sdk.problems import Severity
 from homage_sdk.release.records import Release
 from homage_sdk.taxonomy import class_key
+from homage_sdk.validation.columns import MISSING, Bools, Ints, Table, Words, integers
+from homage_sdk.validation.probe import Probe, Probes
 
 _ID_IN_NAME = re.compile(r"p(\d{1,9})_r(\d{1,9})_(?:v\d{1,9}_)?a(\d{1,9})", re.ASCII)
-
-MISSING = int(np.iinfo(np.int64).min)
-"""Stands for a null integer."""
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Table = Any
-"""A pandas DataFrame: its published types make every cell one of twenty things."""
-
-
-def where(mask: Any) -> list[int]:
-    """The positions at which a mask holds."""
-    positions: list[int] = np.flatnonzero(mask).tolist()
-    return positions
-
-
-class Probe(Protocol):
-    """What rules want to know of a video; ``homage_sdk.media.probe.VideoProbe`` has it."""
-
-    @property
-    def width(self) -> int: ...  # noqa: D102
-    @property
-    def height(self) -> int: ...  # noqa: D102
-    @property
-    def fps(self) -> float: ...  # noqa: D102
-    @property
-    def n_frames(self) -> int: ...  # noqa: D102
-    @property
-    def duration_s(self) -> float: ...  # noqa: D102
-    @property
-    def start_s(self) -> float: ...  # noqa: D102
-    @property
-    def has_audio(self) -> bool: ...  # noqa: D102
-    @property
-    def audio_start_s(self) -> float | None: ...  # noqa: D102
-    @property
-    def faults(self) -> tuple[str, ...]: ...  # noqa: D102
-
-
-Probes = Mapping[str, Any]
-"""By path relative to the release root: a ``Probe``, or the HomageError that probing raised."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """A column of texts: positions in the list of its distinct spellings; -1 is null."""
-
-    codes: Ints
-    spellings: tuple[str, ...]
-
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        """``class_key`` of every spelling."""
-        return tuple(class_key(text) for text in self.spellings)
-
-    @cached_property
-    def key_codes(self) -> Ints:
-        """Like ``codes``, but equal for all spellings of one class."""
-        first = {key: i for i, key in reversed(list(enumerate(self.keys)))}
-        lookup = np.array([*(first[key] for key in self.keys), -1], dtype=np.int64)
-        return np.asarray(lookup[self.codes])
-
-    def among(self, keys: set[str]) -> Bools:
-        """Which rows are one of these classes, in any spelling."""
-        wanted = [i for i, key in enumerate(self.keys) if key in keys]
-        return np.asarray(np.isin(self.codes, wanted))
-
-    def __getitem__(self, row: int) -> str:
-        code = int(self.codes[row])
-        return self.spellings[code] if code >= 0 else ""
 
 
 class Data:
@@ -113,7 +41,7 @@ class Data:
 
     def ints(self, table: str, name: str) -> Ints:
         """A column of integers; null is ``MISSING``."""
-        return _ints(self.column(table, name))
+        return integers(self.column(table, name))
 
     def floats(self, table: str, name: str) -> NDArray[np.float64]:
         """A column of numbers; null is NaN."""
@@ -125,7 +53,7 @@ class Data:
         encoded = self.column(table, name).combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks()
-        codes = _ints(encoded.indices, missing=-1)
+        codes = integers(encoded.indices, missing=-1)
         return Words(codes, tuple(encoded.dictionary.to_pylist()))
 
     def texts(self, table: str, name: str) -> list[str | None]:
@@ -389,8 +317,3 @@ class Data:
     @cached_property
     def _video_files(self) -> list[int]:
         return [int(file) for file in self.ints("videos", "file")]
-
-
-def _ints(column: pa.Array | pa.ChunkedArray, missing: int = MISSING) -> Ints:
-    filled = pc.fill_null(column.cast(pa.int64()), missing)
-    return np.asarray(filled.to_numpy(), dtype=np.int64)

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from homage_sdk.errors import UnknownIdError
 from homage_sdk.problems import Problem
 from homage_sdk.release.records import Release
-from homage_sdk.validation.data import Data, Probes
+from homage_sdk.validation.data import Data
+from homage_sdk.validation.probe import Probes
 from homage_sdk.validation.rule import Rule
 from homage_sdk.validation.rules import RULES
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from homage_sdk.validation.rule import Rule
 from homage_sdk.validation.rules import (
+    annotated_views,
     boxes,
     classes,
     graphs,
     intervals,
     media,
+    occurrences,
     reading,
+    recordings,
     relationships,
     sensors,
     splits,
@@ -19,12 +22,12 @@ SECTIONS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Files, JSON and identifiers", reading.RULES),
     ("Split lists, and what belongs to what", splits.RULES),
     ("Classes", classes.RULES),
-    ("Intervals of atomic actions", intervals.RULES),
-    ("Annotated frames", graphs.RULES),
+    ("Intervals of atomic actions", (*intervals.RULES, *occurrences.RULES)),
+    ("Annotated frames", (*graphs.RULES, *annotated_views.RULES)),
     ("Objects and boxes", boxes.RULES),
     ("Relationships", relationships.RULES),
     ("Sensors", sensors.RULES),
-    ("Videos", media.RULES),
+    ("Videos", (*media.RULES, *recordings.RULES)),
 )
 """Title and rules of each subject, in the order of the documentation."""
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from homage_sdk.problems import Severity
 from homage_sdk.release.arrays import repeated
-from homage_sdk.validation.data import MISSING, Bools, Data, where
+from homage_sdk.validation.columns import MISSING, Bools, where
+from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, rule
 
 _SLACK_PX = 1.0  # a box may end on the far side of the last pixel, and be rounded

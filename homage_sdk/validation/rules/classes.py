@@ -9,7 +9,8 @@ import numpy as np
 
 from homage_sdk.errors import Place
 from homage_sdk.problems import Severity
-from homage_sdk.validation.data import Data, Words, where
+from homage_sdk.validation.columns import Words, where
+from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, rule
 
 

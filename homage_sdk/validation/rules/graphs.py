@@ -1,4 +1,4 @@
-"""Rules about annotated frames: which frames, of which view, how many of them."""
+"""Rules about annotated frames: which they are, and how many of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pandas as pd
 
 from homage_sdk.problems import Severity
 from homage_sdk.time import NOMINAL_FPS
-from homage_sdk.validation.data import MISSING, Bools, Data, Ints, Table, where
+from homage_sdk.validation.columns import MISSING, Bools, Ints, Table, where
+from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, rule
 from homage_sdk.validation.rules.intervals import last_frames, suspect
 
@@ -17,7 +18,6 @@ _SHORT_S, _FEW, _MANY = 3, 3, 5
 """Paper, section 3: 3 frames for intervals of less than 3 seconds, 5 otherwise."""
 
 _LANE = 1 << 32  # more frames than any sequence has
-_LARGEST_SIDE = 16384
 
 
 @rule(
@@ -238,69 +238,6 @@ def empty_frame(data: Data) -> Iterator[Finding]:
 
 
 @rule(
-    "HOM407",
-    Severity.WARNING,
-    "more than one annotated view",
-    why="One third-person view of each sequence was annotated (paper, section 3). Boxes of two "
-    "views are in different pixels and must not be mixed.",
-    example="scene graphs for p0002_r000_v001_a000 and for p0002_r000_v002_a000",
-    hint="keep the file of the view that the boxes belong to",
-)
-def two_views(data: Data) -> Iterator[Finding]:
-    """At the first frame of the second and later views of a sequence."""
-    frames = data.frames[data.frames["sequence"].notna() & (data.frames["view"] != MISSING)]
-    views = frames.drop_duplicates(["sequence", "view"])
-    for row in views.index[views.duplicated("sequence")]:
-        sequence, view = views["sequence"].at[row], views["view"].at[row]
-        first = views.loc[views["sequence"] == sequence, "view"].iat[0]
-        place = data.file_place(int(views["file"].at[row]))
-        yield Finding(place, sequence, f"view {view}", f"only view {first}")
-
-
-@rule(
-    "HOM408",
-    Severity.WARNING,
-    "annotated view is the ego view",
-    why="Scene graphs were annotated on third-person views (paper, section 3). In the ego view "
-    "the person who acts cannot be seen, so that their box means nothing.",
-    example="p0002_r000_v000_a000_sg.json",
-    hint="check the view in the file's name",
-)
-def ego_annotated(data: Data) -> Iterator[Finding]:
-    """Once a file whose frames are of view 0."""
-    frames = data.frames[data.frames["view"] == 0]
-    for file, row in frames.drop_duplicates("file")[["file", "sequence"]].itertuples(index=False):
-        yield Finding(data.file_place(int(file)), row or "", "view 0", "view 1 or above")
-
-
-@rule(
-    "HOM409",
-    Severity.WARNING,
-    "annotated view has no video",
-    why="The boxes are in the pixels of a view whose video is not here, while other views of the "
-    "same sequence are: the boxes cannot be drawn or trained on.",
-    example="scene graphs for v003 of a sequence that has v000 and v001",
-    hint="copy the missing video, or check the view in the file's name",
-)
-def view_without_video(data: Data) -> Iterator[Finding]:
-    """Once a file, where the sequence has other videos."""
-    videos = data.videos
-    there = set(zip(videos["sequence"], videos["view"], strict=True))
-    filmed = set(videos["sequence"])
-    frames = data.frames[data.frames["view"] > 0]
-    columns = ["file", "sequence", "view"]
-    for file, sequence, view in frames.drop_duplicates("file")[columns].itertuples(index=False):
-        if sequence in filmed and (sequence, view) not in there:
-            views = sorted(v for s, v in there if s == sequence)
-            yield Finding(
-                data.file_place(int(file)),
-                sequence,
-                f"view {view}",
-                f"one of the views {', '.join(map(str, views))}",
-            )
-
-
-@rule(
     "HOM410",
     Severity.INFO,
     "annotated frames out of order",
@@ -323,81 +260,6 @@ def out_of_order(data: Data) -> Iterator[Finding]:
         )
 
 
-@rule(
-    "HOM411",
-    Severity.WARNING,
-    "annotated view without its size",
-    why="Without the width and height that the boxes were drawn on, a box cannot be checked, "
-    "scaled or normalised.",
-    example='{"video": "p0002_r000_v001_a000", "frames": [...]}, no width and height',
-    hint="add width and height to the document, or to the --scene-graph-map file",
-)
-def size_missing(data: Data) -> Iterator[Finding]:
-    """Once a file."""
-    frames = data.frames
-    missing = (frames["width"] == MISSING) | (frames["height"] == MISSING)
-    faulty = data.in_faulty_file(frames)
-    for row in where(missing & ~faulty & ~frames["file"].where(missing).duplicated()):
-        place = data.file_place(int(frames["file"].iat[row]))
-        yield Finding(place, frames["sequence"].iat[row], "no width or height", "both")
-
-
-@rule(
-    "HOM412",
-    Severity.ERROR,
-    "annotated size differs from the video's",
-    why="Boxes are pixels of the annotated view. If the video has another size, every box is "
-    "drawn in the wrong place unless it is scaled first.",
-    example="width 1280, height 720 for a video of 1024x768",
-    hint="correct the size, or scale the boxes",
-    deep=True,
-)
-def size_differs(data: Data) -> Iterator[Finding]:
-    """Once a file, against the probe of the annotated view's video."""
-    videos, frames = data.videos, data.frames
-    sizes = {
-        (sequence, view): (data.probes[file].width, data.probes[file].height)
-        for file, sequence, view in videos[["file", "sequence", "view"]].itertuples(index=False)
-        if file in data.probes and data.probes[file].n_frames
-    }
-    given = frames[(frames["width"] != MISSING) & (frames["height"] != MISSING)]
-    for row in given.drop_duplicates(["file", "width", "height"]).index:
-        at = frames.loc[row]
-        size = sizes.get((at["sequence"], at["view"]))
-        if size is not None and size != (at["width"], at["height"]):
-            yield Finding(
-                data.file_place(int(at["file"])),
-                at["sequence"],
-                f"{at['width']}x{at['height']}",
-                f"{size[0]}x{size[1]} as the video",
-            )
-
-
-@rule(
-    "HOM413",
-    Severity.ERROR,
-    "annotated view of no possible size",
-    why="A width or height of 0 or less, or beyond any camera, makes every box of the file "
-    "meaningless.",
-    example='"width": 0, "height": 720',
-    hint="correct the size",
-)
-def size_impossible(data: Data) -> Iterator[Finding]:
-    """Once a file."""
-    frames = data.frames
-    wrong = pd.Series(False, index=frames.index)
-    for side in ("width", "height"):
-        given = frames[side] != MISSING
-        wrong |= given & ((frames[side] < 1) | (frames[side] > _LARGEST_SIDE))
-    for row in where(wrong & ~frames["file"].where(wrong).duplicated()):
-        yield Finding(
-            data.file_place(int(frames["file"].iat[row])),
-            frames["sequence"].iat[row],
-            f"{frames['width'].iat[row]}x{frames['height'].iat[row]}",
-            f"1 to {_LARGEST_SIDE}",
-        )
-
-
 RULES = (
     below_one,
     past_the_end,
@@ -406,11 +268,5 @@ RULES = (
     too_few_frames,
     too_many_frames,
     empty_frame,
-    two_views,
-    ego_annotated,
-    view_without_video,
     out_of_order,
-    size_missing,
-    size_differs,
-    size_impossible,
 )

@@ -8,8 +8,10 @@ import numpy as np
 
 from homage_sdk.problems import Severity
 from homage_sdk.time import NOMINAL_FPS, Seconds
-from homage_sdk.validation.data import MISSING, Bools, Data, where
+from homage_sdk.validation.columns import MISSING, Bools, where
+from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rules.occurrences import copies
 
 LONGEST_FRAME = 7230
 """The last frame of any action measured in the real release: a little over four minutes."""
@@ -136,66 +138,13 @@ def last_frames(data: Data) -> dict[str, int]:
     return {sequence: end for sequence, end in ends.items() if sequence not in unknown}
 
 
-@rule(
-    "HOM304",
-    Severity.WARNING,
-    "same class overlaps itself",
-    why="In 9,703 measured actions the same class never overlaps itself in a sequence. Two "
-    "overlapping copies are counted twice in every statistic and every loss.",
-    example='"take cup" at 31 to 90 and again at 61 to 120',
-    hint="merge the two intervals, or correct the class of one",
-)
-def overlaps_itself(data: Data) -> Iterator[Finding]:
-    """An action that begins before an earlier one of its class has ended; copies are HOM305."""
-    actions = data.actions[data.actions["sound"] & (data.actions["key"] >= 0)]
-    actions = actions[~_copies(data)[actions.index]]
-    ordered = actions.sort_values(["sequence", "key", "first", "last", "file", "index"])
-    same = ordered.groupby(["sequence", "key"], sort=False)
-    reach = same["last"].cummax().groupby([ordered["sequence"], ordered["key"]]).shift()
-    for row in ordered.index[ordered["first"] <= reach]:
-        interval = f"{ordered['first'].at[row]} to {ordered['last'].at[row]}"
-        yield Finding(
-            data.action_place(row),
-            ordered["sequence"].at[row],
-            f"{data.action_classes[row]!r} at {interval}",
-            f"after frame {int(reach.at[row])}, where the same class ends",
-        )
-
-
-@rule(
-    "HOM305",
-    Severity.WARNING,
-    "action given twice",
-    why="The same class over the same interval of the same sequence: a copy, counted twice.",
-    example='"take cup" at 31 to 90, and once more',
-    hint="remove one of the two",
-)
-def given_twice(data: Data) -> Iterator[Finding]:
-    """The second and later copies."""
-    actions = data.actions
-    for row in where(_copies(data)):
-        interval = f"{actions['first'].iat[row]} to {actions['last'].iat[row]}"
-        yield Finding(
-            data.action_place(row),
-            actions["sequence"].iat[row],
-            f"{data.action_classes[row]!r} at {interval} again",
-            "once",
-        )
-
-
-def _copies(data: Data) -> Bools:
-    actions = data.actions
-    copies = actions.duplicated(["sequence", "key", "first", "last"]) & actions["sound"]
-    return np.asarray(copies & (actions["key"] >= 0))
-
-
 def suspect(data: Data) -> Bools:
     """Actions of which another rule here says that an end may be wrong."""
     actions = data.actions
     frames = actions["last"] - actions["first"] + 1
     past = actions["last"] > actions["sequence"].map(last_frames(data)).fillna(LONGEST_FRAME)
     return np.asarray(
-        ~actions["sound"] | past | (frames > LONGEST_FRAME) | (frames == 1) | _copies(data)
+        ~actions["sound"] | past | (frames > LONGEST_FRAME) | (frames == 1) | copies(data)
     )
 
 
@@ -296,61 +245,13 @@ def past_nominal(data: Data) -> Iterator[Finding]:
         )
 
 
-@rule(
-    "HOM310",
-    Severity.WARNING,
-    "label file without a single action",
-    why="The file says that nothing happens in the sequence. More likely its export failed.",
-    example="[]",
-    hint="export or copy the file again",
-)
-def no_actions(data: Data) -> Iterator[Finding]:
-    """A label file that was read and holds an empty list."""
-    used = set(data.actions["file"])
-    for sequence, file in data.files_of.get("atomic_actions", {}).items():
-        if file not in used and data.paths[file] not in data.faulty_files:
-            yield Finding(data.file_place(file), sequence, "no action", "at least one")
-
-
-@rule(
-    "HOM311",
-    Severity.INFO,
-    "more actions at once than ever measured",
-    why="Up to 8 actions overlap in the measured release. More is possible, and worth a look.",
-    example="9 intervals that all hold frame 200",
-    hint="look at the sequence's lanes",
-)
-def crowded(data: Data) -> Iterator[Finding]:
-    """The first action at whose beginning more than 8 are active, once a sequence."""
-    actions = data.actions[data.actions["sound"]]
-    firsts, lasts = actions["first"].to_numpy(), actions["last"].to_numpy()
-    rows = actions.index.to_numpy()
-    for sequence, members in actions.groupby("sequence").indices.items():
-        if len(members) <= 8:
-            continue
-        first, last = firsts[members], lasts[members]
-        active = ((first <= first[:, None]) & (last >= first[:, None])).sum(axis=1)
-        if active.max() > 8:
-            at = int(active.argmax())
-            yield Finding(
-                data.action_place(int(rows[members[at]])),
-                str(sequence),
-                f"{active[at]} actions at frame {first[at]}",
-                "at most 8",
-            )
-
-
 RULES = (
     below_one,
     counts_from_zero,
     reversed_ends,
     past_the_end,
-    overlaps_itself,
-    given_twice,
     length_disagrees,
     absurdly_long,
     single_frame,
     past_nominal,
-    no_actions,
-    crowded,
 )

@@ -8,7 +8,8 @@ import numpy as np
 
 from homage_sdk.problems import Severity
 from homage_sdk.release.arrays import repeated
-from homage_sdk.validation.data import MISSING, Bools, Data, where
+from homage_sdk.validation.columns import MISSING, Bools, where
+from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, rule
 
 _OPPOSITES = (

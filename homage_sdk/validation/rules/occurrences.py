@@ -1,0 +1,118 @@
+"""Rules about how often actions occur: twice, at once, never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from homage_sdk.problems import Severity
+from homage_sdk.validation.columns import Bools, where
+from homage_sdk.validation.data import Data
+from homage_sdk.validation.rule import Finding, rule
+
+
+@rule(
+    "HOM304",
+    Severity.WARNING,
+    "same class overlaps itself",
+    why="In 9,703 measured actions the same class never overlaps itself in a sequence. Two "
+    "overlapping copies are counted twice in every statistic and every loss.",
+    example='"take cup" at 31 to 90 and again at 61 to 120',
+    hint="merge the two intervals, or correct the class of one",
+)
+def overlaps_itself(data: Data) -> Iterator[Finding]:
+    """An action that begins before an earlier one of its class has ended; copies are HOM305."""
+    actions = data.actions[data.actions["sound"] & (data.actions["key"] >= 0)]
+    actions = actions[~copies(data)[actions.index]]
+    ordered = actions.sort_values(["sequence", "key", "first", "last", "file", "index"])
+    same = ordered.groupby(["sequence", "key"], sort=False)
+    reach = same["last"].cummax().groupby([ordered["sequence"], ordered["key"]]).shift()
+    for row in ordered.index[ordered["first"] <= reach]:
+        interval = f"{ordered['first'].at[row]} to {ordered['last'].at[row]}"
+        yield Finding(
+            data.action_place(row),
+            ordered["sequence"].at[row],
+            f"{data.action_classes[row]!r} at {interval}",
+            f"after frame {int(reach.at[row])}, where the same class ends",
+        )
+
+
+@rule(
+    "HOM305",
+    Severity.WARNING,
+    "action given twice",
+    why="The same class over the same interval of the same sequence: a copy, counted twice.",
+    example='"take cup" at 31 to 90, and once more',
+    hint="remove one of the two",
+)
+def given_twice(data: Data) -> Iterator[Finding]:
+    """The second and later copies."""
+    actions = data.actions
+    for row in where(copies(data)):
+        interval = f"{actions['first'].iat[row]} to {actions['last'].iat[row]}"
+        yield Finding(
+            data.action_place(row),
+            actions["sequence"].iat[row],
+            f"{data.action_classes[row]!r} at {interval} again",
+            "once",
+        )
+
+
+def copies(data: Data) -> Bools:
+    """Second and later copies of an action."""
+    actions = data.actions
+    again = actions.duplicated(["sequence", "key", "first", "last"]) & actions["sound"]
+    return np.asarray(again & (actions["key"] >= 0))
+
+
+@rule(
+    "HOM310",
+    Severity.WARNING,
+    "label file without a single action",
+    why="The file says that nothing happens in the sequence. More likely its export failed.",
+    example="[]",
+    hint="export or copy the file again",
+)
+def no_actions(data: Data) -> Iterator[Finding]:
+    """A label file that was read and holds an empty list."""
+    used = set(data.actions["file"])
+    for sequence, file in data.files_of.get("atomic_actions", {}).items():
+        if file not in used and data.paths[file] not in data.faulty_files:
+            yield Finding(data.file_place(file), sequence, "no action", "at least one")
+
+
+@rule(
+    "HOM311",
+    Severity.INFO,
+    "more actions at once than ever measured",
+    why="Up to 8 actions overlap in the measured release. More is possible, and worth a look.",
+    example="9 intervals that all hold frame 200",
+    hint="look at the sequence's lanes",
+)
+def crowded(data: Data) -> Iterator[Finding]:
+    """The first action at whose beginning more than 8 are active, once a sequence."""
+    actions = data.actions[data.actions["sound"]]
+    firsts, lasts = actions["first"].to_numpy(), actions["last"].to_numpy()
+    rows = actions.index.to_numpy()
+    for sequence, members in actions.groupby("sequence").indices.items():
+        if len(members) <= 8:
+            continue
+        first, last = firsts[members], lasts[members]
+        active = ((first <= first[:, None]) & (last >= first[:, None])).sum(axis=1)
+        if active.max() > 8:
+            at = int(active.argmax())
+            yield Finding(
+                data.action_place(int(rows[members[at]])),
+                str(sequence),
+                f"{active[at]} actions at frame {first[at]}",
+                "at most 8",
+            )
+
+
+RULES = (
+    overlaps_itself,
+    given_twice,
+    no_actions,
+    crowded,
+)

@@ -1,0 +1,212 @@
+"""Rules about what was recorded: lengths, rates, sizes, sound, views."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from homage_sdk.problems import Severity
+from homage_sdk.time import NOMINAL_FPS
+from homage_sdk.validation.data import Data
+from homage_sdk.validation.probe import Probe
+from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rules.media import fault_of, probed
+
+_CLIP_FRAMES = 120
+"""What one training clip spans: 8 blocks of 5 frames, every 3rd (paper, section 5.1)."""
+
+
+@rule(
+    "HOM602",
+    Severity.WARNING,
+    "views of one sequence differ in length",
+    why="Views are synchronized from first to last frame. One that is much shorter was cut or "
+    "started late, and shows another moment than the others do.",
+    example="v001 lasts 8 s where v000 and v002 last 16 s",
+    hint="run `homage sync` to measure the offset, or copy the video again",
+    deep=True,
+)
+def lengths_differ(data: Data) -> Iterator[Finding]:
+    """More than half a second from the sequence's longest view; cut files are HOM600."""
+    views: dict[str, list[tuple[int, Probe]]] = {}
+    for file, sequence, probe in probed(data):
+        if not fault_of(probe, "truncated"):
+            views.setdefault(sequence, []).append((file, probe))
+    for sequence, probes in views.items():
+        usual = _usual([probe.duration_s for _, probe in probes])
+        for file, probe in probes:
+            if abs(probe.duration_s - usual) > 0.5:
+                yield Finding(
+                    data.file_place(file),
+                    sequence,
+                    f"{probe.duration_s:.2f} s",
+                    f"{usual:.2f} s as the other views",
+                )
+
+
+def _usual(durations: list[float]) -> float:
+    """The length that most views agree on within half a second; of several, the longest."""
+    return max(durations, key=lambda d: (sum(abs(d - e) <= 0.5 for e in durations), d))
+
+
+@rule(
+    "HOM603",
+    Severity.WARNING,
+    "video without sound",
+    why="The view has no sound stream, or one without a packet. About 20 of the published files "
+    "have none; the audio modality is absent for the view, which is not the same as silence.",
+    example="a .mkv with a video stream only",
+    hint="nothing, if it was recorded so; another view's sound is used where there is one",
+    deep=True,
+)
+def no_sound(data: Data) -> Iterator[Finding]:
+    """No sound, in a release where some views have it; cut and empty files are reported as such."""
+    views = list(probed(data))
+    if any(probe.has_audio for _, _, probe in views):
+        for file, sequence, probe in views:
+            if not probe.has_audio and not fault_of(probe, "truncated"):
+                yield Finding(data.file_place(file), sequence, "no sound", "a sound stream")
+
+
+@rule(
+    "HOM604",
+    Severity.WARNING,
+    "video starts late",
+    why="The first frame's timestamp lies well after zero. Within a file that is handled; between "
+    "views it can mean that one was recorded later than the others.",
+    example="first timestamp at 1.400 s",
+    hint="run `homage sync` to measure the offset between the views",
+    deep=True,
+)
+def starts_late(data: Data) -> Iterator[Finding]:
+    """First timestamp more than a quarter of a second from 0 (sound priming gives 0.02 s)."""
+    for file, sequence, probe in probed(data):
+        if abs(probe.start_s) > 0.25:
+            place = data.file_place(file)
+            yield Finding(place, sequence, f"{probe.start_s:.3f} s", "0 s, within 0.25 s")
+
+
+@rule(
+    "HOM605",
+    Severity.WARNING,
+    "sound starts apart from the picture",
+    why="The sound begins well before or after the first frame. Time is kept (what is missing is "
+    "silence), but the sound of that part of the sequence is not there.",
+    example="sound from 1.500 s, picture from 0.021 s",
+    hint="nothing; mind it when training on sound",
+    deep=True,
+)
+def sound_apart(data: Data) -> Iterator[Finding]:
+    """More than a quarter of a second between the first frame and the first sound."""
+    for file, sequence, probe in probed(data):
+        if probe.has_audio and probe.audio_start_s is not None:
+            apart = probe.audio_start_s - probe.start_s
+            if abs(apart) > 0.25:
+                place = data.file_place(file)
+                yield Finding(place, sequence, f"{apart:+.3f} s", "0 s, within 0.25 s")
+
+
+@rule(
+    "HOM607",
+    Severity.WARNING,
+    "unusual frame rate",
+    why="Annotations count 30 frames a second. At another rate the n-th frame of the file is not "
+    "annotation frame n; read by time, as this library does, and it is right.",
+    example="25 frames a second",
+    hint="nothing here; code that counts frames of this file will drift",
+    deep=True,
+)
+def unusual_rate(data: Data) -> Iterator[Finding]:
+    """More than 2 % from 30 a second, over at least a second."""
+    nominal = float(NOMINAL_FPS)
+    for file, sequence, probe in probed(data):
+        if probe.n_frames > 15 and abs(probe.fps - nominal) > 0.02 * nominal:
+            place = data.file_place(file)
+            yield Finding(place, sequence, f"{probe.fps:.2f} fps", f"{nominal:g} fps")
+
+
+@rule(
+    "HOM608",
+    Severity.WARNING,
+    "unusual picture size",
+    why="The views of a release are of one size (1024x768 as published). Another size was scaled "
+    "or cropped, and boxes in pixels of the original do not fit it.",
+    example="640x480 among videos of 1024x768",
+    hint="copy the original video",
+    deep=True,
+)
+def unusual_size(data: Data) -> Iterator[Finding]:
+    """Other than the size that most videos have."""
+    views = list(probed(data))
+    sizes = Counter((probe.width, probe.height) for _, _, probe in views)
+    usual = max(sizes, key=lambda size: (sizes[size], size), default=(0, 0))
+    for file, sequence, probe in views:
+        size = (probe.width, probe.height)
+        if size != usual:
+            place = data.file_place(file)
+            yield Finding(place, sequence, "{}x{}".format(*size), "{}x{}".format(*usual))
+
+
+@rule(
+    "HOM611",
+    Severity.INFO,
+    "video shorter than a training clip",
+    why=f"A clip of the paper spans {_CLIP_FRAMES} frames (8 blocks of 5, every 3rd). Clips of "
+    "this video repeat or leave out blocks, and say so.",
+    example="90 frames",
+    hint="nothing",
+    deep=True,
+)
+def short(data: Data) -> Iterator[Finding]:
+    """Fewer frames than a clip spans."""
+    for file, sequence, probe in probed(data):
+        if probe.n_frames < _CLIP_FRAMES and not fault_of(probe, "truncated"):
+            place = data.file_place(file)
+            yield Finding(place, sequence, f"{probe.n_frames} frames", f"{_CLIP_FRAMES} or more")
+
+
+@rule(
+    "HOM612",
+    Severity.INFO,
+    "sequence without ego view",
+    why="43 of 825 measured sequences have none. It is left out of training on the ego modality.",
+    example="p0002_r001_a007 with v001 and v003 only",
+    hint="nothing, if the release is complete",
+)
+def no_ego(data: Data) -> Iterator[Finding]:
+    """Videos, none of which is v000; at the first of them."""
+    for sequence, videos in data.videos.groupby("sequence"):
+        if (videos["view"] != 0).all():
+            views = ", ".join(map(str, sorted(videos["view"])))
+            place = data.file_place(int(videos["file"].iat[0]))
+            yield Finding(place, str(sequence), f"views {views}", "a view 0")
+
+
+@rule(
+    "HOM613",
+    Severity.INFO,
+    "sequence with a single view",
+    why="5 of 825 measured sequences have one view only. Nothing can be compared across views.",
+    example="p0002_r001_a007 with v000 only",
+    hint="nothing, if the release is complete",
+)
+def one_view(data: Data) -> Iterator[Finding]:
+    """One video; a lone third-person view is HOM612 as well."""
+    for sequence, videos in data.videos.groupby("sequence"):
+        if len(videos) == 1:
+            view = int(videos["view"].iat[0])
+            place = data.file_place(int(videos["file"].iat[0]))
+            yield Finding(place, str(sequence), f"view {view}", "2 views or more")
+
+
+RULES = (
+    lengths_differ,
+    no_sound,
+    starts_late,
+    sound_apart,
+    unusual_rate,
+    unusual_size,
+    short,
+    no_ego,
+    one_view,
+)
