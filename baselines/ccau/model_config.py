@@ -30,6 +30,7 @@ class ModelConfig:
     audio_channels: int = 1
     audio_pool: Literal["mean", "flatten"] = "mean"
     audio_blocks: bool = False  # one vector a block, the spectrogram cut into N pieces of time
+    audio_axes: Literal["mel_time", "time_mel"] = "mel_time"  # rows and columns of the image
     audio_init: Literal["kaiming", "torch"] = "kaiming"
     n_mels: int = 128
     audio_columns: int = 344  # T of the log-mel input
@@ -59,6 +60,7 @@ class ModelConfig:
             spare_head=True,
             audio_channels=3,
             audio_pool="flatten",
+            audio_axes="time_mel",
             audio_init="torch",
         )
         return replace(official, **changes)

@@ -120,13 +120,15 @@ class AudioNet(ModalityNet):
         }
 
     def _vectors(self, x: Tensor) -> Tensor:
+        if self.config.audio_axes == "time_mel":
+            x = x.transpose(-2, -1)
         maps = self.features(x)
         if self.config.audio_pool == "flatten":
             flat = maps.flatten(1)
             if flat.shape[1] != maps.shape[1] * self.cells:
                 raise UsageError(
                     'audio_pool = "flatten" is bound to the size of its spectrogram',
-                    found=f"{x.shape[-2]} x {x.shape[-1]}",
+                    found=" x ".join(map(str, sorted(x.shape[-2:]))),
                     expected=f"{self.config.n_mels} x {self.config.audio_columns}",
                     hint='set n_mels and audio_columns to the loader\'s, or audio_pool = "mean"',
                 )
