@@ -15,6 +15,10 @@ def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) ->
     return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
 
 
+def _list(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", kind))  # as Parquet names it
+
+
 def _table(doc: str, *fields: pa.Field) -> pa.Schema:
     return pa.schema(list(fields), metadata={"doc": doc})
 
@@ -76,7 +80,7 @@ TABLES: dict[str, pa.Schema] = {
         _field("frame", pa.int32(), "1-based"),
         _field("width", pa.int32(), "Pixels of the annotated view", nullable=True),
         _field("height", pa.int32(), "Pixels of the annotated view", nullable=True),
-        _field("action_ids", pa.list_(pa.int32()), "atomic_actions.action_id active at this frame"),
+        _field("action_ids", _list(pa.int32()), "atomic_actions.action_id active at this frame"),
     ),
     "objects": _table(
         "One row a box.",
@@ -101,7 +105,7 @@ TABLES: dict[str, pa.Schema] = {
         _field("sensor", pa.string(), "One of the 12 types, e.g. acceleration"),
         _field("position", pa.string(), "Where it was, e.g. head or v001"),
         _field("path", pa.string(), "Relative to the release root"),
-        _field("columns", pa.list_(pa.string()), "Value columns"),
+        _field("columns", _list(pa.string()), "Value columns"),
         _field("n_rows", pa.int32(), "Samples"),
         _field("first_s", pa.float64(), "Time of the first sample", nullable=True),
         _field("last_s", pa.float64(), "Time of the last sample", nullable=True),

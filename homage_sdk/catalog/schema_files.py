@@ -1,0 +1,158 @@
+"""Generates ``schemas/`` and ``docs/catalog.md`` from the code, which is the one source.
+
+``python -m homage_sdk.catalog.schema_files [ROOT]`` writes what changed below ROOT (default: here);
+a test fails when a file differs from what this module makes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from homage_sdk.annotations import (
+    Activity,
+    AtomicAction,
+    Box,
+    Relationship,
+    SceneGraph,
+    SceneObject,
+)
+from homage_sdk.catalog.info import CatalogInfo
+from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES, column_doc
+from homage_sdk.release.canonical import ActionDocument, SceneGraphDocument
+from homage_sdk.storage import write_file
+
+MODELS: dict[str, type[BaseModel]] = {
+    "activity": Activity,
+    "atomic_action": AtomicAction,
+    "box": Box,
+    "scene_object": SceneObject,
+    "relationship": Relationship,
+    "scene_graph": SceneGraph,
+    "catalog_info": CatalogInfo,
+    "atomic_action_document": ActionDocument,
+    "scene_graph_document": SceneGraphDocument,
+}
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_INTRO = f"""# The catalog
+
+<!-- Made by `python -m homage_sdk.catalog.schema_files`; change homage_sdk/catalog/schema.py. -->
+
+`homage ingest RELEASE CATALOG` writes a folder of Parquet files (zstd) and `catalog.json`. It
+exists whole or not at all: it is built under a temporary name, flushed to disk and renamed. This
+page is schema version {SCHEMA_VERSION}; `schemas/tables/` holds the same as JSON.
+
+```python
+import duckdb, pandas, pyarrow.dataset
+
+pandas.read_parquet("CATALOG/atomic_actions.parquet")
+duckdb.sql("SELECT count(*) FROM 'CATALOG/objects.parquet'")
+pyarrow.dataset.dataset("CATALOG/frames.parquet")
+```
+
+Frames are 1-based and intervals include both ends. Boxes are xyxy pixels of the annotated view. A
+class is its `id` within its kind; `classes` has the names. Rows are in a stable order, and the same
+release, options and library versions give the same bytes.
+
+## catalog.json
+
+Schema version, where the release was and its fingerprint, the options, rows and classes, problems
+by code, what the policy left out, and for each file its rows, bytes and SHA-256, under a seal.
+Opening checks version, seal, sizes and Parquet footers and refuses what does not fit, with the
+reason; `homage verify-catalog` compares every byte. `homage migrate` brings an older schema to this one.
+
+## What is left out
+
+Nothing disappears in silence: `problems` names each fault and `catalog.json` counts what was left
+out.
+
+* An action without class, first or last frame, or whose frames are no interval; one that repeats
+  another exactly. An interval past the end of its video is kept as labelled.
+* A scene graph without sequence, view or frame, with all it holds.
+* An object without id, category or four finite numbers in order, and the second object with an id
+  of the same frame. A box that leaves the picture is kept as labelled.
+* A relationship without ids or category, or whose subject or object is not there; one that repeats
+  another exactly.
+* A sequence in several split lists belongs to the first in order of path: `test_list` before
+  `train_list` before `val_list`.
+* A second file for the same labels, sensor or view.
+
+## Class ids
+
+Where the release has a class list its ids are kept as they are. Names that occur in the labels and
+not in the list get the next free ids in order of their keys (spaces and `_` are one, case does not
+count). Without a list, ids are given from 1 in that order.
+"""
+
+
+def schema_files() -> dict[str, str]:
+    """Every generated file: path relative to the repository, and its content."""
+    files = {}
+    for name, model in MODELS.items():
+        schema = {"$schema": _DIALECT} | model.model_json_schema(by_alias=True)
+        files[f"schemas/models/{name}.schema.json"] = _json(schema)
+    for name, table in TABLES.items():
+        files[f"schemas/tables/{name}.json"] = _json(table_schema(name, table))
+    files["docs/catalog.md"] = catalog_page()
+    return files
+
+
+def table_schema(name: str, schema: pa.Schema) -> dict[str, object]:
+    """A table's Arrow schema as JSON."""
+    return {
+        "table": name,
+        "schema_version": SCHEMA_VERSION,
+        "description": _doc(schema),
+        "columns": [
+            {
+                "name": column.name,
+                "type": str(column.type),
+                "nullable": column.nullable,
+                "description": column_doc(name, column.name),
+            }
+            for column in schema
+        ],
+    }
+
+
+def catalog_page() -> str:
+    """``docs/catalog.md``: every table and column."""
+    parts = [_INTRO]
+    for name, schema in TABLES.items():
+        parts.append(
+            f"\n## {name}\n\n{_doc(schema)}\n\n| column | type | meaning |\n|---|---|---|\n"
+        )
+        for column in schema:
+            kind = f"{column.type}, or null" if column.nullable else str(column.type)
+            parts.append(f"| `{column.name}` | {kind} | {column_doc(name, column.name)} |\n")
+    return "".join(parts)
+
+
+def _doc(schema: pa.Schema) -> str:
+    return str(schema.metadata[b"doc"].decode())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schema_files(root: Path) -> list[Path]:
+    """Write the files that differ; returns them."""
+    changed = []
+    for name, text in schema_files().items():
+        file = root / name
+        if not file.exists() or file.read_text("utf-8") != text:
+            write_file(file, text)
+            changed.append(file)
+    return changed
+
+
+if __name__ == "__main__":
+    for written in write_schema_files(Path(sys.argv[1] if len(sys.argv) > 1 else ".")):
+        sys.stdout.write(f"{written}\n")

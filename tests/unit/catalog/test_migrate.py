@@ -1,0 +1,103 @@
+"""Migration: a catalog of an older schema becomes one of this schema, or stays as it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from homage_sdk.catalog import ingest, read_catalog
+from homage_sdk.catalog.migrate import Old, migrate
+from homage_sdk.catalog.schema import SCHEMA_VERSION
+from homage_sdk.errors import CatalogError
+from homage_sdk.storage import sha256_file
+from tests.unit.release.tiny import whole
+
+OLD = SCHEMA_VERSION - 1
+
+
+def age(catalog: Path) -> None:
+    """Turn a catalog into what a former SDK would have written: a column and a table less."""
+    file = catalog / "sequences.parquet"
+    pq.write_table(pq.read_table(file).drop_columns(["n_views"]), file)
+    (catalog / "pts.parquet").unlink()
+    document = json.loads((catalog / "catalog.json").read_text())
+    document["schema_version"] = OLD
+    del document["seal"], document["files"]["pts"]
+    document["files"]["sequences"] = {"sha256": sha256_file(file)}
+    (catalog / "catalog.json").write_text(json.dumps(document))
+
+
+def step(old: Old) -> Old:
+    """The step that such a change of schema would come with."""
+    counts = old.tables["views"].group_by("sequence").aggregate([("view", "count")]).to_pydict()
+    views = dict(zip(counts["sequence"], counts["view_count"], strict=True))
+    sequences = old.tables["sequences"]
+    n_views = [views.get(name, 0) for name in sequences["sequence"].to_pylist()]
+    sequences = sequences.append_column("n_views", pa.array(n_views, pa.int16()))
+    pts = pa.table({"sequence": pa.array([], pa.string()), "view": pa.array([], pa.int16()),
+                    "frame": pa.array([], pa.int32()), "pts": pa.array([], pa.int64()),
+                    "keyframe": pa.array([], pa.bool_())})  # fmt: skip
+    return replace(old, tables={**old.tables, "sequences": sequences, "pts": pts})
+
+
+@pytest.fixture
+def aged(tmp_path: Path) -> Path:
+    whole(tmp_path / "r")
+    ingest(tmp_path / "r", tmp_path / "c")
+    age(tmp_path / "c")
+    return tmp_path / "c"
+
+
+def test_an_older_catalog_is_brought_to_this_schema_without_the_release(aged: Path) -> None:
+    with pytest.raises(CatalogError, match="homage migrate"):
+        read_catalog(aged)
+    (aged.parent / "r").rename(aged.parent / "gone")
+    assert migrate(aged, steps={OLD: step}) == (OLD, SCHEMA_VERSION)
+    catalog = read_catalog(aged, verify=True)
+    (aged.parent / "gone").rename(aged.parent / "r")
+    ingest(aged.parent / "r", aged.parent / "fresh")
+    fresh = read_catalog(aged.parent / "fresh")
+    for name in catalog.names:
+        assert catalog.table(name).equals(fresh.table(name)), name
+    assert catalog.info.source == fresh.info.source
+
+
+def test_a_catalog_of_this_schema_is_left_as_it_is(tmp_path: Path) -> None:
+    whole(tmp_path / "r")
+    ingest(tmp_path / "r", tmp_path / "c")
+    before = (tmp_path / "c/catalog.json").stat().st_mtime_ns
+    assert migrate(tmp_path / "c") == (SCHEMA_VERSION, SCHEMA_VERSION)
+    assert (tmp_path / "c/catalog.json").stat().st_mtime_ns == before
+
+
+def test_a_catalog_that_no_steps_lead_from_is_refused_and_kept(aged: Path) -> None:
+    before = sha256_file(aged / "catalog.json")
+    with pytest.raises(CatalogError, match=f"no way from schema version {OLD}"):
+        migrate(aged, steps={})
+    assert sha256_file(aged / "catalog.json") == before
+
+
+def test_steps_that_lead_elsewhere_are_refused(aged: Path) -> None:
+    with pytest.raises(CatalogError, match="did not lead to this schema"):
+        migrate(aged, steps={OLD: lambda old: old})
+    assert (aged / "sequences.parquet").exists()
+
+
+def test_a_damaged_old_catalog_is_not_migrated(aged: Path) -> None:
+    with (aged / "views.parquet").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(CatalogError, match=r"views\.parquet"):
+        migrate(aged, steps={OLD: step})
+
+
+def test_a_newer_catalog_is_refused(aged: Path) -> None:
+    document = json.loads((aged / "catalog.json").read_text())
+    document["schema_version"] = SCHEMA_VERSION + 1
+    (aged / "catalog.json").write_text(json.dumps(document))
+    with pytest.raises(CatalogError, match="newer homage_sdk"):
+        migrate(aged)

@@ -1,0 +1,121 @@
+"""Opening a catalog is cheap, and a catalog that is not whole is refused with its reason."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from homage_sdk.catalog import read_catalog
+from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
+from homage_sdk.errors import CatalogError, UnknownIdError
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, small_catalog: Path) -> Path:
+    shutil.copytree(small_catalog, tmp_path / "c")
+    return tmp_path / "c"
+
+
+def edit(key: str, value: Any) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        file = path / "catalog.json"
+        document = json.loads(file.read_text())
+        document[key] = value
+        file.write_text(json.dumps(document))
+
+    return change
+
+
+def cut(path: Path) -> None:
+    file = path / "objects.parquet"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def longer(path: Path) -> None:
+    with (path / "objects.parquet").open("ab") as file:
+        file.write(b"x")
+
+
+def rewritten(path: Path) -> None:
+    """A value changed through pandas, the file padded to its old size: only the footer tells."""
+    file = path / "atomic_actions.parquet"
+    size = file.stat().st_size
+    frame = pq.read_table(file).to_pandas()
+    frame.loc[0, "last_frame"] += 1
+    frame.to_parquet(file, compression="zstd")
+    data = file.read_bytes()
+    file.write_bytes(data[:size].ljust(size, b"\0"))
+
+
+REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "missing table": (lambda p: (p / "frames.parquet").unlink(), r"frames\.parquet.*half-copied"),
+    "no catalog.json": (lambda p: (p / "catalog.json").unlink(), "half-written or half-copied"),
+    "cut table": (cut, r"objects\.parquet.*cut or was changed.*bytes; expected \d+ bytes"),
+    "longer table": (longer, "cut or was changed"),
+    "rewritten table": (rewritten, r"atomic_actions\.parquet.*was changed"),
+    "newer": (edit("schema_version", SCHEMA_VERSION + 1), "newer homage_sdk.*update homage_sdk"),
+    "older": (edit("schema_version", SCHEMA_VERSION - 1), "older homage_sdk.*homage migrate"),
+    "edited counts": (edit("counts", {"sequences": 5}), "changed by hand"),
+    "edited root": (
+        edit("source", {"root": "/x", "layout": "y", "fingerprint": "z"}),
+        "changed by hand",
+    ),
+    "unknown key": (edit("extra", 1), r"catalog\.json is wrong.*extra"),
+    "wrong type": (edit("files", []), r"catalog\.json is wrong"),
+    "other json": (lambda p: (p / "catalog.json").write_text("{}"), "not a HOMAGE catalog's"),
+    "no json": (lambda p: (p / "catalog.json").write_text("{"), "no JSON"),
+    "nothing": (shutil.rmtree, "no such folder.*homage ingest"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_is_not_whole_is_refused_with_its_reason(catalog: Path, name: str) -> None:
+    damage, says = REFUSALS[name]
+    damage(catalog)
+    with pytest.raises(CatalogError, match=says) as caught:
+        read_catalog(catalog)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_is_found_by_verify(catalog: Path) -> None:
+    file = catalog / "objects.parquet"
+    data = bytearray(file.read_bytes())
+    data[40] ^= 1
+    file.write_bytes(data)
+    read_catalog(catalog)
+    with pytest.raises(CatalogError, match=r"objects\.parquet.*SHA-256"):
+        read_catalog(catalog, verify=True)
+
+
+def test_tables_are_read_when_asked_for_and_kept(catalog: Path) -> None:
+    opened = read_catalog(catalog)
+    shutil.move(catalog / "objects.parquet", catalog / "away")
+    assert opened.table("frames").num_rows == opened.info.counts["frames"]
+    assert opened.table("frames") is opened.table("frames")
+    with pytest.raises(CatalogError, match=r"objects\.parquet.*cannot be read"):
+        opened.table("objects")
+    assert opened.table("views", ["view"]).column_names == ["view"]
+    with pytest.raises(UnknownIdError, match="no table 'obects'"):
+        opened.table("obects")
+
+
+def test_a_catalog_pickles_as_its_path(catalog: Path) -> None:
+    opened = read_catalog(catalog)
+    opened.table("pts")
+    data = pickle.dumps(opened)
+    assert len(data) < 20_000
+    assert pickle.loads(data).table("pts").equals(opened.table("pts"))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_has_its_schema(small_catalog: Path, name: str) -> None:
+    table = read_catalog(small_catalog).table(name)
+    assert table.schema.equals(TABLES[name], check_metadata=False)
+    assert [field.nullable for field in table.schema] == [field.nullable for field in TABLES[name]]
