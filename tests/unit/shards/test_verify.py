@@ -1,0 +1,223 @@
+"""Every planted corruption is found and the sample named; repair makes just that again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from homage_sdk import Dataset
+from homage_sdk.errors import ShardError
+from homage_sdk.problems import Problem
+from homage_sdk.shards import ShardSet, pack, repair, verify
+from homage_sdk.shards.index import index_bytes
+from homage_sdk.shards.manifest import MANIFEST, read_manifest
+from homage_sdk.shards.tar import read_members
+from tests.unit.shards.test_pack import SMALL, tree
+
+
+@pytest.fixture
+def copy(barcode_shards: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(barcode_shards, tmp_path / "copy"))
+
+
+def named(problems: list[Problem]) -> set[tuple[str, str]]:
+    return {(p.code, p.place.pointer.lstrip("/") or p.place.file) for p in problems}
+
+
+def patch(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def test_whole_shards_have_no_problem(copy: Path) -> None:
+    assert verify(copy) == [] and verify(copy, deep=True) == []
+
+
+def test_a_flipped_bit_anywhere_is_found_and_its_sample_named(copy: Path) -> None:
+    shards = ShardSet.open(copy)
+    draw = np.random.default_rng(0)
+    for key, members in shards.locations().items():
+        for field, (name, offset, size, _) in members.items():
+            at = offset + int(draw.integers(size))
+            original = (copy / name).read_bytes()
+            patch(copy / name, at, bytes([original[at] ^ 1 << int(draw.integers(8))]))
+            assert named(verify(copy)) == {("HOM904", name), ("HOM907", f"{key}.{field}")}
+            (copy / name).write_bytes(original)
+
+
+def test_damaged_headers_padding_and_ends_are_found(copy: Path) -> None:
+    shards = ShardSet.open(copy)
+    name, offset, size, _ = shards.locations()["p0001_r000_a000"]["ego.flac"]
+    path = copy / name
+    whole = path.read_bytes()
+    patch(path, offset - 512, b"p9999")
+    assert ("HOM906", "p0001_r000_a000.ego.flac") in named(verify(copy))
+    path.write_bytes(whole)
+    patch(path, len(whole) - 1, b"x")
+    assert named(verify(copy)) == {("HOM904", name), ("HOM906", name)}
+    path.write_bytes(whole)
+    if size % 512:
+        patch(path, offset + size, b"x")
+        assert ("HOM904", name) in named(verify(copy))
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("where", ["member", "inside", "header"])
+def test_a_cut_shard_names_the_samples_that_are_gone(copy: Path, where: str) -> None:
+    shards = ShardSet.open(copy)
+    rows = sorted(
+        (offset, size, f"{key}.{field}")
+        for key, members in shards.locations().items()
+        for field, (name, offset, size, _) in members.items()
+        if name == "train-00000.tar"
+    )
+    offset, size, _ = rows[len(rows) // 2]
+    at = {"member": offset - 512, "inside": offset + size // 2, "header": offset - 200}[where]
+    path = copy / "train-00000.tar"
+    path.write_bytes(path.read_bytes()[:at])
+    gone = {member for offset, _, member in rows[len(rows) // 2 :]}
+    found = {pointer for code, pointer in named(verify(copy)) if code == "HOM907"}
+    assert found == gone
+    with pytest.raises(ShardError, match="another size"):
+        ShardSet.open(copy)
+
+
+def test_missing_extra_and_linked_files_are_found(copy: Path, tmp_path: Path) -> None:
+    (copy / "val-00000.tar").rename(tmp_path / "elsewhere.tar")
+    (copy / "val-00000.tar").symlink_to(tmp_path / "elsewhere.tar")
+    (copy / "notes.txt").write_text("mine")
+    assert {("HOM902", "val-00000.tar"), ("HOM913", "notes.txt")} <= named(verify(copy))
+    with pytest.raises(ShardError, match="missing"):
+        ShardSet.open(copy)
+    (copy / "val-00000.tar").unlink()
+    assert ("HOM902", "val-00000.tar") in named(verify(copy))
+
+
+def reseal(folder: Path, **changes: object) -> None:
+    """Make a manifest agree with the files again, as a careless or hostile hand would."""
+    manifest = read_manifest(folder)
+    shards = []
+    records = []
+    for shard in manifest.shards:
+        data = (folder / shard.name).read_bytes()
+        with (folder / shard.name).open("rb") as file:
+            members = [member for member, _ in read_members(file, shard.name)]
+        records.append((shard.name, members))
+        shards.append(
+            shard.model_copy(
+                update={"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            )
+        )
+    index = index_bytes(records)
+    (folder / "index.parquet").write_bytes(index)
+    sealed = manifest.index.model_copy(
+        update={"bytes": len(index), "sha256": hashlib.sha256(index).hexdigest()}
+    )
+    update = {"shards": tuple(shards), "index": sealed, **changes}
+    (folder / MANIFEST).write_bytes(manifest.model_copy(update=update).to_bytes())
+
+
+def test_deep_finds_payload_that_no_hash_can(copy: Path) -> None:
+    """Content replaced before it was hashed: only decoding tells."""
+    shards = ShardSet.open(copy)
+    located = shards.locations()
+    planted = {}
+    for key, field, code in (
+        ("p0001_r000_a000", "v002.mp4", "HOM911"),
+        ("p0001_r000_a001", "v003.flac", "HOM912"),
+        ("p0002_r000_a003", "ann.json", "HOM910"),
+        ("p0003_r000_a004", "meta.json", "HOM910"),
+    ):
+        name, offset, size, _ = located[key][field]
+        patch(copy / name, offset + size // 2, bytes(size - size // 2))
+        planted[key, field] = code
+    reseal(copy)
+    assert verify(copy) == []
+    expected = {(code, f"{key}.{field}") for (key, field), code in planted.items()}
+    assert named(verify(copy, deep=True)) == expected
+
+
+def test_a_sample_without_a_required_member_is_named(copy: Path) -> None:
+    manifest = read_manifest(copy)
+    samples = [
+        s.model_copy(update={"views": (*s.views, s.views[0].model_copy(update={"number": 9}))})
+        if s.key == "p0002_r000_a003"
+        else s
+        for s in manifest.samples
+    ]
+    reseal(copy, samples=tuple(samples))
+    assert named(verify(copy)) == {("HOM908", "p0002_r000_a003.v009.mp4")}
+
+
+def test_a_damaged_index_or_manifest_is_found(copy: Path) -> None:
+    patch(copy / "index.parquet", 40, b"????")
+    assert named(verify(copy)) == {("HOM904", "index.parquet")}
+    for content, words in (
+        (b"{", "no JSON"),
+        (b"[]", "not a manifest"),
+        (b'{"format":"homage-shards","schema_version":99}', "another schema version"),
+        (b'{"format":"homage-shards","schema_version":1}', "malformed"),
+    ):
+        (copy / MANIFEST).write_bytes(content)
+        (problem,) = verify(copy)
+        assert problem.code == "HOM901" and words in problem.message
+        with pytest.raises(ShardError, match=words):
+            ShardSet.open(copy)
+
+
+def test_repair_makes_just_the_broken_again(
+    copy: Path, barcode_shards: Path, dataset: Dataset
+) -> None:
+    kept = copy / "train-00001.tar"
+    before = kept.stat().st_mtime_ns
+    path = copy / "train-00000.tar"
+    path.write_bytes(path.read_bytes()[:10_000])
+    (copy / "val-00000.tar").unlink()
+    (copy / "index.parquet").write_bytes(b"nothing")
+    summary = repair(copy, dataset)
+    assert summary.rebuilt == ("train-00000.tar", "val-00000.tar") and summary.changed == ()
+    assert tree(copy) == tree(barcode_shards) and kept.stat().st_mtime_ns == before
+    assert repair(copy, dataset).rebuilt == ()
+
+
+def test_repair_refuses_another_catalog(copy: Path, dataset: Dataset, small_catalog: Path) -> None:
+    with pytest.raises(ShardError, match="not the one that these shards were packed from"):
+        repair(copy, dataset.split("train"))
+    with pytest.raises(ShardError, match="not the one that these shards were packed from"):
+        repair(copy, Dataset(small_catalog))
+
+
+def test_repair_of_a_part_works_from_the_whole_catalog(dataset: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "val"
+    pack(dataset.split("val"), out, SMALL, workers=1)
+    before = tree(out)
+    (out / "val-00000.tar").write_bytes(b"")
+    assert repair(out, dataset).rebuilt == ("val-00000.tar",)
+    assert tree(out) == before
+
+
+def test_pack_says_how_to_mend_what_it_finds_broken(copy: Path, dataset: Dataset) -> None:
+    from homage_sdk.errors import StorageError
+
+    (copy / "val-00000.tar").unlink()
+    with pytest.raises(StorageError, match="homage repair"):
+        pack(dataset, copy, SMALL, workers=1)
+
+
+def test_the_manifest_is_plain_json_that_states_everything(copy: Path) -> None:
+    raw = orjson.loads((copy / MANIFEST).read_bytes())
+    assert raw["schema_version"] == 1 and len(raw["samples"]) == 5 and raw["quarantine"] == []
+    for shard in raw["shards"]:
+        data = (copy / shard["name"]).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (shard["bytes"], shard["sha256"])
+    assert [c["raw"] for c in raw["taxonomy"]["atomic"]] == [
+        "take_cup",
+        "pour_tea",
+        "fold_towel/cloth",
+    ]
