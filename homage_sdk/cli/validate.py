@@ -24,6 +24,8 @@ class Format(StrEnum):
     csv = "csv"
 
 
+_UNFOLDED = 1000  # columns of a report that goes into a file or a pipe: a place is one line
+
 Codes = Annotated[
     str, typer.Option(metavar="CODES", help="Comma-separated codes or beginnings, e.g. HOM3,HOM420")
 ]
@@ -60,24 +62,23 @@ def validate(
         int | None, typer.Option(min=1, help="Processes for --deep; default: one a core.")
     ] = None,
 ) -> None:
-    """Find what is wrong with a release, and where.
+    """Find what is wrong with a release, and where; of a catalog, what its ingest found.
 
     Exit code 0: clean (or only worth knowing). 1: errors or warnings. 2: could not run.
     """
     from homage_sdk.cli.console import out
     from homage_sdk.problems import Severity
     from homage_sdk.validation import baseline as baselines
+    from homage_sdk.validation import chooser
     from homage_sdk.validation.table import problem_table, render
 
     known = baselines.read_baseline(baseline) if baseline else None
-    problems = _find(
-        path,
-        deep=deep,
-        scene_graph_map=scene_graph_map,
-        workers=workers,
-        select=_codes(select),
-        ignore=_codes(ignore),
-    )
+    wanted = chooser(_codes(select), _codes(ignore))
+    if (path / "catalog.json").exists():
+        problems = _recorded(path, deep=deep)
+    else:
+        problems = _find(path, deep=deep, scene_graph_map=scene_graph_map, workers=workers)
+    problems = [problem for problem in problems if wanted(problem.code)]
     if write_baseline is not None:
         baselines.write_baseline(write_baseline, problems)
         out.print(f"{len(problems)} problems saved as known in {write_baseline}", markup=False)
@@ -91,10 +92,10 @@ def validate(
         problems = bad[:1]
     if format is Format.rich:
         table = problem_table(problems, path=str(path), known=hidden, places=places)
-        if output is None:
+        if output is None and out.is_terminal:
             out.print(table, soft_wrap=False)
         else:
-            _write(output, render(table))
+            _write(output, render(table, width=_UNFOLDED))
     else:
         _write(output, _report(problems, format, str(path), hidden))
     if bad:
@@ -111,8 +112,6 @@ def _find(
     deep: bool,
     scene_graph_map: Path | None,
     workers: int | None,
-    select: Sequence[str],
-    ignore: Sequence[str],
 ) -> list[Problem]:
     from homage_sdk.catalog.probing import probe_videos
     from homage_sdk.cli.console import progress
@@ -133,7 +132,35 @@ def _find(
                 workers=workers,
                 advance=lambda _: step(next(done), len(videos)),
             )
-    return run_rules(release, probes=probes, select=select, ignore=ignore)
+    return run_rules(release, probes=probes)
+
+
+def _recorded(path: Path, *, deep: bool) -> list[Problem]:
+    """What ingest found: it validates, the videos included unless it was told not to."""
+    from homage_sdk.catalog import read_catalog
+    from homage_sdk.errors import Place, UsageError
+    from homage_sdk.problems import Problem, Severity
+
+    catalog = read_catalog(path)
+    if deep:
+        raise UsageError(
+            "--deep looks into videos, and a catalog has none",
+            place=path,
+            hint=f"name the release: homage validate {catalog.release_root} --deep",
+        )
+    return [
+        Problem(
+            code=row["code"],
+            severity=Severity(row["severity"]),
+            message=row["message"],
+            place=Place(row["file"], row["pointer"], row["row"]),
+            sequence=row["sequence"],
+            found=row["found"],
+            expected=row["expected"],
+            hint=row["hint"],
+        )
+        for row in catalog.table("problems").to_pylist()
+    ]
 
 
 def _report(problems: Sequence[Problem], format: Format, path: str, known: int) -> str:

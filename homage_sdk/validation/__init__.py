@@ -2,6 +2,6 @@
 
 from homage_sdk.validation.rule import Finding, Rule
 from homage_sdk.validation.rules import RULES
-from homage_sdk.validation.validate import find_rule, validate, video_paths
+from homage_sdk.validation.validate import chooser, find_rule, validate, video_paths
 
-__all__ = ["RULES", "Finding", "Rule", "find_rule", "validate", "video_paths"]
+__all__ = ["RULES", "Finding", "Rule", "chooser", "find_rule", "validate", "video_paths"]

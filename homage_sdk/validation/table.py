@@ -36,9 +36,11 @@ def problem_table(
             (f"  x {len(found)}" if len(found) > 1 else "", "bold"),
         )
         parts += [Text() if parts else Text(end=""), head]
-        parts += [Padding(text, (0, 0, 0, 9)) for text in _places(found, places)]
+        parts += [Padding(text, (0, 0, 0, 9), expand=False) for text in _places(found, places)]
         if found[0].hint:
-            parts.append(Padding(Text(f"to do: {found[0].hint}", style="green"), (0, 0, 0, 9)))
+            parts.append(
+                Padding(Text(f"to do: {found[0].hint}", style="green"), (0, 0, 0, 9), expand=False)
+            )
     if parts:
         parts.append(Text())
     parts.append(summary(problems, path=path, known=known))

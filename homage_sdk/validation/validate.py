@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from homage_sdk.errors import UnknownIdError
 from homage_sdk.problems import Problem
@@ -33,20 +33,27 @@ def validate(
         UnknownIdError: a code that begins no rule's.
 
     """
-    for given in (*select, *ignore):
-        if not any(rule.code.startswith(given) for rule in RULES):
-            raise UnknownIdError(f"no rule {given!r}", hint="see `homage explain`")
-
-    def wanted(code: str) -> bool:
-        chosen = not select or code.startswith(tuple(select))
-        return chosen and not code.startswith(tuple(ignore) or ("\0",))
-
+    wanted = chooser(select, ignore)
     data = Data(release, probes)
     problems = [problem for problem in release.problems if wanted(problem.code)]
     for rule in RULES:
         if wanted(rule.code):
             problems += rule.problems(data)
     return sorted(problems, key=lambda problem: problem.order)
+
+
+def chooser(select: Collection[str] = (), ignore: Collection[str] = ()) -> Callable[[str], bool]:
+    """Whether a code is wanted; both are codes or beginnings of codes, see ``validate``.
+
+    >>> wanted = chooser(select=["HOM3"], ignore=["HOM309"])
+    >>> wanted("HOM304"), wanted("HOM309"), wanted("HOM420")
+    (True, False, False)
+    """
+    for given in (*select, *ignore):
+        if not any(rule.code.startswith(given) for rule in RULES):
+            raise UnknownIdError(f"no rule {given!r}", hint="see `homage explain`")
+    kept, dropped = tuple(select) or ("",), tuple(ignore)
+    return lambda code: code.startswith(kept) and not code.startswith(dropped)
 
 
 def video_paths(release: Release) -> list[str]:
