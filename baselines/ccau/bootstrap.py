@@ -67,7 +67,8 @@ def intervals(
     """Several statistics on the data itself, with percentile intervals over ``counts [draws, S]``.
 
     The draws are moved so that their mean is the value itself: average precision rises when a
-    sequence is drawn twice, which would push a small test set's interval above its value. Draws in which a statistic is undefined (NaN) are left out of its interval.
+    sequence is drawn twice, which would push a small test set's interval above its value. Draws
+    in which a statistic is undefined (NaN) are left out of its interval.
     """
     values = measure(np.ones(counts.shape[1]))
     drawn = {name: np.empty(len(counts)) for name in values}

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import torch
-from torch import Tensor
+from typing import Any, Literal, TypeVar
 
 from baselines.ccau.augment import numpy_stream, prepare_video
 from baselines.ccau.config import Config
@@ -16,6 +13,7 @@ from baselines.ccau.tasks import Targets
 from homage_sdk.errors import ConfigError, ShardError
 from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet
 from homage_sdk.shards.batch import Batch
+from homage_sdk.shards.manifest import SampleInfo
 
 TRAIN_SPLIT = "train"
 TEST_SPLITS = ("val", "test")
@@ -93,7 +91,7 @@ def open_loader(
     world: World,
     training: bool,
     sequences: tuple[str, ...] | None = None,
-    third_views: str | None = None,
+    third_views: Literal["random", "first", "all"] | None = None,
 ) -> ClipLoader:
     """The loader of one pass; evaluation reads dense clips in fixed order without augmentation."""
     data = config.data
@@ -167,12 +165,17 @@ def require(value: T | None, modality: str) -> T:
     return value
 
 
-def first_not_finite(inputs: dict[str, Any], batch: Batch) -> str | None:
-    """Names the first sample whose input is not finite, or None."""
-    for modality, tensor in inputs.items():
-        if isinstance(tensor, Tensor) and tensor.is_floating_point():
-            bad = ~torch.isfinite(tensor).flatten(1).all(dim=1)
-            if bad.any():
-                row = int(bad.nonzero()[0, 0])
-                return f"{modality} of {batch.sequence[row]} clip {int(batch.clip[row])}"
-    return None
+def having(shards: ShardSet, sequences: Iterable[str], modality: str) -> tuple[str, ...]:
+    """Those of ``sequences`` that hold ``modality``, sorted."""
+    wanted = set(sequences)
+
+    def holds(sample: SampleInfo) -> bool:
+        return {
+            "ego": sample.ego is not None,
+            "third": bool(sample.third),
+            "audio": sample.has_audio,
+            "scene_graph": sample.n_scene_graphs > 0,
+        }[modality]
+
+    found = {s.sequence for s in shards.samples if s.sequence in wanted and holds(s)}
+    return tuple(sorted(found))

@@ -74,7 +74,13 @@ def evaluate(
 
 
 def _write(
-    run: Path, shards: ShardSet, config: Config, saved: SavedPredictions, *, world: World, draws: int
+    run: Path,
+    shards: ShardSet,
+    config: Config,
+    saved: SavedPredictions,
+    *,
+    world: World,
+    draws: int,
 ) -> dict[str, Any]:
     results = {
         "name": config.name,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from baselines.ccau.config import Config
-from baselines.ccau.data import open_loader, prepare
+from baselines.ccau.data import having, open_loader, prepare
 from baselines.ccau.distributed import World, gather
 from baselines.ccau.network import ModalityNet
 from homage_sdk.errors import TrainingError
@@ -94,6 +94,9 @@ def predict(
 
     None where none of them has it. Raises TrainingError when a clip is missing or comes twice.
     """
+    sequences = having(shards, sequences, modality)
+    if not sequences:
+        return None
     loader = open_loader(
         shards, config, modalities=(modality,), world=world, training=False, sequences=sequences
     )

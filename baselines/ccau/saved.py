@@ -45,7 +45,7 @@ def save_predictions(path: Path, saved: SavedPredictions) -> None:
         for field in fields(predictions):
             arrays[f"{modality}/{field.name}"] = np.asarray(getattr(predictions, field.name))
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_file(path, buffer.getvalue())
 
 

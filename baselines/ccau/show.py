@@ -36,7 +36,7 @@ def results_table(results: Mapping[str, Any]) -> Table:
     """One run, every modality alone, beside chance and beside the paper."""
     splits = " + ".join(f"{name} ({count})" for name, count in results["splits"].items())
     table = Table(title=f"{results['name']}: each modality alone, {splits}", title_justify="left")
-    for heading in ("modality", "row", "top-1 %", "top-3", "mAP weighted %", "macro", "micro"):
+    for heading in ("modality", "row", "top-1 %", "top-3", "mAP, weighted", "macro", "micro"):
         table.add_column(heading, no_wrap=True)
     part = "mean"
     for modality, found in results["modalities"].items():

@@ -9,29 +9,37 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from baselines.ccau import checkpoint as checkpoints
+from baselines.ccau.board import Board
 from baselines.ccau.checkpoint import Checkpoint, Identity
 from baselines.ccau.config import Config
-from baselines.ccau.data import TEST_SPLITS, Parts, carve, first_not_finite, open_loader, prepare
-from baselines.ccau.distributed import World, join_world, mean_over_ranks, stop_together
-from baselines.ccau.runs import BEST, LAST, MetricsLog, begin, open_run, write_json
+from baselines.ccau.data import TEST_SPLITS, Parts, carve, open_loader, prepare
+from baselines.ccau.distributed import World, broadcast, join_world, mean_over_ranks, stop_together
+from baselines.ccau.faults import name_fault
+from baselines.ccau.optimise import (
+    as_floats,
+    autocast,
+    clip_gradients,
+    make_optimizer,
+    memory_mb,
+)
+from baselines.ccau.runs import BEST, LAST, MetricsLog, Opened, begin, open_run, write_json
 from baselines.ccau.schedule import Plateau, learning_rate
 from baselines.ccau.setup import build_task, class_names, describe
-from baselines.ccau.tasks import Task
-from baselines.ccau.validate import Validation, validate
-from homage_sdk.errors import ConfigError, TrainingError
+from baselines.ccau.validate import validate
+from homage_sdk.errors import ConfigError, HomageError
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.batch import Batch
-from homage_sdk.storage import exclusive
+from homage_sdk.storage import exclusive, explained
 
 Progress = Callable[[int, int], None]
 
@@ -88,24 +96,68 @@ def train(
     """
     with join_world(config.run.device) as world:
         shards = ShardSet.open(shards_folder)
-        parts = carve(
-            shards,
-            share=config.data.validation_share if config.run.selection == "validation" else 0.0,
-            seed=config.run.seed,
-            exclude=config.data.exclude_activities,
-        )
-        out.mkdir(parents=True, exist_ok=True)
-        lock = exclusive(out / ".tmp-train.lock", out) if world.is_first else nullcontext()
+        parts = selection_parts(config, shards)
+        lock: AbstractContextManager[None] = nullcontext()
+        if world.is_first:
+            with explained(out):
+                out.mkdir(parents=True, exist_ok=True)
+            lock = exclusive(out / ".tmp-train.lock", out)
         with lock:
             description = describe(config, shards, parts)
-            opened = open_run(out, description, fresh=fresh, resume=resume)
+            opened = _open_on_first(out, description, world, fresh=fresh, resume=resume)
             if opened.finished and opened.checkpoint is not None:
-                return _summary(
-                    out, State.from_json(opened.checkpoint.state["training"]), 0.0, True
-                )
-            if opened.checkpoint is None and world.is_first:
+                state = State.from_json(opened.checkpoint.state["training"])
+                return _summary(out, state, train_s=0.0, already_done=True)
+            trainer = _Trainer(
+                config, shards, parts, out=out, world=world, checkpoint=opened.checkpoint
+            )
+            return trainer.run(progress)
+
+
+def selection_parts(config: Config, shards: ShardSet) -> Parts:
+    """Who trains and who selects; raises ConfigError when there is nothing to select on."""
+    selects_by_part = config.run.selection == "validation"
+    parts = carve(
+        shards,
+        share=config.data.validation_share if selects_by_part else 0.0,
+        seed=config.run.seed,
+        exclude=config.data.exclude_activities,
+    )
+    if selects_by_part and not parts.validation:
+        raise ConfigError(
+            "the validation part is empty",
+            found=f"{len(parts.train)} training sequences",
+            hint="raise data.validation_share, or set run.selection to 'last'",
+        )
+    if config.run.selection == "paper" and not paper_selection(shards):
+        raise ConfigError(
+            f"these shards have no split {TEST_SPLITS[0]!r} to select on as the paper does",
+            hint="set run.selection to 'validation' or 'last'",
+        )
+    return parts
+
+
+def paper_selection(shards: ShardSet) -> tuple[str, ...]:
+    """The sequences the public code selects checkpoints on: a test split."""
+    return tuple(sorted({s.sequence for s in shards.samples if s.split == TEST_SPLITS[0]}))
+
+
+def _open_on_first(
+    out: Path, description: Mapping[str, Any], world: World, *, fresh: bool, resume: bool
+) -> Opened:
+    """The first rank opens (and begins) the run; what it found, or its refusal, is everybody's."""
+    found: Opened | HomageError | None = None
+    if world.is_first:
+        try:
+            found = open_run(out, description, fresh=fresh, resume=resume)
+            if found.checkpoint is None:
                 begin(out, description)
-            return _Trainer(config, shards, parts, out, world, opened.checkpoint).run(progress)
+        except HomageError as error:
+            found = error
+    found = broadcast(world, found)
+    if isinstance(found, Opened):
+        return found
+    raise found or ConfigError("the first rank was lost", place=out)
 
 
 class _Trainer:
@@ -116,20 +168,18 @@ class _Trainer:
         config: Config,
         shards: ShardSet,
         parts: Parts,
+        *,
         out: Path,
         world: World,
         checkpoint: Checkpoint | None,
     ) -> None:
-        self.config, self.shards, self.parts, self.out, self.world = (
-            config,
-            shards,
-            parts,
-            out,
-            world,
-        )
+        self.config, self.shards, self.parts = config, shards, parts
+        self.out, self.world = out, world
         self.task = build_task(config, shards, world.device)
         self.modalities = self.task.modalities
-        self.names = {p: n for n, p in self.task.named_parameters() if p.requires_grad}
+        self.names: dict[torch.Tensor, str] = {
+            p: n for n, p in self.task.named_parameters() if p.requires_grad
+        }
         self.optimizer = make_optimizer(self.task, config)
         self.state = State(world_size=world.size)
         if checkpoint is not None:
@@ -150,13 +200,6 @@ class _Trainer:
             training=True,
             sequences=parts.train,
         )
-        if len(self.loader) == 0:
-            raise ConfigError(
-                "no full batch of training clips",
-                found=f"{len(parts.train)} sequences",
-                expected=f"at least {config.data.batch_size * world.size}",
-                hint="make data.batch_size smaller",
-            )
         self.steps_per_epoch = math.ceil(len(self.loader) / config.optim.accumulate)
         self.last_step = config.optim.epochs * self.steps_per_epoch
         if config.optim.max_steps:
@@ -169,7 +212,8 @@ class _Trainer:
         log = MetricsLog(
             self.out / "metrics.jsonl" if world.is_first else None, keep_rows=state.log_rows
         )
-        board = _open_tensorboard(self.out) if config.run.tensorboard and world.is_first else None
+        wants_board = config.run.tensorboard and world.is_first
+        board = Board(self.out / "tensorboard" if wants_board else None)
         begin_s = time.perf_counter()
         try:
             while not state.ended:
@@ -177,12 +221,12 @@ class _Trainer:
                 while state.micro_batch < len(self.loader) and not state.ended:
                     row = self._step(batches)
                     self._log(log, row)
-                    if board is not None:
-                        _write_tensorboard(board, row)
+                    board.write(row)
                     if progress is not None and world.is_first:
                         progress(state.step, self.last_step)
                     if state.step >= self.last_step:
-                        state.ended = "steps"
+                        by_steps = self.last_step == config.optim.max_steps
+                        state.ended = "steps" if by_steps else "epochs"
                     elif _due(state.step, config.run.checkpoint_every):
                         self._save(LAST)
                 if state.micro_batch >= len(self.loader):
@@ -193,11 +237,10 @@ class _Trainer:
             if world.is_first:
                 result = BEST if (self.out / BEST).is_dir() else LAST
                 write_json(self.out / "run.json", {**asdict(state), "result": result})
-            return _summary(self.out, state, train_s, False)
+            return _summary(self.out, state, train_s=train_s, already_done=False)
         finally:
             log.close()
-            if board is not None:
-                board.close()
+            board.close()
 
     def _batches(self) -> Iterator[Batch]:
         """The rest of this epoch."""
@@ -213,6 +256,19 @@ class _Trainer:
                 }
             )
         return iter(self.loader)
+
+    def _next(self, batches: Iterator[Batch]) -> Batch:
+        """The next micro-batch on the device; a rank that cannot read it stops all of them."""
+        try:
+            batch, fault = next(batches).to(self.world.device), None
+        except HomageError as error:
+            if self.world.size == 1:
+                raise
+            batch, fault = None, f"rank {self.world.rank}: {error}"
+        stop_together(self.world, fault)
+        if batch is None:
+            raise ConfigError("a rank without a batch went on")
+        return batch
 
     def _log(self, log: MetricsLog, row: Mapping[str, Any]) -> None:
         log.write(row)
@@ -231,9 +287,8 @@ class _Trainer:
         sums: dict[str, float] = {}
         for micro in range(n_micro):
             waiting_s = time.perf_counter()
-            host_batch = next(batches)
+            batch = self._next(batches)
             wait_s += time.perf_counter() - waiting_s
-            batch = host_batch.to(self.world.device)
             n_clips += len(batch)
             number = state.epoch * len(self.loader) + state.micro_batch
             torch.manual_seed(number)  # nothing should draw from it; if something does, it resumes
@@ -249,16 +304,17 @@ class _Trainer:
             with quiet:
                 with autocast(config, self.world.device):
                     losses = self.module(inputs, targets, step=number)
-                values = _as_floats(losses)
+                values = as_floats(losses)
                 fault = None
                 if not math.isfinite(values["total"]):
-                    fault = self._name_fault(values, inputs, batch)
+                    place = f"rank {self.world.rank} at step {state.step + 1}"
+                    fault = name_fault(self.task, values, inputs, batch, place=place)
                 stop_together(self.world, fault)
                 (losses["total"] / n_micro).backward()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value / n_micro
             state.micro_batch += 1
-        norms = self._clip_gradients()
+        norms = clip_gradients(self.optimizer, config.optim.clip_norm, state.step + 1)
         self.optimizer.step()
         state.step += 1
         means = mean_over_ranks(self.world, sums)
@@ -277,58 +333,15 @@ class _Trainer:
             "memory_mb": memory_mb(self.world.device),
         }
 
-    def _clip_gradients(self) -> dict[str, float]:
-        """Gradient norm of each group, clipped one by one; every rank has the same."""
-        largest = self.config.optim.clip_norm or math.inf
-        norms = {
-            group["name"]: float(nn.utils.clip_grad_norm_(group["params"], largest))
-            for group in self.optimizer.param_groups
-        }
-        for name, norm in norms.items():
-            if not math.isfinite(norm):
-                raise TrainingError(
-                    f"the gradient of {name} is not finite at step {self.state.step + 1}",
-                    hint="lower optim.lr, set optim.clip_norm, or train in fp32",
-                )
-        return norms
-
-    def _name_fault(
-        self, values: Mapping[str, float], inputs: Mapping[str, Any], batch: Batch
-    ) -> str:
-        """Which rank, step, loss and sample a loss that is not finite comes from."""
-        bad = [name for name, value in values.items() if not math.isfinite(value)]
-        bad = [name for name in bad if name != "total" and not name.startswith("stat/")] or bad
-        sample = first_not_finite(inputs, batch) or self._first_bad_output(inputs, batch)
-        return (
-            f"loss {', '.join(bad)} is not finite on rank {self.world.rank} at step "
-            f"{self.state.step + 1}, sample {sample or ', '.join(batch.sequence)}"
-        )
-
-    def _first_bad_output(self, inputs: Mapping[str, Any], batch: Batch) -> str | None:
-        with torch.no_grad():
-            for modality, net in self.task.nets.items():
-                modes = {part: part.training for part in net.modules()}
-                net.eval()
-                scores = net(inputs[modality], batch.block_valid).activity
-                for part, training in modes.items():
-                    part.training = training
-                bad = ~torch.isfinite(scores).all(dim=1) & batch.present[modality]
-                if bad.any() and not bad.all():
-                    row = int(bad.nonzero()[0, 0])
-                    return f"{batch.sequence[row]} clip {int(batch.clip[row])} ({modality})"
-        return None
-
     def _end_of_epoch(self, log: MetricsLog) -> None:
         """Validate, keep the best, decide whether to go on, save."""
         config, state = self.config, self.state
-        if state.epoch >= config.optim.epochs and not state.ended:
-            state.ended = "epochs"
         selecting = config.run.selection != "last" and config.run.validate_every > 0
         is_best = False
         if selecting and (state.ended or state.epoch % config.run.validate_every == 0):
-            found: Validation = validate(
-                self.task, self.shards, config, self._selection_sequences(), self.world
-            )
+            on_paper = config.run.selection == "paper"
+            sequences = paper_selection(self.shards) if on_paper else self.parts.validation
+            found = validate(self.task, self.shards, config, sequences, self.world)
             is_best = state.plateau.observe(found.score, state.step, config.optim)
             if not state.ended and state.plateau.exhausted(config.optim):
                 state.ended = "early stop"
@@ -347,13 +360,6 @@ class _Trainer:
         if is_best:
             self._save(BEST)
         self._save(LAST)
-
-    def _selection_sequences(self) -> tuple[str, ...]:
-        if self.config.run.selection == "paper":
-            return tuple(
-                sorted(s.sequence for s in self.shards.sequences if s.split == TEST_SPLITS[0])
-            )
-        return self.parts.validation
 
     def _save(self, name: str) -> None:
         if not self.world.is_first:
@@ -391,40 +397,11 @@ class _Trainer:
         )
 
 
-def make_optimizer(task: Task, config: Config) -> torch.optim.Optimizer:
-    """Adam as in the public code; uncertainty weights are in it and do not decay."""
-    return torch.optim.Adam(
-        task.parameter_groups(), lr=config.optim.lr, weight_decay=config.optim.weight_decay
-    )
-
-
-def autocast(config: Config, device: torch.device) -> torch.autocast:
-    """The networks' precision; losses are fp32 whatever it says."""
-    return torch.autocast(
-        device.type, dtype=torch.bfloat16, enabled=config.optim.precision == "bf16"
-    )
-
-
-def memory_mb(device: torch.device) -> float:
-    """Peak memory on a GPU, resident memory of the process on a CPU; MB."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    import psutil
-
-    return float(psutil.Process().memory_info().rss) / 1e6
-
-
-def _as_floats(losses: Mapping[str, Tensor]) -> dict[str, float]:
-    """All losses in one transfer."""
-    stacked = torch.stack([value.detach().float().reshape(()) for value in losses.values()])
-    return dict(zip(losses, stacked.tolist(), strict=True))
-
-
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _summary(out: Path, state: State, train_s: float, already_done: bool) -> RunSummary:
+def _summary(out: Path, state: State, *, train_s: float, already_done: bool) -> RunSummary:
     return RunSummary(
         run=out,
         steps=state.step,
@@ -434,20 +411,3 @@ def _summary(out: Path, state: State, train_s: float, already_done: bool) -> Run
         best_step=state.plateau.best_step,
         train_s=train_s,
     )
-
-
-def _open_tensorboard(out: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ConfigError(
-            "run.tensorboard needs tensorboard", hint="pip install 'homage-sdk[tensorboard]'"
-        ) from error
-    return SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
-
-
-def _write_tensorboard(board: Any, row: Mapping[str, Any]) -> None:
-    for group in ("losses", "grad_norms"):
-        for name, value in row[group].items():
-            board.add_scalar(f"{group}/{name}", value, row["step"])
-    board.add_scalar("clips_per_s", row["clips_per_s"], row["step"])

@@ -31,8 +31,8 @@ def validate(
     """
     found: dict[str, dict[str, float]] = {}
     scores = []
-    for modality, net in task.nets.items():
-        predictions = predict(net, modality, shards, config, sequences, world=world)
+    for modality in task.modalities:
+        predictions = predict(task.net(modality), modality, shards, config, sequences, world=world)
         if predictions is None:
             continue
         numbers = score(predictions)
