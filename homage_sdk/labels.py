@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -233,6 +233,19 @@ class Labels:
                 each: Taxonomy(each, [row for row in rows if row.kind == each]) for each in KINDS
             }
         return self._taxonomies[kind]
+
+
+def below(root: Path, recorded: str) -> Path:
+    """The file that a catalog records; CatalogError for a path that leads out of the release."""
+    relative = PurePosixPath(recorded)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise CatalogError(
+            "a recorded path leads out of the release",
+            found=repr(recorded[:200]),
+            expected="a path below the release folder",
+            hint="this catalog was not made by `homage ingest`: make it again",
+        )
+    return root / relative
 
 
 class _RowGroup:

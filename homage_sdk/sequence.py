@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 from homage_sdk.annotations import (
     Activity,
@@ -17,7 +17,7 @@ from homage_sdk.atomic_actions import AtomicActions
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, MediaError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.labels import Labels, SequenceRow
+from homage_sdk.labels import Labels, SequenceRow, below
 from homage_sdk.moment import Moment
 from homage_sdk.scene_graphs import SceneGraphs
 from homage_sdk.sensor import Sensor
@@ -28,6 +28,7 @@ from homage_sdk.view import View
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pandas as pd
     import pyarrow as pa
 
     from homage_sdk.media.index import Pick
@@ -211,18 +212,31 @@ class Sequence:
 
         return Targets(self.atomic_actions, self._labels.taxonomy("atomic"))
 
-    def table(self, name: str) -> pa.Table:
-        """The rows of a catalog table that belong to this sequence."""
+    @overload
+    def table(self, name: str, as_: Literal["arrow"] = "arrow") -> pa.Table: ...
+    @overload
+    def table(self, name: str, as_: Literal["pandas"]) -> pd.DataFrame: ...
+    def table(
+        self, name: str, as_: Literal["arrow", "pandas"] = "arrow"
+    ) -> pa.Table | pd.DataFrame:
+        """The rows of a catalog table that belong to this sequence.
+
+        Raises UsageError for a table that is not about sequences.
+        """
+        if as_ not in ("arrow", "pandas"):
+            raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
         if name in ("objects", "relationships"):
             frames = self._labels.of_sequence("frames", self._row.sequence)
-            return self._labels.of_graphs(name, frames["scene_graph_id"].to_pylist())
-        if name not in TABLES or "sequence" not in TABLES[name].names:
-            tables = [n for n, schema in TABLES.items() if "sequence" in schema.names]
+            table = self._labels.of_graphs(name, frames["scene_graph_id"].to_pylist())
+        elif name in TABLES and "sequence" in TABLES[name].names and name != "problems":
+            table = self._labels.of_sequence(name, self._row.sequence)
+        else:
+            tables = [n for n in TABLES if "sequence" in TABLES[n].names and n != "problems"]
             raise UsageError(
                 f"no table {name!r} of a sequence",
                 expected=f"one of {', '.join([*tables, 'objects', 'relationships'])}",
             )
-        return self._labels.of_sequence(name, self._row.sequence)
+        return table if as_ == "arrow" else table.to_pandas()
 
     # Moments, sound, sensors
 
@@ -282,7 +296,7 @@ class Sequence:
                 n_rows=row["n_rows"],
                 first_s=row["first_s"],
                 last_s=row["last_s"],
-                path=None if root is None else root / row["path"],
+                path=None if root is None else below(root, row["path"]),
             )
             for row in rows
         )

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as SequenceABC
-from threading import RLock
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -84,7 +85,7 @@ _LOOKS_AT_ALL = re.compile(
 class SqlSession:
     """One in-memory database, filled with a table when a statement first names it.
 
-    DuckDB runs in the caller's thread alone: a catalog is small, and a hundred selections must not
+    DuckDB has no threads of its own here: a catalog is small, and a hundred selections must not
     mean a hundred pools of threads. A forked process begins with a database of its own.
 
     Args:
@@ -100,7 +101,7 @@ class SqlSession:
     def _forget(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._loaded: set[str] = set()
-        self._lock = RLock()
+        self._lock = threading.RLock()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         """The connection; call with the lock held."""
@@ -136,12 +137,13 @@ class SqlSession:
 
         with self._lock:
             cursor = self._open().cursor()
-            self._check(cursor, statement)
-            self.prepare(*self._named(statement))
         try:
+            with self._lock:
+                self._check(cursor, statement)
+                self.prepare(*self._named(statement))
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             values = None if parameters is None else _values(parameters)
-            return _arrow(cursor.execute(statement, values))
+            return _stoppable(cursor, lambda: _arrow(cursor.execute(statement, values)))
         except duckdb.Error as error:
             raise _explained(error) from error
         finally:
@@ -151,10 +153,7 @@ class SqlSession:
         """One statement, and of a kind that gives rows; raises QueryError."""
         import duckdb
 
-        try:
-            parsed = cursor.extract_statements(statement)
-        except duckdb.Error as error:
-            raise _explained(error) from error
+        parsed = cursor.extract_statements(statement)
         if len(parsed) != 1:
             raise QueryError("not one statement", found=str(len(parsed)), expected="1")
         kind = parsed[0].type
@@ -188,6 +187,28 @@ def _abandon_all() -> None:
 
 
 os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _stoppable(cursor: duckdb.DuckDBPyConnection, work: Callable[[], pa.Table]) -> pa.Table:
+    """Run so that Ctrl-C stops the query at once: DuckDB itself looks for it between tasks only."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    done: Future[pa.Table] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    worker = threading.Thread(target=run, name="homage-sql", daemon=True)
+    worker.start()
+    try:
+        return done.result()
+    except KeyboardInterrupt:
+        cursor.interrupt()
+        worker.join()
+        raise
 
 
 def _values(parameters: Parameters) -> Any:

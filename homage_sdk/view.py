@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.ids import SequenceId, ViewId
-from homage_sdk.labels import Labels, ViewRow
+from homage_sdk.labels import Labels, ViewRow, below
 from homage_sdk.time import Frame, Moment, as_frame, as_seconds
 
 if TYPE_CHECKING:
@@ -62,11 +62,12 @@ class View:
 
     @property
     def path(self) -> Path | None:
-        """Where the file lies (it may be gone since); None where the release had no video."""
+        """Where the file lies (it may be gone since); None where the release had no video.
+
+        Raises CatalogError for a recorded path that leads out of the release folder.
+        """
         root = self._labels.root
-        if self._row.path is None or root is None:
-            return None
-        return root / self._row.path
+        return None if self._row.path is None or root is None else below(root, self._row.path)
 
     @property
     def is_available(self) -> bool:

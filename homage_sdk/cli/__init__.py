@@ -53,6 +53,8 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
 
     try:
         code = entry(*arguments, standalone_mode=False)
+        if code == 130:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
     except HomageError as error:
         return fail(error)
     except (KeyboardInterrupt, typer.Abort):

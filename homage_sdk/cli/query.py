@@ -59,7 +59,7 @@ def _show(
 
 def _query(
     catalog: CatalogPath,
-    sql: Annotated[str, typer.Argument(help="One SELECT; tables as in `homage query --tables`.")],
+    sql: Annotated[str, typer.Argument(help="One SELECT statement.")],
     *,
     split: Split = None,
     form: Form = RowFormat.TABLE,
@@ -68,8 +68,8 @@ def _query(
     """Ask the tables of a catalog in SQL; queries only read.
 
     Tables: sequences, views, atomic_actions, frames, objects, relationships, sensors, classes,
-    problems, pts; and two that are joined for you: actions (atomic actions with names) and triples
-    (relationships with subject, object, frame and names).
+    problems, pts; and three that are joined for you: actions (atomic actions with names), triples
+    (relationships with subject, object, frame and names) and edges (the same by class id).
     """
     from homage_sdk.cli.rows import print_rows
 

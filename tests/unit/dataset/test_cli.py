@@ -131,3 +131,36 @@ def test_export_writes_and_says_what_it_wrote(
         assert code == 0 and (tmp_path / name).exists() and "wrote" in out
     _, out, _ = homage(capsys, "export", example, tmp_path / "ag", "--to", "action-genome")
     assert "left out: relationships that do not start at a person: 5" in out
+
+
+def test_ctrl_c_stops_a_runaway_query_at_once(tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    from tests.factories import make_catalog, random_takes
+
+    folder = make_catalog(tmp_path / "catalog", random_takes(1, n=60))
+    endless = (
+        "SELECT count(*) FROM frames a, frames b, frames c, frames d, frames e, frames f"
+        " WHERE a.frame + b.frame + c.frame + d.frame + e.frame + f.frame = 3"
+    )
+    code = "import sys; print('started', flush=True); from homage_sdk.cli import app, run; "
+    code += "sys.exit(run(app, sys.argv[1:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "query", str(folder), endless],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
+    time.sleep(4)
+    assert process.poll() is None, "the query was meant to run for ever"
+    process.send_signal(signal.SIGINT)
+    try:
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in err and "stopped" in err
