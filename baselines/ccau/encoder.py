@@ -47,6 +47,18 @@ class BlockConv(nn.Conv3d):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride, kernel // 2, bias=False)
 
+    def forward(self, x: Tensor) -> Tensor:
+        """As ``nn.Conv3d``; on a CPU a side shorter than the kernel keeps it out of bfloat16.
+
+        There the weight gradient of bfloat16 reads memory that nobody wrote: infinite or 1.5 times
+        too large, and different at every call (torch 2.13, measured at 2 x 4 x 4, which is layer 4
+        of the paper's model).
+        """
+        if x.device.type == "cpu" and min(x.shape[2:]) < max(self.kernel_size):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float())
+        return super().forward(x)
+
 
 Conv = Callable[..., nn.Conv3d]
 
