@@ -127,6 +127,8 @@ def last_frames(data: Data) -> dict[str, int]:
     is not known, and the video's own fault is reported.
     """
     ends: dict[str, int] = {}
+    if not data.probes:
+        return ends
     unknown = set()
     for file, sequence in zip(data.videos["file"], data.videos["sequence"], strict=True):
         probe = data.probes.get(int(file))

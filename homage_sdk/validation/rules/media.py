@@ -17,7 +17,7 @@ def videos(data: Data) -> Iterator[tuple[int, str, int]]:
 
 def probed(data: Data) -> Iterator[tuple[int, str, Probe]]:
     """Videos that were probed and hold frames; empty ones have their own rule."""
-    for file, sequence, _ in videos(data):
+    for file, sequence, _ in videos(data) if data.probes else ():
         probe = data.probes.get(file)
         if probe is not None and probe.n_frames > 0:
             yield file, sequence, probe
@@ -81,7 +81,7 @@ def truncated(data: Data) -> Iterator[Finding]:
 )
 def no_frames(data: Data) -> Iterator[Finding]:
     """Not one packet."""
-    for file, sequence, _ in videos(data):
+    for file, sequence, _ in videos(data) if data.probes else ():
         probe = data.probes.get(file)
         if probe is not None and probe.n_frames == 0:
             yield Finding(data.file_place(file), sequence, "0 frames", "at least one")
