@@ -44,6 +44,8 @@ class Camera:
     def polygon(self, points: Floats) -> Floats | None:
         """A flat polygon [n, 3] in pixels, cut at the near plane; None where nothing is left."""
         local = (points - np.array(self.position)) @ np.array(self.axes).T
+        if local[:, 2].min() >= _NEAR_M:
+            return self._flat(local)
         kept: list[Floats] = []
         for here, there in zip(local, np.roll(local, -1, axis=0), strict=True):
             if here[2] >= _NEAR_M:
@@ -52,9 +54,11 @@ class Camera:
                 kept.append(here + (_NEAR_M - here[2]) / (there[2] - here[2]) * (there - here))
         if len(kept) < 3:
             return None
-        cut = np.array(kept)
-        scale = self.focal * self.height / cut[:, 2:3]
-        return np.asarray(np.array([self.width / 2, self.height / 2]) + cut[:, :2] * scale)
+        return self._flat(np.array(kept))
+
+    def _flat(self, local: Floats) -> Floats:
+        scale = self.focal * self.height / local[:, 2:3]
+        return np.asarray(np.array([self.width / 2, self.height / 2]) + local[:, :2] * scale)
 
     def pixels_per_metre(self, depth_m: float) -> float:
         """How large a metre is at that depth."""

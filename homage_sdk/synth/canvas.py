@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import cos, sin
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from homage_sdk.synth.things import Colour, Thing
+from homage_sdk.synth.things import Colour, Point, Thing
 
 Picture = npt.NDArray[np.uint8]
 """[H, W, 3] RGB, or [H, W] for a map of inks."""
@@ -18,6 +19,16 @@ Floats = npt.NDArray[np.float64]
 _SHIFT = 4
 _LIMIT = 30000.0
 _Ink = tuple[int, ...]
+
+
+@lru_cache(maxsize=1024)
+def _array(points: tuple[Point, ...]) -> Floats:
+    return np.array(points)
+
+
+def _pixel(at: Floats) -> tuple[int, int]:
+    x, y = float(at[0]), float(at[1])
+    return (round(min(max(x, -4000.0), 4000.0)), round(min(max(y, -4000.0), 4000.0)))
 
 
 class Painter:
@@ -36,21 +47,19 @@ class Painter:
 
     def polygon(self, points: Floats, colour: Colour) -> None:
         """Fill a polygon [n, 2] in pixels."""
-        fixed = np.rint(np.clip(points, -_LIMIT, _LIMIT) * (1 << _SHIFT)).astype(np.int32)
+        near = np.minimum(np.maximum(points, -_LIMIT), _LIMIT)
+        fixed = np.rint(near * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(self.picture, [fixed], self._colour(colour), self._line, _SHIFT)
 
     def limb(self, a: Floats, b: Floats, width: float, colour: Colour) -> None:
         """A thick line with round ends from pixel ``a`` to pixel ``b``."""
-        start, end = (
-            (int(p[0]), int(p[1])) for p in (np.rint(np.clip(q, -4000, 4000)) for q in (a, b))
-        )
+        start, end = _pixel(a), _pixel(b)
         thick = max(1, round(width))
         cv2.line(self.picture, start, end, self._colour(colour), thick, self._line)
 
     def disc(self, centre: Floats, radius: float, colour: Colour) -> None:
         """A filled circle."""
-        x, y = np.rint(np.clip(centre, -4000, 4000))
-        at, size = (int(x), int(y)), max(1, round(radius))
+        at, size = _pixel(centre), max(1, round(radius))
         cv2.circle(self.picture, at, size, self._colour(colour), -1, self._line)
 
     def thing(
@@ -68,4 +77,4 @@ class Painter:
         size = np.array(stretch) * scale
         for part in item.parts:
             r, g, b = (min(255, int(c * k)) for c, k in zip(part.colour, light, strict=True))
-            self.polygon((np.array(part.points) * size) @ turn + centre, (r, g, b))
+            self.polygon((_array(part.points) * size) @ turn + centre, (r, g, b))

@@ -16,6 +16,12 @@ from homage_sdk.synth.canvas import Picture
 from homage_sdk.synth.timbre import SAMPLE_RATE, Samples
 from homage_sdk.synth.timeline import FPS
 
+_TICKS = 90_000
+"""Clock ticks a second of the video track."""
+
+_PRIMING = 1024
+"""Samples an AAC encoder needs before its first: the picture waits for them, as on real files."""
+
 _X264 = {
     "preset": "superfast",
     "crf": "24",
@@ -28,10 +34,11 @@ _X264 = {
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A sound track: samples at the synthesis rate, how loud the microphone is, its rate."""
+    """A sound track: samples at the synthesis rate, the microphone's gain, own noise and rate."""
 
     samples: Samples
     gain: float
+    noise: np.random.Generator
     sample_rate: int
 
 
@@ -55,13 +62,14 @@ def write_video(
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         video.thread_count = 1
-        video.codec_context.time_base = Fraction(1, FPS)
+        video.codec_context.time_base = Fraction(1, _TICKS)
+        begin = _PRIMING * _TICKS // track.sample_rate if track is not None else 0
         video.codec_context.flags |= _BITEXACT
         sound = None
         if track is not None:
             sound = out.add_stream("aac", rate=track.sample_rate, layout="mono")
             sound.codec_context.options = {"aac_coder": "fast"}
-            sound.codec_context.bit_rate = 96_000
+            sound.codec_context.bit_rate = 64_000
             sound.codec_context.flags |= _BITEXACT
         chunks = _chunks(track) if track is not None else iter(())
         audio_s = 0.0
@@ -76,8 +84,8 @@ def write_video(
                 np.uint8, copy=False
             )
             frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
-            frame.pts = index
-            frame.time_base = Fraction(1, FPS)
+            frame.pts = begin + index * (_TICKS // FPS)
+            frame.time_base = Fraction(1, _TICKS)
             out.mux(video.encode(frame))
         if sound is not None:
             for chunk in chunks:
@@ -85,6 +93,9 @@ def write_video(
             out.mux(sound.encode(None))
         out.mux(video.encode(None))
 
+
+MICROPHONE_NOISE = 3e-4
+"""What every microphone adds by itself; it also keeps the encoder out of denormal numbers."""
 
 _BITEXACT = 1 << 23
 """AV_CODEC_FLAG_BITEXACT: no version string, no date, no random identifier."""
@@ -95,12 +106,13 @@ def _chunks(track: Track) -> Iterator[av.AudioFrame]:
     n = len(track.samples) * rate // SAMPLE_RATE
     at = np.arange(n) * (SAMPLE_RATE / rate)
     samples = np.interp(at, np.arange(len(track.samples)), track.samples).astype(np.float32)
-    samples = np.clip(samples * track.gain, -1, 1).astype(np.float32)
+    hiss = MICROPHONE_NOISE * track.noise.standard_normal(n, dtype=np.float32)
+    samples = np.clip(samples * track.gain + hiss, -1, 1).astype(np.float32)
     step = 1024
     for begin in range(0, n, step):
         block: npt.NDArray[np.float32] = samples[begin : begin + step]
         frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
         frame.sample_rate = rate
-        frame.pts = begin
+        frame.pts = begin + _PRIMING
         frame.time_base = Fraction(1, rate)
         yield frame

@@ -32,7 +32,8 @@ def write_lists(
             for take in takes
             if published_split(layout, take.split) == split and "no_entry" not in take.mess
         ]
-        (folder / layout.split_list(split)).write_text("".join(lines), encoding="utf-8")
+        if lines:
+            (folder / layout.split_list(split)).write_text("".join(lines), encoding="utf-8")
     activities = sorted({take.activity.name for take in takes if "no_entry" not in take.mess})
     write_classes(folder, layout, "activity", activities)
     write_classes(folder, layout, "atomic", [name.replace(" ", "_") for name in atomic])

@@ -20,6 +20,7 @@ from homage_sdk.synth.scene_graph import document
 from homage_sdk.synth.sensors import sensor_tables
 from homage_sdk.synth.sound import take_sound
 from homage_sdk.synth.streams import stream
+from homage_sdk.synth.timbre import Samples
 from homage_sdk.synth.timeline import FPS
 
 
@@ -61,15 +62,11 @@ def write_take(options: TakeOptions, take: Take) -> TakeSummary:
     for view in take.views:
         ego = view == 0
         drawn = EgoView(scene, options.size) if ego else third_view(scene, view, options.size)
-        gain = stream(seed, "microphone", sequence.room, view).uniform(0.5, 1.0)
-        track = None
-        if "no_audio" not in take.mess:
-            track = Track(sound, 1.0 if view == 0 else float(gain), 48_000 if view == 0 else 44_100)
         write_video(
             folder / layout.video(sequence.view(view)),
             (drawn.frame(t) for t in times),
             options.size,
-            track,
+            None if "no_audio" in take.mess else _track(scene, view, sound),
             lying_header="lying_header" in take.mess and view == take.views[-1],
         )
     if "no_labels" not in take.mess:
@@ -88,6 +85,15 @@ def write_take(options: TakeOptions, take: Take) -> TakeSummary:
         _write(folder / layout.sensor(sequence, kind, position), text)
     n_actions = 0 if "no_labels" in take.mess else len(scene.script.beats)
     return TakeSummary(len(take.views), n_actions, boxes, relationships, take.seconds)
+
+
+def _track(scene: Scene, view: int, sound: Samples) -> Track:
+    """What the microphone of one camera records: the head-mounted one is nearest."""
+    gain = stream(scene.seed, "microphone", scene.room.number, view).uniform(0.5, 1.0)
+    noise = stream(scene.seed, "microphone noise", scene.sequence, view)
+    if view == 0:
+        return Track(sound, 1.0, noise, 48_000)
+    return Track(sound, float(gain), noise, 44_100)
 
 
 def _write(path: Path, text: str) -> None:

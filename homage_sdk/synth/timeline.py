@@ -73,7 +73,7 @@ class Script:
         return None
 
 
-_SHORT = (1, 1, 1, 2, 2, 2, 2, 3, 4)
+_LENGTHS_S = (1, 1, 1, 2, 2, 2, 3, 4, 5, 6)
 
 
 class _Draft:
@@ -107,7 +107,8 @@ def write_script(activity: ActivityGrammar, seconds: int, rng: np.random.Generat
     closing = seconds - (1 if seconds < 9 else int(rng.integers(1, 3)))
     _main_track(draft, activity, ready, closing, rng)
     draft.add("put", first, first, "right", closing, seconds)
-    _held_track(draft, activity, max(ready - 1, 0), seconds, rng)
+    released = closing if rng.random() < 0.5 else seconds
+    _held_track(draft, activity, max(ready - 1, 0), released, rng)
     _side_track(draft, activity, settled, seconds, rng)
     beats = sorted(draft.beats, key=lambda b: (b.begin_s, b.end_s, b.raw))
     return Script(activity, seconds, tuple(beats), arrive, settled)
@@ -120,7 +121,7 @@ def _main_track(
     time = begin
     while time < end:
         step = activity.main[int(rng.choice(len(weights), p=weights / weights.sum()))]
-        length = min(int(rng.choice(_SHORT)), end - time)
+        length = min(int(rng.choice(_LENGTHS_S)), end - time)
         draft.add(step.verb, step.thing, step.tool, "right", time, time + length)
         time += length
 
@@ -130,7 +131,7 @@ def _held_track(
 ) -> None:
     time = begin
     while time < end:
-        length = min(int(rng.integers(3, 9)), end - time)
+        length = min(int(rng.integers(4, 10)), end - time)
         thing = activity.held[int(rng.integers(len(activity.held)))]
         draft.add("hold", thing, thing, "left", time, time + length)
         time += length + int(rng.integers(0, 2))

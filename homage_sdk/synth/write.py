@@ -23,7 +23,7 @@ from homage_sdk.synth.take import TakeOptions, TakeSummary, write_take
 MARKER = "synth.json"
 """Lies at the root of a synthetic release and says with which options it was made."""
 
-VERSION = 1
+VERSION = 2
 """Goes up when the same options give other bytes."""
 
 
@@ -78,6 +78,8 @@ def write_release(
         "clean": clean,
     }
     _check(layout, sequences, size, activities, seconds)
+    if workers is not None and workers < 1:
+        raise UsageError("no workers", found=str(workers), expected="1 or more")
     out = Path(out)
     marker = {"version": VERSION, "options": options}
     found = existing(out, marker, force=force)
