@@ -146,12 +146,33 @@ def _export(
     *,
     to: Annotated[str, typer.Option(help="coco (a file), action-genome or csv (a folder).")],
     split: Split = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Also cut the annotated frames from the videos into this folder."),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Where the media lie now.")] = None,
 ) -> None:
-    """Write labels in another tool's format."""
-    from homage_sdk.cli.console import out
-    from homage_sdk.export import export
+    """Write labels in another tool's format, with the pictures they belong to if wanted.
 
-    counts = export(_open(catalog, split), to, out_path)
+    Exit code 1: some pictures could not be cut; their number and the reason are printed.
+    """
+    from homage_sdk.cli.console import out, progress
+    from homage_sdk.export import export, export_pictures
+    from homage_sdk.export.write import check_target
+
+    dataset = _open(catalog, split, root)
+    if pictures is not None:
+        check_target("pictures", pictures)
+    counts = export(dataset, to, out_path)
     out.print(f"wrote {out_path}", markup=False)
     for name, count in counts.items():
         out.print(f"  {name}: {count}", markup=False)
+    if pictures is None:
+        return
+    with progress("pictures") as told:
+        counts = export_pictures(dataset, to, pictures, told)
+    out.print(f"wrote {pictures}", markup=False)
+    for name, count in counts.items():
+        out.print(f"  {name}: {count}", markup=False)
+    if len(counts) > 1:
+        raise typer.Exit(1)

@@ -3,6 +3,14 @@
 from homage_sdk.export.action_genome import ActionGenome, action_genome
 from homage_sdk.export.coco import coco_document
 from homage_sdk.export.csv import csv_tables
-from homage_sdk.export.write import FORMATS, export
+from homage_sdk.export.write import FORMATS, export, export_pictures
 
-__all__ = ["FORMATS", "ActionGenome", "action_genome", "coco_document", "csv_tables", "export"]
+__all__ = [
+    "FORMATS",
+    "ActionGenome",
+    "action_genome",
+    "coco_document",
+    "csv_tables",
+    "export",
+    "export_pictures",
+]

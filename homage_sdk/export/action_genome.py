@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from homage_sdk.export.pictures import action_genome_name
 from homage_sdk.export.rows import FrameRow, frame_rows
 from homage_sdk.taxonomy import class_key
 
@@ -90,7 +91,7 @@ def action_genome(dataset: Dataset, groups: Mapping[str, str] | None = None) -> 
     """
     made = ActionGenome()
     for row in frame_rows(dataset):
-        name = f"{row.video}.mp4/{row.frame:06d}.png"
+        name = action_genome_name(row)
         if name in made.person_bbox:
             made.left_out["second annotations of the same frame"] += 1
             continue

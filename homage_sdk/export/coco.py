@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from homage_sdk.errors import UsageError
+from homage_sdk.export.pictures import coco_name
 from homage_sdk.export.rows import FrameRow, frame_rows
 
 if TYPE_CHECKING:
@@ -71,11 +72,6 @@ def coco_document(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def image_name(row: FrameRow, suffix: str = ".jpg") -> str:
-    """Where the picture of a frame belongs: ``VIDEO/FRAME.jpg``, the frame 1-based."""
-    return f"{row.video}/{row.frame:06d}{suffix}"
-
-
 def _image(row: FrameRow, image_id: int) -> dict[str, Any]:
     if row.width is None or row.height is None:
         raise UsageError(
@@ -84,7 +80,7 @@ def _image(row: FrameRow, image_id: int) -> dict[str, Any]:
         )
     return {
         "id": image_id,
-        "file_name": image_name(row),
+        "file_name": coco_name(row),
         "width": row.width,
         "height": row.height,
         "sequence": row.sequence,

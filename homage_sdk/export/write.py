@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
 from homage_sdk.errors import UsageError
+from homage_sdk.export.pictures import action_genome_name, coco_name, write_pictures
 from homage_sdk.storage import new_folder, write_file
 
 if TYPE_CHECKING:
@@ -25,16 +27,9 @@ def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
     the place of an earlier export there. Raises UsageError for another format, or where ``out`` is
     a folder of something else.
     """
-    if to not in FORMATS:
-        raise UsageError(f"no format {to!r}", expected=f"one of {', '.join(FORMATS)}")
+    check_target(to, out)
     if to == "coco":
         return _write_coco(dataset, out)
-    if out.exists() and not (out / _MARK).exists() and (out.is_file() or any(out.iterdir())):
-        raise UsageError(
-            "this is no earlier export, and will not be replaced by one",
-            place=str(out),
-            hint="choose another path",
-        )
     with new_folder(out) as folder:
         (folder / _MARK).write_text(f"{to}\n")
         if to == "csv":
@@ -42,11 +37,37 @@ def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
         return _write_action_genome(dataset, folder)
 
 
+def export_pictures(
+    dataset: Dataset, to: str, out: Path, progress: Callable[[int, int], None] | None = None
+) -> dict[str, int]:
+    """Cut the pictures that an export names from the videos, into a folder of their own."""
+    names = {"coco": coco_name, "action-genome": action_genome_name}
+    if to not in names:
+        raise UsageError(f"an export to {to} names no pictures", expected=" or ".join(names))
+    check_target("pictures", out)
+    counts = write_pictures(dataset, out, names[to], progress)
+    write_file(out / _MARK, "pictures\n")
+    return counts
+
+
+def check_target(to: str, out: Path) -> None:
+    """Refuse to replace anything but an earlier export."""
+    if to not in (*FORMATS, "pictures"):
+        raise UsageError(f"no format {to!r}", expected=f"one of {', '.join(FORMATS)}")
+    if to == "coco":
+        if out.is_dir():
+            raise UsageError("a COCO export is one file", place=str(out), found="a folder")
+    elif out.exists() and not (out / _MARK).exists() and (out.is_file() or any(out.iterdir())):
+        raise UsageError(
+            "this is no earlier export, and will not be replaced by one",
+            place=str(out),
+            hint="choose another path",
+        )
+
+
 def _write_coco(dataset: Dataset, out: Path) -> dict[str, int]:
     from homage_sdk.export.coco import coco_document
 
-    if out.is_dir():
-        raise UsageError("a COCO export is one file", place=str(out), found="a folder")
     document = coco_document(dataset)
     write_file(out, orjson.dumps(document))
     return {name: len(document[name]) for name in ("images", "annotations", "relationships")}
