@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards.tar import Member
+from homage_sdk.shards.tar import MAX_MEMBER_BYTES, Member
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -67,3 +67,18 @@ def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
             )
         members[member] = (shard, offset, size, crc)
     return found
+
+
+def check_locations(
+    index: Mapping[str, Mapping[str, Location]], sizes: Mapping[str, int], place: str
+) -> None:
+    """Raise ShardError for a row that names no shard of ours, or points outside of it."""
+    for sample, members in index.items():
+        for member, (shard, offset, size, _) in members.items():
+            if shard not in sizes or offset + size > sizes[shard] or size > MAX_MEMBER_BYTES:
+                raise ShardError(
+                    "a row that points outside its shard",
+                    place=place,
+                    found=f"{sample}.{member}: {size:,} bytes at {offset:,} in {shard[:60]!r}",
+                    hint="run `homage repair SHARDS CATALOG`, or copy it again",
+                )

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from homage_sdk.errors import Place, ShardError, UnknownIdError
-from homage_sdk.shards.index import Location, parse_index
+from homage_sdk.shards.index import Location, check_locations, parse_index
 from homage_sdk.shards.manifest import INDEX, Manifest, SampleInfo, read_manifest
 from homage_sdk.shards.tar import MAX_MEMBER_BYTES
 from homage_sdk.taxonomy import Taxonomy
@@ -125,14 +125,7 @@ class ShardSet:
             )
         sizes = {shard.name: shard.bytes for shard in self.manifest.shards}
         found = parse_index(data, str(path))
-        for sample, members in found.items():
-            for member, (shard, offset, size, _) in members.items():
-                if shard not in sizes or offset + size > sizes[shard] or size > MAX_MEMBER_BYTES:
-                    raise ShardError(
-                        "a row that points outside its shard",
-                        place=str(path),
-                        found=f"{sample}.{member} in {shard}",
-                    )
+        check_locations(found, sizes, str(path))
         return found
 
     def members(self, key: str) -> tuple[str, ...]:

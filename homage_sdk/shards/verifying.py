@@ -12,7 +12,7 @@ import av
 
 from homage_sdk.errors import HomageError, Place, ShardError
 from homage_sdk.problems import Problem, Severity
-from homage_sdk.shards.index import Location, parse_index
+from homage_sdk.shards.index import Location, check_locations, parse_index
 from homage_sdk.shards.manifest import (
     INDEX,
     MANIFEST,
@@ -115,7 +115,9 @@ def _index(
         problems.append(fault)
         return None
     try:
-        return parse_index((folder / INDEX).read_bytes(), INDEX)
+        index = parse_index((folder / INDEX).read_bytes(), INDEX)
+        check_locations(index, {shard.name: shard.bytes for shard in manifest.shards}, INDEX)
+        return index
     except ShardError as error:
         problems.append(_problem("HOM905", INDEX, error.message, found=error.found or ""))
         return None

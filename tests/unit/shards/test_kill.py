@@ -1,0 +1,42 @@
+"""SIGKILL at random moments: packing ends with the same bytes, a loader with the same batches.
+
+The long version is ``make chaos``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[3] / "tools"
+
+
+def run(tool: str, *arguments: object) -> str:
+    done = subprocess.run(
+        [sys.executable, str(TOOLS / tool), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_killed_pack_resumes_to_the_same_bytes(barcode_catalog: Path) -> None:
+    assert run("chaos_pack.py", barcode_catalog, "--kills", 2).startswith("2 kills")
+
+
+def test_a_killed_loader_resumes_to_the_same_batches(barcode_shards: Path) -> None:
+    said = run("chaos_loader.py", barcode_shards, "--kills", 1, "--workers", 0, "--batches", 6)
+    assert said.startswith("1 kills")
+
+
+@pytest.mark.slow
+def test_many_kills_change_nothing(barcode_catalog: Path, barcode_shards: Path) -> None:
+    assert run("chaos_pack.py", barcode_catalog, "--kills", 12).startswith("12 kills")
+    said = run("chaos_loader.py", barcode_shards, "--kills", 6, "--workers", 2, "--batches", 12)
+    assert said.startswith("6 kills")
