@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +32,9 @@ class Options(_Part):
     hash_media: bool = Field(description="Videos were hashed")
     scene_graph_map: str | None = Field(
         default=None, description="SHA-256 of the mapping file, where one was given"
+    )
+    sensor_reader: str | None = Field(
+        default=None, description="Class of the sensor reader, where one was plugged in"
     )
 
 
@@ -60,18 +64,15 @@ class CatalogInfo(_Part):
 
     def sealed(self) -> CatalogInfo:
         """The same with its seal."""
-        return self.model_copy(update={"seal": self._digest()})
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether the seal fits: nothing was changed by hand."""
-        return self.seal == self._digest()
-
-    def _digest(self) -> str:
-        content = self.model_dump(exclude={"seal"})
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return self.model_copy(update={"seal": seal_of(self.model_dump())})
 
     def to_json(self) -> str:
         """As ``catalog.json`` is written: the same content gives the same bytes."""
         return json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def seal_of(document: Mapping[str, Any]) -> str:
+    """SHA-256 over the content of ``catalog.json`` without its seal, whatever its layout."""
+    content = {key: value for key, value in document.items() if key != "seal"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -19,6 +19,7 @@ from homage_sdk.release.find import find_release
 from homage_sdk.release.inventory import take_inventory
 from homage_sdk.release.read import read_found
 from homage_sdk.release.records import Release
+from homage_sdk.release.sensors import SensorReader
 from homage_sdk.storage import sha256_file
 
 Progress = Callable[[int, int], None]
@@ -57,6 +58,7 @@ def ingest(
     progress: Progress | None = None,
     force: bool = False,
     strict: bool = False,
+    sensor_reader: SensorReader | None = None,
 ) -> IngestSummary:
     """Make the catalog of the release at ``release``.
 
@@ -79,6 +81,7 @@ def ingest(
         media=media,
         hash_media=hash_media,
         scene_graph_map=_map_digest(scene_graph_map),
+        sensor_reader=None if sensor_reader is None else _class_of(sensor_reader),
     )
     versions = {name: version(name) for name in _LIBRARIES}
     if not force:
@@ -88,7 +91,13 @@ def ingest(
 
     n_videos = sum(entry.kind == "video" for entry in inventory.files)
     meter = _Meter(progress, n_videos * (media + hash_media))
-    raw = read_found(found, inventory, scene_graph_map=scene_graph_map, progress=meter.labels)
+    raw = read_found(
+        found,
+        inventory,
+        scene_graph_map=scene_graph_map,
+        progress=meter.labels,
+        sensor_reader=sensor_reader,
+    )
     videos = _video_paths(raw)
     probes = probe_videos(raw.root, videos, workers=workers, advance=meter.advance) if media else {}
     hashes = (
@@ -111,6 +120,10 @@ def ingest(
         dropped=built.dropped,
     )
     return IngestSummary(catalog, info, tuple(problems))
+
+
+def _class_of(reader: SensorReader) -> str:
+    return f"{type(reader).__module__}.{type(reader).__qualname__}"
 
 
 def _map_digest(path: Path | None) -> str | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from homage_sdk.catalog.info import FILE_NAME, FORMAT, CatalogInfo, TableFile
+from homage_sdk.catalog.info import FILE_NAME, FORMAT, CatalogInfo, TableFile, seal_of
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
 from homage_sdk.errors import CatalogError, UnknownIdError
 from homage_sdk.storage import sha256_file
@@ -118,7 +118,7 @@ def read_info(path: Path) -> CatalogInfo:
             found="/".join(map(str, first["loc"])),
             hint=_AGAIN,
         ) from error
-    if not info.is_sealed:
+    if info.seal != seal_of(document):
         raise CatalogError(
             "catalog.json was changed by hand",
             place=file,

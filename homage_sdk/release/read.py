@@ -65,6 +65,8 @@ def read_found(
     """Like ``read_release``, of a release that was found and walked already."""
     mapping = SceneGraphMap() if scene_graph_map is None else read_scene_graph_map(scene_graph_map)
     inventory = _mapped(inventory, mapping)
+    if sensor_reader is not None:
+        inventory = _sensed(inventory, sensor_reader)
     return _Reading(found, inventory, mapping, progress, sensor_reader or CsvSensorReader()).run()
 
 
@@ -80,6 +82,16 @@ def _mapped(inventory: Inventory, mapping: SceneGraphMap) -> Inventory:
             kinds.append((position, "scene_graphs"))
         elif entry.kind == "scene_graphs":
             kinds.append((position, "other"))
+    return rekind(inventory, kinds)
+
+
+def _sensed(inventory: Inventory, reader: SensorReader) -> Inventory:
+    """Sensor files are those that the plugged-in reader owns."""
+    kinds = [
+        (position, "sensor" if reader.owns(entry.name) else "other")
+        for position, entry in enumerate(inventory.files)
+        if entry.kind in ("sensor", "other")
+    ]
     return rekind(inventory, kinds)
 
 

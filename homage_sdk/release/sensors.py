@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from homage_sdk.errors import LabelError, Place
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.layout import sensor_of
+from homage_sdk.release.layout import file_kind, sensor_of
 from homage_sdk.release.text import is_stand_in
 
 SENSOR_TYPES = (
@@ -67,6 +67,9 @@ class SensorValues:
 class SensorReader(Protocol):
     """What reads one kind of sensor file; pass your own to ``read_release(sensor_reader=...)``."""
 
+    def owns(self, name: str) -> bool:
+        """Whether a file of this name is a sensor file that this reader reads."""
+
     def head(self, path: Path, faults: Faults) -> SensorHead | None:
         """Cheap facts for the catalog; None (with the reason in ``faults``) leaves it out."""
 
@@ -76,6 +79,10 @@ class SensorReader(Protocol):
 
 class CsvSensorReader:
     """The documented assumption: CSV with a header, time first."""
+
+    def owns(self, name: str) -> bool:
+        """``SEQUENCE__SENSOR__POSITION.csv``, with a fault if the id is none."""
+        return file_kind(name) == "sensor"
 
     def head(self, path: Path, faults: Faults) -> SensorHead | None:
         """Header, number of rows, first and last time; the values are not parsed."""

@@ -79,6 +79,9 @@ def test_values_are_read_when_asked_for(tmp_path: Path) -> None:
 
 def test_another_reader_can_be_plugged_in(tmp_path: Path) -> None:
     class Mine:
+        def owns(self, name: str) -> bool:
+            return name.endswith(".imu")
+
         def head(self, path: Path, faults: Faults) -> SensorHead | None:
             return SensorHead("p0001_r001_a001", "gyro", path.stem[:4], ("a",), 2, 0.0, 1.0)
 
@@ -88,6 +91,6 @@ def test_another_reader_can_be_plugged_in(tmp_path: Path) -> None:
     reader: SensorReader = Mine()
     tiny = Tiny(tmp_path)
     tiny.list("train", "p0001_r001_a001,make_tea")
-    tiny.put(tmp_path / "sensors" / "any__thing__here.csv", "\x00")
+    tiny.put(tmp_path / "sensors" / "anything.imu", "\x00")
     release = read_release(tmp_path, sensor_reader=reader)
     assert release["sensors"]["sensor"].to_pylist() == ["gyro"]
