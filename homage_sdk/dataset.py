@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import get_close_matches
 from functools import cached_property
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
 from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
@@ -107,15 +108,15 @@ class Dataset:
         return hash((self.path, self._positions))
 
     @overload
-    def __getitem__(self, key: str | SequenceId | int) -> Sequence: ...
+    def __getitem__(self, key: str | SequenceId | SupportsIndex) -> Sequence: ...
     @overload
     def __getitem__(self, key: slice) -> Dataset: ...
-    def __getitem__(self, key: str | SequenceId | int | slice) -> Sequence | Dataset:
+    def __getitem__(self, key: str | SequenceId | SupportsIndex | slice) -> Sequence | Dataset:
         if isinstance(key, slice):
             return self._selected(self._labels, self._positions[key])
-        if isinstance(key, int):
+        if isinstance(key, SupportsIndex):
             try:
-                return Sequence(self._labels, self._labels.rows[self._positions[key]])
+                return Sequence(self._labels, self._labels.rows[self._positions[index(key)]])
             except IndexError:
                 raise IndexError(f"index {key} of {len(self)} sequences") from None
         position = self._labels.position.get(str(key))
@@ -236,6 +237,15 @@ class Dataset:
         return self._keep(there)
 
     def _having_sensors(self, sensors: set[str]) -> Dataset:
+        from homage_sdk.release.sensors import SENSOR_TYPES
+
+        there = {*SENSOR_TYPES, *self._labels.whole("sensors")["sensor"].to_pylist()}
+        for unknown in sorted(sensors - there):
+            near = get_close_matches(unknown, sorted(there), n=3)
+            raise UsageError(
+                f"no type of sensor {unknown!r}",
+                hint=f"nearest: {', '.join(near)}" if near else None,
+            )
         found: dict[str, set[str]] = {}
         table = self._labels.whole("sensors")
         for sequence, sensor in zip(

@@ -7,6 +7,7 @@ whatever the size of the catalog.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from homage_sdk.catalog.read import read_catalog
 from homage_sdk.catalog.schema import TABLES
@@ -79,6 +81,7 @@ class Labels:
         self.path = path
         self._given_root = root
         self._lock = Lock()
+        _OPEN.add(self)
         self._catalog = read_catalog(path)
         self._files: dict[str, pq.ParquetFile] = {}
         self._bounds: dict[tuple[str, str], list[tuple[Any, Any] | None]] = {}
@@ -299,3 +302,15 @@ def _explained(path: Path) -> Iterator[None]:
             found=str(error).splitlines()[0][:200],
             hint="run `homage ingest` again",
         ) from error
+
+
+_OPEN: WeakSet[Labels] = WeakSet()
+
+
+def _unlock_all() -> None:
+    """In a forked child: a lock that another thread held stays locked for ever; take new ones."""
+    for labels in list(_OPEN):
+        labels._lock = Lock()
+
+
+os.register_at_fork(after_in_child=_unlock_all)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from homage_sdk.annotations import SceneGraph
 from homage_sdk.atomic_actions import AtomicActions
 from homage_sdk.errors import UsageError
-from homage_sdk.time import Frame, Seconds, as_seconds
+from homage_sdk.time import Frame, Seconds, as_moment, as_seconds
 from homage_sdk.time import Moment as When
 from homage_sdk.view import View
 
@@ -42,7 +42,7 @@ class Moment:
             raise UsageError(f"no pick {pick!r}", expected=", ".join(PICKS))
         self.sequence = sequence
         self.pick = pick
-        named = Frame(when) if isinstance(when, int) else when
+        named = as_moment(when)
         self.seconds: Seconds = as_seconds(named)
         self.frame: Frame = named if isinstance(named, Frame) else named.frame()
 

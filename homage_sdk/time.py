@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import total_ordering
 from math import floor
+from operator import index
+from typing import SupportsIndex
 
 from homage_sdk.errors import LabelError
 
@@ -100,6 +102,19 @@ def as_seconds(moment: Moment | float, fps: Fraction = NOMINAL_FPS) -> Seconds:
     if isinstance(moment, Frame):
         return moment.seconds(fps)
     return moment if isinstance(moment, Seconds) else Seconds(moment)
+
+
+def as_moment(moment: Moment | SupportsIndex | float) -> Moment:
+    """A moment as named: a whole number (numpy's too) is a frame, any other number is seconds.
+
+    >>> as_moment(31), as_moment(1.5)
+    (Frame(number=31), Seconds(value=1.5))
+    """
+    if isinstance(moment, Frame | Seconds):
+        return moment
+    if isinstance(moment, SupportsIndex):
+        return Frame(index(moment))
+    return Seconds(float(moment))
 
 
 RELATIONS = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.ids import SequenceId, ViewId
 from homage_sdk.labels import Labels, ViewRow, below
-from homage_sdk.time import Frame, Moment, as_frame, as_seconds
+from homage_sdk.time import Frame, Moment, as_frame, as_moment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -192,7 +192,7 @@ class View:
 
         Raises MediaError when the file is not there or the moment lies outside the video.
         """
-        return self.reader.at(_moment(moment), pick)
+        return self.reader.at(as_moment(moment), pick)
 
     def frames(
         self,
@@ -210,15 +210,10 @@ class View:
 
         if stride < 1:
             raise UsageError("a stride is 1 or more", found=str(stride))
-        begin = as_frame(first).number
-        end = begin if last is None else as_frame(last).number
+        begin = as_frame(as_moment(first)).number
+        end = begin if last is None else as_frame(as_moment(last)).number
         if end < begin:
             raise UsageError("the last frame lies before the first", found=f"{begin} to {end}")
         moments = [Frame(n).seconds().value for n in range(begin, end + 1, stride)]
         reader = self.reader
         return reader.frames(reader.index.at_many(np.array(moments), pick))
-
-
-def _moment(moment: Moment | int) -> Moment:
-    """A bare int is a frame number."""
-    return Frame(moment) if isinstance(moment, int) else as_seconds(moment)

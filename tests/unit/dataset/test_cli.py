@@ -146,20 +146,32 @@ def test_ctrl_c_stops_a_runaway_query_at_once(tmp_path: Path) -> None:
         "SELECT count(*) FROM frames a, frames b, frames c, frames d, frames e, frames f"
         " WHERE hash(a.frame + b.frame * c.frame + d.frame * e.frame * f.frame) = 3"
     )
-    code = "import sys; print('started', flush=True); from homage_sdk.cli import app, run; "
-    code += "sys.exit(run(app, sys.argv[1:]))"
+    code = """
+import sys
+import homage_sdk.sql
+from homage_sdk.cli import app, run
+
+begin = homage_sdk.sql._stoppable
+
+def told(cursor, work):
+    print("begins", flush=True)
+    return begin(cursor, work)
+
+homage_sdk.sql._stoppable = told
+sys.exit(run(app, sys.argv[1:]))
+"""
     process = subprocess.Popen(
         [sys.executable, "-c", code, "query", str(folder), endless],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None and process.stdout.readline() == "started\n"
-    time.sleep(4)
+    assert process.stdout is not None and process.stdout.readline() == "begins\n"
+    time.sleep(0.5)
     assert process.poll() is None, "the query was meant to run for ever"
     process.send_signal(signal.SIGINT)
     try:
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 130

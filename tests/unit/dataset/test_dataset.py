@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,6 +65,7 @@ def test_a_sequence_is_found_by_text_by_id_and_by_position(ds: Dataset) -> None:
     assert by_text == ds[SequenceId(2, 1, 1)] == ds[2] == ds[-4]
     assert "p0002_r001_a001" in ds and SequenceId(9, 9, 9) not in ds
     assert ds[1:3].ids == ds.ids[1:3]
+    assert ds[np.int64(2)] == by_text
     with pytest.raises(IndexError):
         ds[6]
 
@@ -140,6 +142,8 @@ def test_an_impossible_filter_is_refused(ds: Dataset) -> None:
         ds.split("trian")
     with pytest.raises(UnknownIdError, match="nearest: make tea"):
         ds.activity("make te")
+    with pytest.raises(UsageError, match=r"no type of sensor 'infrarot'.*infrared"):
+        ds.having(sensors={"infrarot"})
     with pytest.raises(UsageError, match="no kind of view 'side'"):
         ds.having(views={"side"})
     with pytest.raises(UnknownIdError, match="nearest"):

@@ -26,6 +26,7 @@ def seq(filmed: Dataset) -> Sequence:
 def test_a_moment_is_lazy_and_speaks_all_clocks(seq: Sequence) -> None:
     moment = seq.at(Seconds(1.0))
     assert moment.frame == Frame(31) and moment.seconds == Seconds(1.0)
+    assert seq.at(np.int64(31)).frame == Frame(31)
     assert seq.at(31).seconds == seq.at(Frame(31)).seconds == Seconds(1.0)
     assert set(moment.images) == {view.number for view in seq.views}
 
