@@ -22,6 +22,7 @@ from homage_sdk.errors import HomageError
 from homage_sdk.release import read_release
 from homage_sdk.release.codes import READER_CODES
 from homage_sdk.validation import validate
+from tests.unit.release.test_maps import BLOCKS, DOCS, MAPS
 from tests.unit.release.tiny import Tiny, action, document, graph, whole
 
 BATCH = 25
@@ -212,6 +213,38 @@ def run(root: Path, files: int, seed: int) -> None:
         check_batch(root / str(batch), random.Random(f"{seed}/{batch}"), BATCH)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert (after - before) / 1024 < MORE_MEMORY_MB
+
+
+def other_shapes(root: Path, count: int, seed: int) -> None:
+    """The documents of docs/scene_graph_maps.md, mutated, read through their maps."""
+    rng = random.Random(seed)
+    for number in range(count):
+        example = rng.randrange(4)
+        file, text = BLOCKS[1 + example]
+        data = text.encode()
+        if rng.random() < 0.6:
+            data = encoded(rng, json.dumps(structured(rng, json.loads(text))))
+        if rng.random() < 0.5:
+            data = bytewise(rng, data)
+        tiny = whole(root / str(number))
+        tiny.put(tiny.root / file, data)
+        try:
+            release = read_release(tiny.root, scene_graph_map=DOCS / MAPS[example])
+        except HomageError as error:
+            assert "\n" not in str(error)
+            continue
+        assert {p.code for p in release.problems} <= READER_CODES.keys()
+        assert release["actions"].num_rows == 4
+        build_tables(release, {}, {})
+
+
+def test_mutated_documents_of_other_shapes_give_only_problems(tmp_path: Path) -> None:
+    other_shapes(tmp_path, 120, seed=5)
+
+
+@pytest.mark.slow
+def test_two_thousand_mutated_documents_of_other_shapes(tmp_path: Path) -> None:
+    other_shapes(tmp_path, 2_000, seed=6)
 
 
 def test_three_hundred_mutated_label_files_give_only_problems(tmp_path: Path) -> None:
