@@ -33,6 +33,7 @@ test-all: $(READY)
 ## make chaos       kills packing and loading at hundreds of random moments
 chaos: $(READY)
 	$(BIN)/python tools/chaos_pack.py
+	$(BIN)/python tools/chaos_loader.py
 
 ## make lint types  ruff and mypy --strict
 lint: $(READY)

@@ -1,10 +1,11 @@
 """Kill a training process in mid-epoch, resume it, and compare the batches it saw.
 
-    python tools/chaos_loader.py SHARDS --kills 50 [--workers 2] [--batches 40]
+    python tools/chaos_loader.py [SHARDS] --kills 50 [--workers 2] [--batches 40]
 
 A child process iterates over epochs, writes down the hash of each batch and then the state of the
 loader, and is sent SIGKILL at random moments. The batches that all its lives saw together must be
-those of a child that nobody disturbed. Exit code 0 when they agree.
+those of a child that nobody disturbed. Without shards, those of a small synthetic release are made.
+Exit code 0 when they agree.
 """
 
 from __future__ import annotations
@@ -20,8 +21,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from homage_sdk.shards import Batch, ClipLoader, LoaderOptions, ShardSet
+from chaos_pack import small_catalog
+
+from homage_sdk import Dataset
+from homage_sdk.shards import Batch, ClipLoader, LoaderOptions, PackOptions, ShardSet, pack
 from homage_sdk.storage import write_file
+
+
+def small_shards(folder: Path) -> Path:
+    """The shards of a small synthetic release, made below ``folder``."""
+    pack(Dataset(small_catalog(folder)), folder / "shards", PackOptions(short_side=96))
+    return folder / "shards"
 
 
 def digest(batch: Batch) -> str:
@@ -53,7 +63,7 @@ def child(shards: Path, journal: Path, workers: int, batches: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("shards", type=Path)
+    parser.add_argument("shards", type=Path, nargs="?")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--batches", type=int, default=40)
@@ -65,9 +75,10 @@ def main() -> int:
         return 0
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
+        shards = options.shards or small_shards(Path(folder))
 
         def live(journal: Path, kill_after_s: float | None) -> bool:
-            arguments = [str(options.shards), "--journal", str(journal)]
+            arguments = [str(shards), "--journal", str(journal)]
             arguments += ["--workers", str(options.workers), "--batches", str(options.batches)]
             process = subprocess.Popen([sys.executable, __file__, *arguments])
             try:

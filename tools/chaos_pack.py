@@ -1,10 +1,10 @@
 """Kill packing at random moments, resume it, and compare with an undisturbed run.
 
-    python tools/chaos_pack.py CATALOG --kills 200 [--workers 2] [--seed 0]
+    python tools/chaos_pack.py [CATALOG] --kills 200 [--workers 2] [--seed 0]
 
 Each round starts `homage pack` in a folder, sends SIGKILL to it after a random time, and starts it
-again until it ends by itself. The bytes must be those of a run that nobody disturbed. Exit code 0
-when every round agreed.
+again until it ends by itself. The bytes must be those of a run that nobody disturbed. Without a
+catalog, one of a small synthetic release is made. Exit code 0 when every round agreed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,16 @@ import time
 from pathlib import Path
 
 COMMAND = [sys.executable, "-c", "from homage_sdk.cli import main; main()", "pack"]
+
+
+def small_catalog(folder: Path) -> Path:
+    """The catalog of a small synthetic release, made below ``folder``."""
+    from homage_sdk.catalog import ingest
+    from homage_sdk.synth import write_release
+
+    write_release(folder / "release", sequences=8, size=(128, 96), seconds=(5.0, 7.0))
+    ingest(folder / "release", folder / "catalog")
+    return folder / "catalog"
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -52,16 +62,16 @@ def pack(arguments: list[str], out: Path, kill_after_s: float | None) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("catalog", type=Path)
+    parser.add_argument("catalog", type=Path, nargs="?")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=96)
     options = parser.parse_args()
-    arguments = [str(options.catalog), "--workers", str(options.workers)]
-    arguments += ["--size", str(options.size)]
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
+        catalog = options.catalog or small_catalog(Path(folder))
+        arguments = [str(catalog), "--workers", str(options.workers), "--size", str(options.size)]
         whole = Path(folder) / "whole"
         start = time.monotonic()
         pack(arguments, whole, None)
