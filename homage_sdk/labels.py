@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 _CACHED_ROW_GROUPS = 128
 """Row groups kept decoded, about 0.4 MB each: the labels of all of HOMAGE are 75 of them."""
 
+_FEW = 32
+"""Up to so many sequences, a table's rows are picked by row group; above, it is read whole."""
+
+_OF_THE_CATALOG = ("classes", "problems")
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceRow:
@@ -150,14 +155,25 @@ class Labels:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        if sequences is not None and len(sequences) <= _FEW and table not in _OF_THE_CATALOG:
+            return self._of_few(table, sequences)
         read = self.whole(table)
-        if sequences is None or table in ("classes", "problems"):
+        if sequences is None or table in _OF_THE_CATALOG:
             return read
         if "sequence" in TABLES[table].names:
             ids = pa.array(sequences, pa.string())
             return read.filter(pc.is_in(read["sequence"], value_set=ids))
         graphs = self.restricted("frames", sequences)["scene_graph_id"].combine_chunks()
         return read.filter(pc.is_in(read["scene_graph_id"], value_set=graphs))
+
+    def _of_few(self, table: str, sequences: Collection[str]) -> pa.Table:
+        """By the row groups that hold them, without reading the rest."""
+        if table not in TABLES:
+            self.whole(table)
+        if "sequence" in TABLES[table].names:
+            return self._of(table, "sequence", sorted(sequences))
+        graphs = self._of("frames", "sequence", sorted(sequences))["scene_graph_id"]
+        return self.of_graphs(table, graphs.to_pylist())
 
     def _admits(self, table: str, column: str, low: Any, high: Any) -> list[int]:
         """The row groups that may hold a value of ``column`` between ``low`` and ``high``."""

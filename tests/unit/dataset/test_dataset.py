@@ -187,6 +187,22 @@ def test_tables_hold_the_rows_of_the_selection(ds: Dataset) -> None:
         ds.table("action")
 
 
+def test_a_few_sequences_and_many_give_the_same_rows(crowded: Path) -> None:
+    """A few are picked by row group, many out of the whole table: the rows are the same."""
+    everything = Dataset(crowded)
+    for names in (everything.ids[::7], everything.ids[::2], everything.ids[3:5], ()):
+        some = everything.select(names)
+        for table in ("views", "atomic_actions", "frames", "sensors", "sequences"):
+            rows = everything.table(table).to_pylist()
+            expected = [row for row in rows if row["sequence"] in names]
+            assert some.table(table).to_pylist() == expected
+        graphs = set(some.table("frames")["scene_graph_id"].to_pylist())
+        for table in ("objects", "relationships"):
+            rows = everything.table(table).to_pylist()
+            expected = [row for row in rows if row["scene_graph_id"] in graphs]
+            assert some.table(table).to_pylist() == expected
+
+
 def test_a_sequence_s_tables_are_the_dataset_s_rows(crowded: Path) -> None:
     """Row groups of 64 rows: many sequences straddle two."""
     ds = Dataset(crowded)

@@ -90,7 +90,7 @@ def test_targets_are_what_loops_over_the_actions_give(crowded: Path) -> None:
 
 def test_padding_in_blocks_takes_no_part(ds: Dataset) -> None:
     targets = ds["p0001_r001_a001"].targets
-    padded = targets.blocks(np.array([[1, 4, 0, 0], [0, 0, 0, 0], [-1, -1, 31, 34]]))
+    padded = targets.blocks(np.array([[1, 4, 0, 0], [0, 0, 0, 0], [0, -1, 31, 34]]))
     np.testing.assert_array_equal(padded[0], targets.over(1, 4))
     assert not padded[1].any()
     np.testing.assert_array_equal(padded[2], targets.over(31, 34))
