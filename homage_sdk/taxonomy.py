@@ -43,6 +43,57 @@ def class_slug(raw: str) -> str:
     return re.sub(r"[^a-z0-9-]", "", words) or "unnamed"
 
 
+_PARTICLES = frozenset({"up", "down", "out", "off", "away", "back", "together"})
+_TAKES_ON = frozenset({"put", "switch", "try", "turn"})
+_JOINTS = frozenset(
+    {"about", "across", "against", "around", "at", "behind", "by", "for", "from", "in", "inside"}
+    | {"into", "near", "next", "of", "on", "onto", "over", "through", "to", "toward", "towards"}
+    | {"under", "with", "and"}
+)
+_PLACEHOLDERS = frozenset({"sth", "swh", "sb", "something", "somewhere", "somebody"})
+
+
+def parse_action(raw: str) -> tuple[str | None, tuple[str, ...] | None]:
+    """Verb and named objects of an atomic-action name; None for what the name leaves open.
+
+    The verb is the first word with its particle (``turn on``, ``lie down``). Objects are all things
+    named, in order, alternatives (``a/b``) included; ``sth`` and ``swh`` name nothing, and an
+    action on ``sth`` has unknown objects. Where ``/`` joins two actions, or where ``_`` for space
+    hides what it joins, nothing is claimed.
+
+    >>> parse_action("take iron_board from swh")
+    ('take', ('iron_board',))
+    >>> parse_action("put cup into sink")
+    ('put', ('cup', 'sink'))
+    >>> parse_action("take sth/pour out from kettle")
+    (None, None)
+    """
+    spaced = " " in raw.strip()
+    words = raw.strip().lower().split() if spaced else class_key(raw).split("_")
+    if not words or not words[0] or ("/" in raw and not spaced):
+        return None, None
+    verb, rest = words[:1], words[1:]
+    while rest and (rest[0] in _PARTICLES or (rest[0] == "on" and verb[0] in _TAKES_ON)):
+        verb.append(rest.pop(0))
+    objects: list[str] = []
+    phrase: list[str] = []
+    unnamed = False
+    for word in [*rest, "and"]:
+        if word not in _JOINTS and word not in _PARTICLES:
+            phrase.append(word)
+            continue
+        names = phrase[0].split("/") if len(phrase) == 1 else ["_".join(phrase)] if phrase else []
+        if len(phrase) > 1 and any("/" in part for part in phrase):
+            return None, None
+        if len(names) > 1 and _PLACEHOLDERS & set(names):
+            return None, None
+        unnamed |= names in (["sth"], ["something"])
+        objects += [class_key(name) for name in names if name not in _PLACEHOLDERS]
+        phrase = []
+    clear = None if "/" in verb[0] else " ".join(verb)
+    return clear, None if unnamed else tuple(objects)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ClassName:
     """One class of one taxonomy."""
@@ -56,6 +107,16 @@ class ClassName:
     def key(self) -> str:
         """What the class is compared by."""
         return class_key(self.raw)
+
+    @property
+    def verb(self) -> str | None:
+        """The verb of an atomic action, where the name is clear about it."""
+        return parse_action(self.raw)[0] if self.kind == "atomic" else None
+
+    @property
+    def objects(self) -> tuple[str, ...] | None:
+        """The things an atomic action names; None where the name leaves them open."""
+        return parse_action(self.raw)[1] if self.kind == "atomic" else None
 
 
 class Taxonomy(Mapping[int, ClassName]):

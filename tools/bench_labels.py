@@ -1,0 +1,144 @@
+"""Labels at HOMAGE's size: how long ingest and opening take beside reading and parsing the files.
+
+    python tools/bench_labels.py [RELEASE] [--repeat 5]
+
+Without RELEASE the full-scale label files are written to a temporary folder first (not timed). All
+figures come from one run of this process, best of ``--repeat``, the parts taken in turn so that a
+busy machine slows all of them alike. Wall time is judged; CPU time stands beside it, for machines
+with other work. The floor is: read every JSON label file, ``orjson.loads`` it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+INGEST_LIMIT = 4.0
+OPEN_LIMIT_MS = 150.0
+OPEN_LIMIT_MB = 150.0
+VALIDATE_LIMIT = 10.0
+
+_OPEN = """
+import json, os, sys, time
+began = time.perf_counter()
+from homage_sdk import Dataset
+imported = time.perf_counter()
+dataset = Dataset(sys.argv[1])
+opened = time.perf_counter()
+pages = int(open("/proc/self/statm").read().split()[1])
+figures = {"import_ms": 1e3 * (imported - began), "open_ms": 1e3 * (opened - imported)}
+figures["resident_mb"] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+print(json.dumps(figures | {"sequences": len(dataset)}))
+"""
+
+
+class Cost(NamedTuple):
+    """Seconds on the wall and of all processors together."""
+
+    wall: float
+    cpu: float
+
+
+def floor(release: Path) -> None:
+    """Read and parse every label file."""
+    for path in sorted(release.rglob("*.json")):
+        orjson.loads(path.read_bytes())
+
+
+def timed(work: Callable[[], object]) -> Cost:
+    """What one call costs."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def measure(release: Path, catalog: Path, repeat: int) -> dict[str, Cost]:
+    """The best of each part, the parts taken in turn."""
+    from homage_sdk.catalog import ingest
+    from homage_sdk.release import read_release
+    from homage_sdk.validation import validate
+
+    parts: dict[str, Callable[[], object]] = {
+        "floor": lambda: floor(release),
+        "read_release": lambda: read_release(release),
+        "validate": lambda: validate(read_release(release)),
+        "ingest": lambda: ingest(release, catalog, media=False, force=True),
+        "ingest_unchanged": lambda: ingest(release, catalog, media=False),
+    }
+    floor(release)  # the files into the page cache
+    best = dict.fromkeys(parts, Cost(float("inf"), float("inf")))
+    for _ in range(repeat):
+        for name, work in parts.items():
+            best[name] = Cost(*map(min, best[name], timed(work)))
+    return best
+
+
+def open_dataset(catalog: Path, repeat: int) -> dict[str, float]:
+    """A fresh process each time: import, open, peak memory; the best of each."""
+    runs = []
+    for _ in range(repeat):
+        done = subprocess.run(
+            [sys.executable, "-c", _OPEN, str(catalog)], capture_output=True, text=True, check=True
+        )
+        runs.append(json.loads(done.stdout))
+    return {name: min(run[name] for run in runs) for name in runs[0]}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("release", nargs="?", type=Path)
+    parser.add_argument("--repeat", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="homage-labels-") as folder:
+        release = arguments.release
+        if release is None:
+            from homage_sdk.synth import write_labels
+
+            release = Path(folder) / "release"
+            write_labels(release)
+        best = measure(release, Path(folder) / "catalog", arguments.repeat)
+        opened = open_dataset(Path(folder) / "catalog", arguments.repeat)
+    return report(best, opened)
+
+
+def report(best: dict[str, Cost], opened: dict[str, float]) -> int:
+    """Print every figure and ratio; 1 when a limit is missed."""
+    base = best["floor"]
+    print(f"{os.cpu_count()} cores; the floor is to read and orjson.loads every label file")
+    limits = {"ingest": INGEST_LIMIT, "validate": VALIDATE_LIMIT}
+    missed = 0
+    for name, cost in best.items():
+        ratio = cost.wall / base.wall
+        text = f"  {name:<18} {cost.wall:7.3f} s wall {ratio:6.2f}x floor"
+        text += f"   {cost.cpu:7.3f} s cpu {cost.cpu / base.cpu:6.2f}x"
+        if name in limits:
+            missed += ratio > limits[name]
+            text += f"   limit {limits[name]:g}x: {verdict(ratio, limits[name])}"
+        print(text)
+    for name, limit in (("open_ms", OPEN_LIMIT_MS), ("resident_mb", OPEN_LIMIT_MB)):
+        missed += opened[name] > limit
+        print(f"  {name:<18} {opened[name]:7.1f}   limit {limit:g}: {verdict(opened[name], limit)}")
+    print(f"  {'import_ms':<18} {opened['import_ms']:7.1f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"  peak of this process, ingest included: {peak:.0f} MB")
+    return 1 if missed else 0
+
+
+def verdict(found: float, limit: float) -> str:
+    """In a word."""
+    return "met" if found <= limit else "MISSED"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
