@@ -18,7 +18,7 @@ class Finding:
     """One place where a rule does not hold; the rule adds its code, severity, title and hint."""
 
     place: Place
-    sequence: str = ""
+    sequence: str | None = ""
     found: str = ""
     expected: str = ""
     message: str = ""
@@ -56,7 +56,7 @@ class Rule:
                 severity=self.severity,
                 message=found.message or self.title,
                 place=found.place,
-                sequence=found.sequence,
+                sequence=found.sequence or "",
                 found=found.found,
                 expected=found.expected,
                 hint=found.hint or self.hint,
