@@ -91,7 +91,7 @@ def report(
     run: Annotated[Path, typer.Argument(help="A trained and evaluated run folder.")],
     page: Annotated[Path, typer.Argument(help="The HTML file to write.")],
 ) -> None:
-    """Write one self-contained page: the dataset, a sequence, loss curves, results beside chance."""
+    """Write one self-contained page: dataset, a sequence, loss curves, results beside chance."""
     from baselines.ccau.page import run_sections
     from homage_sdk import Dataset
     from homage_sdk.report.dataset import dataset_sections

@@ -57,7 +57,10 @@ class DataConfig:
     validation_share: float = 0.15
     """Share of the training sequences set aside by participant to select the model on."""
     exclude_activities: tuple[str, ...] = ()
-    """Raw names of activities that training never sees (few-shot)."""
+    """Names of activities that training never sees."""
+    novel_share: float = 0.0
+    """Share of the activities that training never sees (few-shot; the paper's 15 of 75 is 0.2)."""
+    novel_seed: int = 0
     crop: int = 0
     """Side in packed pixels of the square that is cut out and scaled to ``size``; 0: ``size``."""
     flip: bool = True
@@ -234,6 +237,8 @@ def _check(config: Config) -> None:
         raise ConfigError(
             "task.modalities must name each modality once", found=str(task.modalities)
         )
+    if not 0 <= data.novel_share < 1:
+        raise ConfigError("data.novel_share must be in [0, 1)", found=str(data.novel_share))
     if not 0 <= data.validation_share < 1:
         raise ConfigError(
             "data.validation_share must be in [0, 1)", found=str(data.validation_share)

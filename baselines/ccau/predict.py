@@ -66,6 +66,7 @@ class Predictions:
     clip_activity: Floats  # [clips, A]
     clip_atomic: Floats  # [clips, C]
     clip_atomic_label: NDArray[np.uint8]
+    clip_embedding: Floats  # [clips, D]
 
 
 @contextmanager
@@ -179,6 +180,7 @@ def merge(clips: Iterable[ClipScores]) -> Predictions:
         clip_activity=np.stack([clip.activity for clip in ordered]),
         clip_atomic=np.stack([clip.atomic for clip in ordered]),
         clip_atomic_label=np.stack([clip.atomic_label for clip in ordered]).astype(np.uint8),
+        clip_embedding=np.stack([clip.embedding for clip in ordered]),
     )
 
 

@@ -25,6 +25,7 @@ from baselines.ccau.config import Config
 from baselines.ccau.data import TEST_SPLITS, Parts, carve, open_loader, prepare
 from baselines.ccau.distributed import World, broadcast, join_world, mean_over_ranks, stop_together
 from baselines.ccau.faults import name_fault
+from baselines.ccau.novel import novel_split
 from baselines.ccau.optimise import (
     as_floats,
     autocast,
@@ -121,7 +122,7 @@ def selection_parts(config: Config, shards: ShardSet) -> Parts:
         shards,
         share=config.data.validation_share if selects_by_part else 0.0,
         seed=config.run.seed,
-        exclude=config.data.exclude_activities,
+        exclude=excluded_activities(config, shards),
     )
     if selects_by_part and not parts.validation:
         raise ConfigError(
@@ -135,6 +136,15 @@ def selection_parts(config: Config, shards: ShardSet) -> Parts:
             hint="set run.selection to 'validation' or 'last'",
         )
     return parts
+
+
+def excluded_activities(config: Config, shards: ShardSet) -> tuple[str, ...]:
+    """The activities that training never sees, by name."""
+    novel: tuple[str, ...] = ()
+    if config.data.novel_share > 0:
+        split = novel_split(shards, share=config.data.novel_share, seed=config.data.novel_seed)
+        novel = split.novel
+    return (*config.data.exclude_activities, *novel)
 
 
 def paper_selection(shards: ShardSet) -> tuple[str, ...]:

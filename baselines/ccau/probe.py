@@ -1,0 +1,70 @@
+"""Logistic regression on frozen features: what few-shot results are read with.
+
+Full-batch L-BFGS in float64, L2 penalty on the weights, all classes at once. The objective is
+scikit-learn's: sum of losses + ||w||^2 / (2 C), intercepts not penalised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+Features = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """Weights ``[D, classes]`` and intercepts ``[classes]`` over standardised features."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def logits(self, features: Features) -> NDArray[np.float64]:
+        """``[n, D]`` to ``[n, classes]``."""
+        return np.asarray((features - self.mean) / self.scale @ self.weight + self.bias)
+
+
+def fit_activity(
+    features: Features, labels: NDArray[np.integer[Any]], n_classes: int
+) -> LinearProbe:
+    """Multinomial logistic regression: features ``[n, D]``, labels int ``[n]``."""
+    target = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+    return _fit(features, n_classes, lambda z: F.cross_entropy(z, target, reduction="sum"))
+
+
+def fit_atomic(features: Features, labels: NDArray[np.generic]) -> LinearProbe:
+    """One logistic regression a class: features ``[n, D]``, labels 0 or 1 ``[n, C]``."""
+    target = torch.from_numpy(np.asarray(labels, dtype=np.float64))
+    return _fit(
+        features,
+        target.shape[1],
+        lambda z: F.binary_cross_entropy_with_logits(z, target, reduction="sum"),
+    )
+
+
+def _fit(features: Features, n_classes: int, loss_of: Any, c: float = 1.0) -> LinearProbe:
+    x = np.asarray(features, dtype=np.float64)
+    mean = x.mean(axis=0)
+    scale = np.maximum(x.std(axis=0), 1e-6)
+    inputs = torch.from_numpy((x - mean) / scale)
+    weight = torch.zeros(x.shape[1], n_classes, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias], max_iter=200, tolerance_grad=1e-6, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss: torch.Tensor = loss_of(inputs @ weight + bias) + weight.square().sum() / (2 * c)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return LinearProbe(weight.detach().numpy(), bias.detach().numpy(), mean, scale)
