@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.ccau.fused import conv_norm_relu_pool, norm_only, norm_relu
 from baselines.ccau.norms import PixelNorm
+from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -56,7 +58,7 @@ class BlockConv(nn.Conv3d):
         """
         if x.device.type == "cpu" and min(x.shape[2:]) < max(self.kernel_size):
             with torch.autocast("cpu", enabled=False):
-                return super().forward(x.float())
+                return super().forward(exact(x))
         return super().forward(x)
 
 
@@ -81,8 +83,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same spatial and temporal stride on both paths."""
-        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        out = self.bn2(self.conv2(out))
+        out = norm_relu(self.bn1, self.conv1(x))
+        out = norm_only(self.bn2, self.conv2(out))
         out += x if self.downsample is None else self.downsample(x)
         return F.relu(out, inplace=True) if self.final_relu else out
 
@@ -107,9 +109,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same spatial and temporal stride on both paths."""
-        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        out = F.relu(self.bn2(self.conv2(out)), inplace=True)
-        out = self.bn3(self.conv3(out))
+        out = norm_relu(self.bn1, self.conv1(x))
+        out = norm_relu(self.bn2, self.conv2(out))
+        out = norm_only(self.bn3, self.conv3(out))
         out += x if self.downsample is None else self.downsample(x)
         return F.relu(out, inplace=True) if self.final_relu else out
 
@@ -179,9 +181,10 @@ class VideoEncoder(nn.Module):
         return cells.reshape(n_clips, n_blocks, *cells.shape[1:])
 
     def _stem(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         if x.ndim == 4:
-            return F.max_pool2d(x, 3, 2, 1)
+            conv = (self.conv1.weight.squeeze(2), None, 2, 3)
+            return conv_norm_relu_pool(x, conv, self.bn1, (3, 2, 1))
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 

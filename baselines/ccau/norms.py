@@ -44,3 +44,13 @@ class PixelNorm(nn.BatchNorm3d):
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in (4, 5):
             raise UsageError("expected frames or blocks", found=f"shape {tuple(input.shape)}")
+
+
+class ChannelNorm(nn.BatchNorm2d):
+    """Inside the audio features, [B, C, H, W]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
+        if self.training and x.numel() == x.shape[1]:
+            return as_in_evaluation(self, x)
+        return super().forward(x)

@@ -1,0 +1,126 @@
+"""Fewer passes over memory, the same numbers: fused against plain modules."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from baselines.ccau import fused
+from baselines.ccau.norms import ChannelNorm, PixelNorm
+
+LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def norm_of(kind, channels, dtype, negative=True):
+    g = torch.Generator().manual_seed(channels)
+    made = kind(channels).to(dtype)
+    with torch.no_grad():
+        made.weight.copy_(torch.randn(channels, generator=g) if negative else 1.0)
+        made.bias.copy_(torch.randn(channels, generator=g))
+    return made.train()
+
+
+def compare(ours, theirs, x, parameters, rtol):
+    """Outputs, all gradients and all buffers of two functions of x."""
+    results = []
+    for function, (module, tensors) in ((ours, parameters[0]), (theirs, parameters[1])):
+        y = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        out = function(y)
+        weight = torch.linspace(-1, 2, out.numel(), dtype=out.dtype).view_as(out)
+        grads = torch.autograd.grad((out * weight).sum(), [y, *tensors])
+        results.append([out, *grads, *module.buffers()])
+    for a, b in zip(*results, strict=True):
+        scale = max(b.abs().max().item(), 1.0)
+        torch.testing.assert_close(a, b, rtol=rtol, atol=rtol * scale)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-9), (torch.float32, 2e-5)])
+@pytest.mark.parametrize("shape", [(6, 5, 7, 8), (3, 5, 2, 4, 6)])
+@pytest.mark.parametrize("relu", [True, False])
+def test_normalisation_and_relu(dtype, rtol, shape, relu):
+    x = (3 * torch.randn(shape, dtype=dtype) + 5).contiguous(memory_format=LAST[len(shape)])
+    a = norm_of(PixelNorm, 5, dtype)
+    b = copy.deepcopy(a)
+    assert fused._fusable(a, x)
+    ours = fused.norm_relu if relu else fused.norm_only
+    plain = nn.BatchNorm3d.forward
+
+    def theirs(y):
+        out = plain(b, y)
+        return F.relu(out) if relu else out
+
+    pairs = [(m, [m.weight, m.bias]) for m in (a, b)]
+    # the product keeps the gradient of the ReLU its own, as norm_relu asks for
+    compare(lambda y: ours(a, y) * 1.0, lambda y: theirs(y) * 1.0, x, pairs, rtol)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-9), (torch.float32, 2e-5)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "pool", "bias"),
+    [(7, 2, 3, (3, 2, 1), False), (3, 1, 1, (2, 2, 0), True)],
+)
+def test_pooling_before_normalisation(dtype, rtol, kernel, stride, padding, pool, bias):
+    torch.manual_seed(1)
+    conv = nn.Conv2d(3, 6, kernel, stride, padding, bias=bias).to(dtype)
+    a = norm_of(ChannelNorm, 6, dtype)
+    assert (a.weight < 0).any()
+    b = copy.deepcopy(a)
+    x = torch.randn(4, 3, 20, 18, dtype=dtype).contiguous(memory_format=torch.channels_last)
+
+    def ours(y):
+        return fused.conv_norm_relu_pool(y, (conv.weight, conv.bias, stride, padding), a, pool)
+
+    def theirs(y):
+        return F.max_pool2d(F.relu(nn.BatchNorm2d.forward(b, conv(y))), *pool)
+
+    pairs = [(m, [m.weight, m.bias, conv.weight]) for m in (a, b)]
+    compare(ours, theirs, x, pairs, rtol)
+    if bias:  # a normalised convolution does not depend on its bias: both gradients are noise
+        for function in (ours, theirs):
+            (gradient,) = torch.autograd.grad(function(x).square().sum(), conv.bias)
+            assert gradient.abs().max() < 1e3 * torch.finfo(dtype).eps * x.numel()
+
+
+def test_bfloat16_is_as_near_to_float32_as_the_plain_modules():
+    torch.manual_seed(2)
+    x = torch.randn(8, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    conv = nn.Conv2d(3, 8, 7, 2, 3, bias=False)
+    g = torch.randn(8, 8, 8, 8)
+    found = []
+    for low, plain in ((False, True), (True, True), (True, False)):
+        norm = norm_of(PixelNorm, 8, torch.float32)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            if plain:
+                y = F.max_pool2d(F.relu(nn.BatchNorm3d.forward(norm, conv(x))), 3, 2, 1)
+            else:
+                y = fused.conv_norm_relu_pool(x, (conv.weight, None, 2, 3), norm, (3, 2, 1))
+        tensors = [conv.weight, norm.weight, norm.bias]
+        found.append(torch.autograd.grad((y.float() * g).sum(), tensors))
+    for exact, library, ours in zip(*found, strict=True):
+        allowed = 2 * (library - exact).norm() + 1e-3 * exact.norm()
+        assert (ours - exact).norm() <= allowed
+
+
+def test_everything_else_takes_the_plain_modules():
+    x = torch.randn(4, 5, 6, 6).contiguous(memory_format=torch.channels_last)
+    norm = norm_of(PixelNorm, 5, torch.float32)
+    assert fused._fusable(norm, x)
+    assert not fused._fusable(norm, x.contiguous())
+    assert not fused._fusable(nn.SyncBatchNorm(5), x)
+    with torch.no_grad():
+        assert not fused._fusable(norm, x)
+    assert not fused._fusable(norm.eval(), x)
+    expected = F.relu(nn.BatchNorm3d.forward(norm, x))
+    assert torch.equal(fused.norm_relu(norm, x), expected)
+
+
+def test_a_large_mean_does_not_cost_the_variance():
+    x = (10 + torch.randn(64, 4, 8, 8)).contiguous(memory_format=torch.channels_last)
+    mean, variance = fused._statistics(x)
+    exact = x.double().var(dim=(0, 2, 3), correction=0)
+    torch.testing.assert_close(variance.double(), exact, rtol=1e-4, atol=0)
+    torch.testing.assert_close(mean.double(), x.double().mean(dim=(0, 2, 3)), rtol=1e-6, atol=0)
