@@ -50,6 +50,7 @@ def write_video(
     audio_codec: str = "aac",
     tone_at: tuple[float, float] | None = None,
     seconds_of_audio: float | None = None,
+    sound: np.ndarray | None = None,
     options: dict[str, str] | None = None,
     codec: str = "libx264",
     pixels: str = "yuv420p",
@@ -80,9 +81,9 @@ def write_video(
             }
         if rotation:
             video.set_display_rotation(rotation)
-        sound = out.add_stream(audio_codec, rate=rate) if audio else None
-        if sound is not None:
-            sound.codec_context.layout = "mono"
+        track = out.add_stream(audio_codec, rate=rate) if audio else None
+        if track is not None:
+            track.codec_context.layout = "mono"
         for n in range(frames):
             upright = (height, width) if rotation in (90, 270) else (width, height)
             stored = np.rot90(picture(first_number + n, *upright), -rotation // 90)
@@ -93,19 +94,19 @@ def write_video(
             frame.pts, frame.time_base = round((t + start_s) / clock), clock
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
-        if sound is not None:
+        if track is not None:
             length = seconds_of_audio or (pts_s[-1] if pts_s is not None else float(frames / fps))
-            wave = tone(length, tone_at or (0.0, length), rate)
+            wave = tone(length, tone_at or (0.0, length), rate) if sound is None else sound
             samples = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
             samples.sample_rate = rate
             samples.pts, samples.time_base = (
                 round((audio_start_s + start_s) * rate),
                 Fraction(1, rate),
             )
-            resampler = av.AudioResampler(format=sound.format.name, layout="mono", rate=rate)
+            resampler = av.AudioResampler(format=track.format.name, layout="mono", rate=rate)
             for part in resampler.resample(samples):
-                out.mux(sound.encode(part))
-            out.mux(sound.encode(None))
+                out.mux(track.encode(part))
+            out.mux(track.encode(None))
     return path
 
 
