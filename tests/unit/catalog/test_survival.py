@@ -1,0 +1,59 @@
+"""A kill at any moment leaves the old catalog or the new one, and the next ingest goes through."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from homage_sdk.catalog import ingest, read_catalog
+from homage_sdk.errors import StorageError
+from homage_sdk.storage import new_folder
+from tests.unit.release.tiny import action, whole
+
+LOOP = """
+import sys
+from pathlib import Path
+from homage_sdk.catalog import ingest
+print("ready", flush=True)
+while True:
+    ingest(Path(sys.argv[1]), Path(sys.argv[2]), media=False, force=True)
+"""
+
+
+@pytest.mark.parametrize("wait_s", [0.03, 0.17, 0.31])
+def test_a_kill_leaves_a_whole_catalog(tmp_path: Path, wait_s: float) -> None:
+    tiny = whole(tmp_path / "r")
+    for take in range(40):
+        tiny.actions(f"p0009_r001_a{take:03d}", *(action("x", 1 + i, 9 + i) for i in range(50)))
+    ingest(tiny.root, tmp_path / "c", media=False)
+    expected = read_catalog(tmp_path / "c").info
+    worker = subprocess.Popen(
+        [sys.executable, "-c", LOOP, str(tiny.root), str(tmp_path / "c")], stdout=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    worker.stdout.readline()
+    time.sleep(wait_s)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    worker.stdout.close()
+    # Killed between two renames, the old folder waits beside its place for the next writer.
+    summary = ingest(tiny.root, tmp_path / "c", media=False)
+    assert summary.info == expected
+    assert read_catalog(tmp_path / "c", verify=True).info == expected
+    ingest(tiny.root, tmp_path / "c", media=False, force=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c", "r"]
+
+
+def test_two_ingests_of_one_catalog_refuse_each_other(tmp_path: Path) -> None:
+    tiny = whole(tmp_path / "r")
+    with (
+        new_folder(tmp_path / "c") as folder,
+        pytest.raises(StorageError, match="another process is writing here"),
+    ):
+        (folder / "catalog.json").write_text("{}")
+        ingest(tiny.root, tmp_path / "c", media=False)
