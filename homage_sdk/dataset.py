@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from homage_sdk.matches import ActionMatch, Matches, TripleMatch
     from homage_sdk.patterns import Action, Triple
-    from homage_sdk.query import ActionMatch, Matches, TripleMatch
     from homage_sdk.sql import Parameters, SqlSession
 
 
@@ -345,7 +345,8 @@ class Dataset:
         Nothing runs until the result is looked at; ``found.explain()`` shows the SQL. Raises
         QueryError where a name fits no class, with the nearest.
         """
-        from homage_sdk.query import Matches, compile_pattern
+        from homage_sdk.matches import Matches
+        from homage_sdk.query import compile_pattern
 
         return Matches(self._session, compile_pattern(pattern, self.taxonomy), pattern)
 

@@ -221,3 +221,26 @@ def test_the_example_of_the_issue(ds: Dataset) -> None:
     assert found[0].subject == "person" and found[0].actions[0].name == "pour tea"
     assert found.sequences == ("p0001_r001_a001", "p0001_r001_a002")
     assert ds.select(found.sequences).ids == found.sequences
+
+
+def test_matches_are_lazy_rows_that_also_come_as_tables(ds: Dataset) -> None:
+    found = ds.find(Action("pour*").before("drink*").showing(HELD))
+    assert ds._session._connection is None, "nothing runs before it is looked at"
+    assert len(found) == 2 and found[0] == next(iter(found)) and found[-1:] == [found[1]]
+    assert "pour*" in repr(found)
+    frame = found.to_pandas()
+    assert list(frame["sequence"]) == ["p0001_r001_a001", "p0001_r001_a002"]
+    named = found.to_named().to_pylist()
+    assert named[1] == {
+        "sequence": "p0001_r001_a002",
+        "action": "pour tea",
+        "first": 1,
+        "last": 60,
+        "action_2": "drink from cup",
+        "first_2": 61,
+        "last_2": 120,
+        "frames": [60],
+    }
+    triples = ds.find(HELD.during("hold*")).to_named().to_pylist()
+    assert [row["frame"] for row in triples] == [31, 60, 90]
+    assert triples[0]["object"] == "cup" and triples[0]["action"] == "hold_cup"
