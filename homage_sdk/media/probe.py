@@ -135,7 +135,7 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
     rotation, width, height = _shape(path, video, faults)
     if not n_frames:
         faults.append("empty: not one frame")
-    header = video.frames or _tagged_frames(video.metadata)
+    header = video.frames or _tagged_frames(video.metadata) or _implied_frames(container, n_frames)
     if header and abs(header - n_frames) > 1:
         faults.append(f"header: says {header} frames, {n_frames} are there")
     return VideoProbe(
@@ -195,6 +195,18 @@ def _tagged_frames(metadata: dict[str, str]) -> int:
         if key.upper().startswith("NUMBER_OF_FRAMES") and value.strip().isdigit():
             return int(value)
     return 0
+
+
+def _implied_frames(container: av.container.InputContainer, n_frames: int) -> int:
+    """Duration times the header's rate, which OpenCV takes for a count; 0 where it is about right.
+
+    A rate that is really the clock's (1000 a second) makes it the duration in milliseconds.
+    """
+    rate = container.streams.video[0].average_rate
+    if not rate or not container.duration or not n_frames:
+        return 0
+    implied = round(container.duration * rate / av.time_base)
+    return 0 if 2 * n_frames < 3 * implied < 4.5 * n_frames else implied
 
 
 def _first_bytes(path: Path) -> str:

@@ -117,13 +117,9 @@ def sound_without_pictures(copy: Copy) -> At:
 
 
 @fault("HOM602", deep=True)
-def one_view_shorter(copy: Copy) -> At:
+def one_view_longer(copy: Copy) -> At:
     path = _unannotated_video(copy)
-
-    def first_seconds(kind: str, index: int, packet: Any) -> Any:
-        return packet if packet.pts * packet.time_base < Fraction(41, 20) + 2 else None
-
-    return _remade(copy, path, change=first_seconds)
+    return _encoded(copy, path, frames=_frames(copy, path) + 60)
 
 
 @fault("HOM603", deep=True)
@@ -219,7 +215,7 @@ FAULTS = (
     random_bytes,
     cut_in_the_middle,
     sound_without_pictures,
-    one_view_shorter,
+    one_view_longer,
     sound_gone,
     starts_after_a_second,
     sound_after_a_second,
