@@ -86,6 +86,99 @@ def evaluate(
 
 
 @app.command()
+def fewshot(
+    runs: Annotated[list[Path], typer.Argument(help="Runs trained with data.novel_share.")],
+    *,
+    shards: Shards,
+    ks: Annotated[
+        str, typer.Option("--k", help="Examples a class, comma-separated.")
+    ] = "1,5,10,20",
+    draws: Annotated[int, typer.Option(help="Support sets; at least 20.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the supports, the same for every run.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Frozen features of each run on the activities it never saw."""
+    from baselines.ccau.fewshot import fewshot as judge
+    from homage_sdk.errors import UsageError
+
+    if not all(k.strip().isdigit() and int(k) > 0 for k in ks.split(",")):
+        raise UsageError("not a list of counts", found=repr(ks), expected="such as 1,5,10,20")
+    counts = tuple(int(k) for k in ks.split(","))
+    for run in runs:
+        with progress(f"fewshot {run.name}") as update:
+            found = judge(
+                run, shards, ks=counts, draws=draws, seed=seed, device=device, progress=update
+            )
+        if not _is_first():
+            continue
+        out.print(f"{run}: novel {', '.join(found['split']['novel'])}", markup=False)
+        out.print(f"split sha256 {found['split']['sha256']}", markup=False)
+        for modality, table in found["modalities"].items():
+            for k, numbers in table.items():
+                shown = [
+                    f"{name} {100 * numbers[name]['mean']:.1f} ± {100 * numbers[name]['std']:.1f} %"
+                    for name in ("accuracy", "map")
+                ]
+                out.print(f"  {modality} k={k}: {', '.join(shown)}", markup=False)
+
+
+@app.command()
+def arms(
+    shards: Annotated[Path, typer.Argument(help="Folder that `homage pack` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="Where the runs and tables go.")],
+    *,
+    size: Annotated[str, typer.Option("--size", help="tiny (CPU, minutes) or paper (GPU).")],
+    seeds: Annotated[int, typer.Option(help="Seeds an arm, from 0.")] = 3,
+    only: Annotated[list[str] | None, typer.Option(help="Just these arms; repeatable.")] = None,
+    settings: Settings = None,
+) -> None:
+    """Every arm of Tables 2 to 7, one after another; the same command again goes on."""
+    from baselines.ccau.arms import run_arms
+    from baselines.ccau.tables import make_tables, rich_tables
+
+    def note(text: str) -> None:
+        if _is_first():
+            out.print(text, markup=False)
+
+    run_arms(
+        shards, folder, size=size, seeds=seeds, only=only or (), settings=settings or (), note=note
+    )
+    if _is_first():
+        for table in rich_tables(make_tables(folder)):
+            out.print(table)
+
+
+@app.command()
+def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote.")]) -> None:
+    """Tables 2 to 7: ours with intervals and p-values, the paper's beside them."""
+    from baselines.ccau.tables import make_tables, rich_tables
+
+    for table in rich_tables(make_tables(folder)):
+        out.print(table)
+    out.print(f"tables: {folder / 'tables.md'}", markup=False)
+
+
+@app.command()
+def doctor(
+    config: Annotated[str, typer.Argument(help="The configuration of the run to come.")],
+    *,
+    shards: Shards,
+    settings: Settings = None,
+    size: Size = None,
+) -> None:
+    """Before a long run: environment, gather, one batch by heart, throughput."""
+    from baselines.ccau.config import read_config
+    from baselines.ccau.doctor import examine
+
+    is_well = True
+    for check in examine(read_config(config, settings or (), size=size), shards):
+        out.print(f"{'ok  ' if check.is_ok else 'BAD '} {check.name}: {check.detail}", markup=False)
+        is_well &= check.is_ok
+    if not is_well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     catalog: Annotated[Path, typer.Argument(help="The catalog the shards were packed from.")],
     run: Annotated[Path, typer.Argument(help="A trained and evaluated run folder.")],

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from baselines.ccau.config import Config
 from baselines.ccau.data import TEST_SPLITS
-from baselines.ccau.distributed import World, join_world
+from baselines.ccau.distributed import World, broadcast, join_world
 from baselines.ccau.metrics import class_frequencies
 from baselines.ccau.predict import predict
 from baselines.ccau.results import compute_results
 from baselines.ccau.runs import read_json, result_checkpoint, write_json
 from baselines.ccau.saved import SavedPredictions, save_predictions
 from baselines.ccau.setup import class_names, load_nets
-from homage_sdk.errors import ShardError
+from homage_sdk.errors import CheckpointError, ShardError
 from homage_sdk.shards import ShardSet
 
 Progress = Callable[[int, int], None]
@@ -41,6 +41,11 @@ def evaluate(
     with join_world(device) as world:
         shards = ShardSet.open(shards_folder)
         config, nets = load_nets(run, shards)
+        n_draws = config.run.bootstrap_draws if draws is None else draws
+        identity = _identity(run, shards, splits, n_draws)
+        known = broadcast(world, _already_done(run, identity) if world.is_first else None)
+        if known is not None:
+            return dict(known)
         sequences = {s.sequence: str(s.split) for s in shards.sequences if s.split in splits}
         if not sequences:
             raise ShardError(
@@ -69,15 +74,36 @@ def evaluate(
             classes=class_names(shards),
             prior=training_prior(run, shards),
         )
-        n_draws = config.run.bootstrap_draws if draws is None else draws
-        return _write(run, shards, config, saved, world=world, draws=n_draws)
+        return _write(run, config, saved, identity, world=world, draws=n_draws)
+
+
+def _identity(run: Path, shards: ShardSet, splits: tuple[str, ...], draws: int) -> dict[str, Any]:
+    """What results depend on: the weights, the shards, the splits, the resamples."""
+    manifest = read_json(result_checkpoint(run), "manifest.json")
+    return {
+        "model_sha256": manifest["files"]["model.safetensors"]["sha256"],
+        "shards": shards.fingerprint,
+        "test_splits": list(splits),
+        "draws": draws,
+    }
+
+
+def _already_done(run: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """The results of the same weights on the same shards, or None."""
+    if not (run / "results.json").is_file() or not (run / "predictions.npz").is_file():
+        return None
+    try:
+        found = read_json(run, "results.json")
+    except CheckpointError:
+        return None  # cut: evaluated again
+    return found if found.get("identity") == identity else None
 
 
 def _write(
     run: Path,
-    shards: ShardSet,
     config: Config,
     saved: SavedPredictions,
+    identity: dict[str, Any],
     *,
     world: World,
     draws: int,
@@ -90,7 +116,7 @@ def _write(
         "checkpoint": result_checkpoint(run).name,
         "selection": config.run.selection,
         "selection_note": selection_note(config),
-        "shards": shards.fingerprint,
+        "identity": identity,
         "splits": {
             s: list(saved.split.values()).count(s) for s in sorted(set(saved.split.values()))
         },
