@@ -63,7 +63,7 @@ class Assembler:
         grid, options = self.grid, self.options
         B, N, K = len(rows), grid.blocks, grid.block_frames
         kinds: list[str] = [m for m in ("ego", "third") if m in options.modalities]
-        video = {kind: self._zeros(B, N, K, options.size, options.size, 3) for kind in kinds}
+        video = {kind: self._blank(B, N, K, options.size, options.size, 3) for kind in kinds}
         view = {kind: torch.full((B,), -1, dtype=torch.int64) for kind in kinds}
         present = {m: torch.zeros(B, dtype=torch.bool) for m in options.modalities}
         batch = Batch(
@@ -91,6 +91,9 @@ class Assembler:
                 if waves is not None and row.main and row.sample.sound is not None:
                     self._sound(waves[b], row)
                     present["audio"][b] = True
+        for kind in kinds:
+            for b in torch.nonzero(~present[kind]).flatten().tolist():
+                video[kind][b] = 0
         if waves is not None:
             with _one_thread():
                 batch.logmel = self._logmel(waves)
@@ -162,9 +165,10 @@ class Assembler:
         heard = read_bytes(data, begin_s, end_s, self.audio_rate)
         wave.copy_(torch.from_numpy(heard)[: len(wave)])
 
-    def _zeros(self, *shape: int) -> Tensor:
+    def _blank(self, *shape: int) -> Tensor:
+        """Room for pictures; rows that stay absent are cleared at the end."""
         if not self._shared:
-            return torch.zeros(shape, dtype=torch.uint8)
+            return torch.empty(shape, dtype=torch.uint8)
         memory: Any = torch.UntypedStorage  # a fresh shared mapping holds zeros already
         flat: Any = torch.empty(0, dtype=torch.uint8)
         made: Tensor = flat.set_(memory._new_shared(math.prod(shape)), 0, shape)
