@@ -198,15 +198,16 @@ def _tagged_frames(metadata: dict[str, str]) -> int:
 
 
 def _implied_frames(container: av.container.InputContainer, n_frames: int) -> int:
-    """Duration times the header's rate, which OpenCV takes for a count; 0 where it is about right.
+    """Duration times the header's rate, which OpenCV takes for a count, where that is milliseconds.
 
-    A rate that is really the clock's (1000 a second) makes it the duration in milliseconds.
+    So it is when the rate is really the clock's (1000 a second in .mkv); 0 otherwise.
     """
-    rate = container.streams.video[0].average_rate
-    if not rate or not container.duration or not n_frames:
+    video = container.streams.video[0]
+    rate, base = video.average_rate, video.time_base
+    if not rate or not base or not container.duration or rate * base != 1:
         return 0
     implied = round(container.duration * rate / av.time_base)
-    return 0 if 2 * n_frames < 3 * implied < 4.5 * n_frames else implied
+    return implied if implied > 2 * n_frames else 0
 
 
 def _first_bytes(path: Path) -> str:

@@ -32,8 +32,10 @@ def _remux(
         out.start_encoding()
         counts = {stream.index: 0 for stream in streams}
         for packet in inside.demux(streams):
-            if packet.dts is None:
+            if packet.size == 0:
                 continue
+            if packet.dts is None:  # not known before the first B-frames; in order is enough
+                packet.dts = packet.pts - 2 * packet.duration if packet.duration else packet.pts
             index = counts[packet.stream.index]
             counts[packet.stream.index] += 1
             kind, at = packet.stream.type, packet.stream.index
