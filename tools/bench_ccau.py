@@ -30,7 +30,7 @@ from torch import Tensor  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from baselines.ccau.network import ModelConfig, build_nets  # noqa: E402
-from baselines.ccau.tasks import Cooperative, Targets  # noqa: E402
+from baselines.ccau.tasks import AlignmentConfig, Cooperative, Targets  # noqa: E402
 
 A, C, N, K = 75, 448, 8, 5
 COUNTED = ("convolution", "mm", "addmm", "bmm", "baddbmm")
@@ -82,7 +82,8 @@ def make_step(args: argparse.Namespace) -> Callable[[], None]:
     """A closure that trains one step on a fixed batch."""
     modalities = tuple(args.modalities.split(","))
     config = ModelConfig(width=args.width, size=args.size, folded=not args.plain)
-    task = Cooperative(build_nets(config, modalities, A, C, seed=0))
+    align = AlignmentConfig(weight=1.0 if len(modalities) > 1 else 0.0)
+    task = Cooperative(build_nets(config, modalities, A, C, seed=0), align=align)
     optimizer = torch.optim.Adam(task.parameter_groups(), lr=1e-4, weight_decay=1e-5, fused=True)
     b = args.batch
     generator = torch.Generator().manual_seed(0)
