@@ -1,8 +1,8 @@
 """Tables 2 to 7 from the runs of ``ccau arms``: ours with intervals, the paper's beside them.
 
-A cell is the mean over seeds of the mean over the test splits. Its difference to the table's first
-row is paired: both on the same resamples of the same sequences, averaged over seeds. Seeds vary the
-weights and resamples the sequences; the paper gives neither.
+A cell is the mean over seeds of the mean over the test splits. Its difference to the first row of
+the table that has the cell is paired: both on the same resamples of the same sequences, averaged
+over seeds. Seeds vary the weights and resamples the sequences; the paper gives neither.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class OurCell:
     seeds: list[float]
     """One value a seed."""
     difference: dict[str, float] | None
-    """To the table's first row: ``value``, ``low``, ``high`` (95 %), ``p_value``."""
+    """To the table's first row with this cell: ``value``, ``low``, ``high`` (95 %), ``p_value``."""
 
     @property
     def std(self) -> float:
@@ -63,15 +63,12 @@ def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cel
     tables: dict[str, dict[str, dict[Cell, OurCell]]] = {}
     for table, rows in PAPER.items():
         arms = {row: next(a for a in ARMS if (table, row) in a.rows) for row in rows}
-        reference: Arm | None = next(iter(arms.values()))
         for row, arm in arms.items():
-            against = None if reference is arm or reference is None else reference
-            found = {
-                cell: _cell(
-                    cell, arm, ready[arm.name], ready[against.name] if against else None, draws
-                )
-                for cell in rows[row]
-            }
+            found = {}
+            for cell in rows[row]:
+                first = next(arms[r] for r in rows if cell in rows[r])
+                against = None if first is arm else ready[first.name]
+                found[cell] = _cell(cell, arm, ready[arm.name], against, draws)
             kept = {cell: value for cell, value in found.items() if value is not None}
             if kept:
                 tables.setdefault(table, {})[row] = kept
@@ -223,7 +220,7 @@ def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> str:
     """All tables as Markdown."""
     parts = [
         "Ours: mean over the test splits and seeds, ± standard deviation over seeds; in brackets "
-        "the paired difference to the table's first row with its 95 % interval and p-value. "
+        "the paired difference to the first row that has the number, its 95 % interval and p. "
         "Paper: real HOMAGE, not ours.\n"
     ]
     for table, rows in tables.items():

@@ -1,0 +1,167 @@
+"""Evaluation: every clip once, recomputable without a model, honest rows beside it."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from baselines.ccau.evaluate import evaluate
+from baselines.ccau.fewshot import fewshot
+from baselines.ccau.novel import split_ranked
+from baselines.ccau.predict import ClipScores, merge
+from baselines.ccau.probe import fit_activity, fit_atomic
+from baselines.ccau.results import compute_results
+from baselines.ccau.saved import load_predictions, save_predictions
+from baselines.ccau.train import train
+from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, UsageError
+
+
+def clip(sequence, number, n_clips, *, view=1, present=True, score=0.5):
+    one = np.array([score, 1 - score], dtype=np.float32)
+    return ClipScores(
+        sequence=sequence, view=view, clip=number, n_clips=n_clips, present=present,
+        activity=one, atomic=one, atomic_label=np.array([1.0, 0.0], dtype=np.float32),
+        activity_label=0, embedding=one,
+    )  # fmt: skip
+
+
+def test_a_clip_that_comes_twice_or_not_at_all_is_an_error():
+    whole = [clip("a", 0, 2), clip("a", 1, 2), clip("b", 0, 1)]
+    assert merge(whole).sequences == ("a", "b")
+    with pytest.raises(TrainingError, match="clip 1 came twice"):
+        merge([*whole, clip("a", 1, 2)])
+    with pytest.raises(TrainingError, match="a was not evaluated in full"):
+        merge([clip("a", 1, 2), clip("b", 0, 1)])
+    # A view that ends before its sequence is counted and not used.
+    short = merge([clip("a", 0, 2), clip("a", 1, 2, present=False)])
+    assert len(short.clip_sequence) == 1
+
+
+def test_clips_join_by_mean_of_softmax_and_max_of_sigmoid_then_views_are_averaged():
+    scores = {(1, 0): 0.2, (1, 1): 0.4, (4, 0): 0.9, (4, 1): 0.5}
+    merged = merge([clip("a", c, 2, view=v, score=s) for (v, c), s in scores.items()])
+    assert merged.activity[0, 0] == pytest.approx((0.3 + 0.7) / 2)
+    assert merged.atomic[0, 0] == pytest.approx((0.4 + 0.9) / 2)
+    assert merged.activity_one_view[0, 0] == pytest.approx(0.3)
+    assert merged.n_views.tolist() == [2]
+
+
+@pytest.fixture
+def run(tiny, small_shards, tmp_path):
+    train(tiny(**{"optim.epochs": 1}), small_shards, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_results_can_be_computed_again_without_the_model(run, small_shards):
+    results = evaluate(run, small_shards, device="cpu")
+    saved = load_predictions(run / "predictions.npz")
+    again = compute_results(saved, draws=50)
+    assert json.loads(json.dumps(again)) == json.loads(json.dumps(results["modalities"]))
+    for numbers in results["modalities"].values():
+        assert {"model", "prior", "random"} <= numbers["activity"].keys()
+        assert {"mean", "pooled"} <= numbers["atomic"]["model"].keys()
+        value, low, high = numbers["activity"]["model"]["pooled"]["top1"]
+        assert low <= value <= high
+
+
+def test_an_evaluation_is_not_done_twice_and_a_cut_one_is_done_again(run, small_shards):
+    evaluate(run, small_shards, device="cpu")
+    before = (run / "predictions.npz").stat().st_mtime_ns
+    evaluate(run, small_shards, device="cpu")
+    assert (run / "predictions.npz").stat().st_mtime_ns == before
+    (run / "results.json").write_text('{"name"')
+    evaluate(run, small_shards, device="cpu")
+    assert (run / "predictions.npz").stat().st_mtime_ns != before
+
+
+def test_the_size_of_batches_changes_nothing(tiny, run, small_shards, tmp_path):
+    first = load_predictions_of(run, small_shards)
+    config = json.loads((run / "checkpoint-best" / "manifest.json").read_text())
+    assert config["config"]["data"]["eval_batch_size"] == 4
+    train(tiny(**{"optim.epochs": 1, "data.eval_batch_size": 3}), small_shards, tmp_path / "other")
+    second = load_predictions_of(tmp_path / "other", small_shards)
+    for modality, found in first.by_modality.items():
+        other = second.by_modality[modality]
+        assert found.sequences == other.sequences
+        np.testing.assert_allclose(found.activity, other.activity, atol=1e-5)
+
+
+def load_predictions_of(run, shards):
+    evaluate(run, shards, device="cpu")
+    return load_predictions(run / "predictions.npz")
+
+
+def test_saved_predictions_come_back_and_a_cut_file_is_refused(run, small_shards):
+    saved = load_predictions_of(run, small_shards)
+    save_predictions(run / "again.npz", saved)
+    again = load_predictions(run / "again.npz")
+    for modality, found in saved.by_modality.items():
+        for field in dataclasses.fields(found):
+            left, right = (getattr(x, field.name) for x in (found, again.by_modality[modality]))
+            np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
+    data = (run / "again.npz").read_bytes()
+    (run / "again.npz").write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError, match="predictions"):
+        load_predictions(run / "again.npz")
+
+
+def test_an_unfinished_run_is_refused(tmp_path, small_shards):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match="not a run folder"):
+        evaluate(tmp_path / "empty", small_shards)
+
+
+def test_the_probe_equals_scikit_learn():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 5))
+    y = (x @ rng.normal(size=(5, 3)) + rng.normal(size=(60, 3))).argmax(axis=1)
+    standard = (x - x.mean(axis=0)) / x.std(axis=0)
+    theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(standard, y)
+    ours = fit_activity(x, y, 3).logits(x)
+    softmax = np.exp(ours) / np.exp(ours).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(softmax, theirs.predict_proba(standard), atol=1e-3)
+    labels = np.stack([y == 0, y == 1], axis=1).astype(int)
+    many = fit_atomic(x, labels).logits(x)
+    for column in range(2):
+        one = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(standard, labels[:, column])
+        np.testing.assert_allclose(many[:, column], one.decision_function(standard), atol=1e-2)
+
+
+def test_the_novel_split_is_seeded_stratified_and_published_by_hash():
+    names = [f"class {i:02d}" for i in range(75)]
+    split = split_ranked(names, 15, seed=0)
+    assert len(split.novel) == 15 and len(split.base) == 60
+    assert not set(split.novel) & set(split.base)
+    for stratum in range(15):  # one of every five by frequency
+        assert len(set(split.novel) & set(names[5 * stratum : 5 * stratum + 5])) == 1
+    assert split.sha256 == split_ranked(names, 15, seed=0).sha256
+    assert split.sha256 != split_ranked(names, 15, seed=1).sha256
+
+
+def test_few_shot_refuses_a_backbone_that_saw_everything(run, small_shards):
+    with pytest.raises(ConfigError, match=r"data\.novel_share"):
+        fewshot(run, small_shards, device="cpu")
+    with pytest.raises(UsageError, match="at least 20"):
+        fewshot(run, small_shards, device="cpu", draws=3)
+
+
+def test_evaluating_leaves_mode_and_random_streams_alone(tiny, small_shards):
+    from baselines.ccau.distributed import World
+    from baselines.ccau.setup import build_task
+    from baselines.ccau.validate import validate
+    from homage_sdk.shards import ShardSet
+
+    shards = ShardSet.open(small_shards)
+    task = build_task(tiny(), shards, torch.device("cpu"))
+    modes = [part.training for part in task.modules()]
+    before = {k: v.clone() for k, v in task.state_dict().items()}
+    random = torch.get_rng_state()
+    test = tuple(s.sequence for s in shards.samples if s.split in ("val", "test"))
+    validate(task, shards, tiny(), test, World())
+    assert modes == [part.training for part in task.modules()]
+    assert torch.equal(random, torch.get_rng_state())
+    for key, value in task.state_dict().items():
+        assert torch.equal(before[key], value), key
