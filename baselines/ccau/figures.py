@@ -115,9 +115,10 @@ def _bars(axis: Axes, found: dict[str, Any], kind: str, metric: str, title: str)
             )
     axis.set_xticks(range(len(modalities)), [TITLES.get(m, m) for m in modalities], fontsize=9)
     axis.set_xlim(-0.6, len(modalities) - 0.2)
-    axis.set_ylim(0, 100)
+    axis.set_ylim(0, 118)  # room for the legend above the bars
+    axis.set_yticks(range(0, 101, 20))
     axis.set_title(title, fontsize=9, loc="left")
-    axis.legend(fontsize=7, frameon=False, loc="upper right")
+    axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=2)
 
 
 def _label(name: str) -> str:
