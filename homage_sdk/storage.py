@@ -32,7 +32,10 @@ def explained(target: Path) -> Iterator[None]:
             errno.EDQUOT: "the quota is used up: free some space and run the same command again",
             errno.EACCES: "no permission: choose another folder or change its rights",
             errno.EROFS: "the file system is read-only: choose another folder",
-            errno.ENOTDIR: "a part of the path is a file",
+            errno.ENOTDIR: "a part of the path is a file: choose another folder",
+            errno.EEXIST: "a part of the path is a file: choose another folder",
+            errno.EFBIG: "the file is larger than this file system or a limit allows",
+            errno.ENAMETOOLONG: "the name is too long for this file system",
         }
         hint = hints.get(error.errno or 0)
         if hint is None:

