@@ -200,8 +200,10 @@ def report(
 
 def main() -> None:
     """Entry point of ``ccau``."""
+    from baselines.ccau.memory import use_huge_pages
     from homage_sdk.cli import run
 
+    use_huge_pages()  # before any command loads torch, which reads it once
     code = run(app)
     if code and not _is_first():
         err.print(f"rank {os.environ['RANK']} stopped", markup=False)

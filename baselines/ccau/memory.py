@@ -19,9 +19,13 @@ def use_huge_pages() -> str:
 
     Sets ``THP_MEM_ALLOC_ENABLE`` unless the user has set it. Returns what holds now, in words.
     """
-    if not sys.platform.startswith("linux") or not _MODE.exists():
+    if not sys.platform.startswith("linux"):
         return "no huge pages on this system"
-    if "[never]" in _MODE.read_text():
+    try:
+        mode = _MODE.read_text(encoding="ascii")
+    except (OSError, ValueError):  # a kernel without them, or a container that hides the file
+        return "no huge pages on this system"
+    if "[never]" in mode:
         return "huge pages are switched off in the kernel"
     if "torch" in sys.modules and "THP_MEM_ALLOC_ENABLE" not in os.environ:
         return "small pages: torch was loaded before huge pages were asked for"

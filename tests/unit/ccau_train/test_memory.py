@@ -1,0 +1,71 @@
+"""The command asks for large pages while it still counts, and nowhere does asking do harm."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from baselines.ccau import memory
+
+KEY = "THP_MEM_ALLOC_ENABLE"
+
+
+@pytest.fixture
+def kernel(monkeypatch, tmp_path):
+    """``kernel("always [madvise] never")``: what the kernel says, without torch loaded."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setenv(KEY, "")
+    monkeypatch.delenv(KEY)
+
+    def says(mode):
+        path = tmp_path / "enabled"
+        if mode is not None:
+            path.write_text(mode)
+        monkeypatch.setattr(memory, "_MODE", path)
+
+    return says
+
+
+def test_large_pages_are_asked_for_unless_the_user_decided(kernel, monkeypatch):
+    kernel("always [madvise] never\n")
+    assert memory.use_huge_pages() == "huge pages"
+    assert os.environ[KEY] == "1"
+    monkeypatch.setenv(KEY, "0")
+    assert memory.use_huge_pages() == "small pages"
+    assert os.environ[KEY] == "0"
+
+
+@pytest.mark.parametrize("mode", [None, "always madvise [never]\n"])
+def test_a_kernel_without_large_pages_is_left_alone(kernel, mode):
+    kernel(mode)
+    assert "huge pages" in memory.use_huge_pages()
+    assert KEY not in os.environ
+
+
+def test_a_file_that_may_not_be_read_and_another_system_do_no_harm(kernel, monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "_MODE", tmp_path)  # opening a folder is refused
+    assert memory.use_huge_pages() == "no huge pages on this system"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert memory.use_huge_pages() == "no huge pages on this system"
+    assert KEY not in os.environ
+
+
+def test_asking_after_torch_is_loaded_says_so(kernel, monkeypatch):
+    kernel("[always] madvise never\n")
+    monkeypatch.setitem(sys.modules, "torch", object())
+    assert memory.use_huge_pages().startswith("small pages: torch was loaded before")
+    assert KEY not in os.environ
+
+
+def test_the_ccau_command_asks_before_torch_is_imported():
+    code = (
+        "import sys\n"
+        "from baselines.ccau import cli, memory\n"
+        "memory.use_huge_pages = lambda: print('asked', 'torch' in sys.modules)\n"
+        "sys.argv = ['ccau', '--help']\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[0] == "asked False", done.stdout + done.stderr
