@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-import tomllib
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, Literal
 
 from baselines.ccau.augment import AugmentConfig
 from baselines.ccau.network import ModelConfig
+from baselines.ccau.settings import merge, read_toml, with_settings
 from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, DistillationConfig
 from homage_sdk.errors import ConfigError
 
@@ -138,7 +138,7 @@ class Config:
 
     def replace(self, settings: Iterable[str]) -> Config:
         """The same with ``section.key=value`` changes."""
-        return from_dict(_with_settings(self.as_dict(), settings))
+        return from_dict(with_settings(self.as_dict(), settings))
 
 
 def read_config(
@@ -152,10 +152,10 @@ def read_config(
     path = find_config(name)
     values: dict[str, Any] = {}
     if size is not None:
-        values = _read_toml(find_config(f"sizes/{size}"))
-    values = _merge(values, _read_toml(path))
+        values = read_toml(find_config(f"sizes/{size}"))
+    values = merge(values, read_toml(path))
     try:
-        return from_dict(_with_settings(values, settings))
+        return from_dict(with_settings(values, settings))
     except ConfigError as error:
         error.place = error.place or ConfigError("", place=path).place
         raise
@@ -187,7 +187,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
     _refuse_unknown(values, Config, "")
     try:
-        config: Config = _adapter().validate_python(_merge(_preset(values.get("preset")), values))
+        config: Config = _adapter().validate_python(merge(_preset(values.get("preset")), values))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(
@@ -299,55 +299,6 @@ def _all_keys() -> tuple[str, ...]:
         return keys
 
     return tuple(walk(Config, ""))
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("not valid TOML", place=path, found=str(error)) from error
-    except OSError as error:
-        raise ConfigError("cannot be read", place=path, found=error.strerror) from error
-    parents = values.pop("extends", [])
-    merged: dict[str, Any] = {}
-    for parent in [parents] if isinstance(parents, str) else parents:
-        target = path.parent / parent
-        if target == path or not target.is_file():
-            raise ConfigError("extends names no file", place=path, found=repr(parent))
-        merged = _merge(merged, _read_toml(target))
-    return _merge(merged, values)
-
-
-def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(under)
-    for key, value in over.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def _with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    merged = dict(values)
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(
-                "not a setting", found=repr(setting), expected="section.key=value", hint="--set"
-            )
-        change: Any = _toml_value(text.strip())
-        for part in reversed(key.strip().split(".")):
-            change = {part: change}
-        merged = _merge(merged, change)
-    return merged
-
-
-def _toml_value(text: str) -> Any:
-    """``0.1``, ``true``, ``["ego"]`` as TOML reads them; anything else is a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _plain(value: Any) -> Any:

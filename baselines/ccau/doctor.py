@@ -18,8 +18,8 @@ from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.world import World as LossWorld
 from baselines.ccau.optimise import as_floats, autocast, make_optimizer, memory_mb
+from baselines.ccau.parts import selection_parts
 from baselines.ccau.setup import build_task
-from baselines.ccau.train import selection_parts
 from homage_sdk.shards import ShardSet
 
 GATHER_TOLERANCE = 1e-6

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from baselines.ccau.checkpoint import Checkpoint, load
-from homage_sdk.errors import CheckpointError, ConfigError
+from baselines.ccau.distributed import World, broadcast
+from homage_sdk.errors import CheckpointError, ConfigError, HomageError
 from homage_sdk.storage import explained, write_file
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
@@ -73,11 +74,30 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
     return Opened(finished=finished, checkpoint=load(out / LAST) if has_last else None)
 
 
+def open_on_first(
+    out: Path, description: Mapping[str, Any], world: World, *, fresh: bool, resume: bool
+) -> Opened:
+    """The first rank opens or begins the run; what it found, or its refusal, is everybody's."""
+    found: Opened | HomageError | None = None
+    if world.is_first:
+        try:
+            found = open_run(out, description, fresh=fresh, resume=resume)
+            if found.checkpoint is None:
+                begin(out, description)
+        except HomageError as error:
+            found = error
+    found = broadcast(world, found)
+    if isinstance(found, Opened):
+        return found
+    raise found or ConfigError("the first rank was lost", place=out)
+
+
 def begin(out: Path, description: Mapping[str, Any]) -> None:
     """Start from nothing: drop what the folder holds of an earlier run, describe the new one."""
     import shutil
 
-    for name in ("run.json", "metrics.jsonl", "results.json", "predictions.npz", "config.json"):
+    judged = ("results.json", "predictions.npz", "fewshot.json")
+    for name in ("run.json", "metrics.jsonl", *judged, "config.json"):
         (out / name).unlink(missing_ok=True)
     for name in (LAST, BEST):
         shutil.rmtree(out / name, ignore_errors=True)

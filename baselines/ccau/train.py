@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,9 @@ from baselines.ccau import checkpoint as checkpoints
 from baselines.ccau.board import Board
 from baselines.ccau.checkpoint import Checkpoint, Identity
 from baselines.ccau.config import Config
-from baselines.ccau.data import TEST_SPLITS, Parts, carve, open_loader, prepare
-from baselines.ccau.distributed import World, broadcast, join_world, mean_over_ranks, stop_together
+from baselines.ccau.data import Parts, open_loader, prepare
+from baselines.ccau.distributed import World, join_world, mean_over_ranks, stop_together
 from baselines.ccau.faults import name_fault
-from baselines.ccau.novel import novel_split
 from baselines.ccau.optimise import (
     as_floats,
     autocast,
@@ -33,9 +32,11 @@ from baselines.ccau.optimise import (
     make_optimizer,
     memory_mb,
 )
-from baselines.ccau.runs import BEST, LAST, MetricsLog, Opened, begin, open_run, write_json
-from baselines.ccau.schedule import Plateau, learning_rate
+from baselines.ccau.parts import excluded_activities, paper_selection, selection_parts
+from baselines.ccau.runs import BEST, LAST, MetricsLog, open_on_first, write_json
+from baselines.ccau.schedule import learning_rate
 from baselines.ccau.setup import build_task, class_names, describe
+from baselines.ccau.state import RunSummary, State
 from baselines.ccau.validate import validate
 from homage_sdk.errors import ConfigError, HomageError
 from homage_sdk.shards import ShardSet
@@ -44,40 +45,9 @@ from homage_sdk.storage import exclusive, explained
 
 Progress = Callable[[int, int], None]
 
-
-@dataclass
-class State:
-    """Where training is: plain numbers, saved as JSON beside the tensors."""
-
-    epoch: int = 0
-    micro_batch: int = 0
-    """Micro-batches of this epoch already used."""
-    step: int = 0
-    """Optimiser steps done."""
-    world_size: int = 1
-    log_rows: int = 0
-    """Lines of ``metrics.jsonl`` so far."""
-    ended: str = ""
-    """Why training is over: ``epochs``, ``steps``, ``early stop``; empty while it goes on."""
-    plateau: Plateau = field(default_factory=Plateau)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> State:
-        """Undo ``dataclasses.asdict``."""
-        return cls(**{**values, "plateau": Plateau(**values["plateau"])})
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """How a training command ended."""
-
-    run: Path
-    steps: int
-    already_done: bool
-    ended: str
-    best_score: float
-    best_step: int
-    train_s: float
+__all__ = [
+    "RunSummary", "State", "excluded_activities", "paper_selection", "selection_parts", "train",
+]  # fmt: skip
 
 
 def train(
@@ -105,69 +75,14 @@ def train(
             lock = exclusive(out / ".tmp-train.lock", out)
         with lock:
             description = describe(config, shards, parts)
-            opened = _open_on_first(out, description, world, fresh=fresh, resume=resume)
+            opened = open_on_first(out, description, world, fresh=fresh, resume=resume)
             if opened.finished and opened.checkpoint is not None:
                 state = State.from_json(opened.checkpoint.state["training"])
-                return _summary(out, state, train_s=0.0, already_done=True)
+                return RunSummary.of(out, state, train_s=0.0, already_done=True)
             trainer = _Trainer(
                 config, shards, parts, out=out, world=world, checkpoint=opened.checkpoint
             )
             return trainer.run(progress)
-
-
-def selection_parts(config: Config, shards: ShardSet) -> Parts:
-    """Who trains and who selects; raises ConfigError when there is nothing to select on."""
-    selects_by_part = config.run.selection == "validation"
-    parts = carve(
-        shards,
-        share=config.data.validation_share if selects_by_part else 0.0,
-        seed=config.run.seed,
-        exclude=excluded_activities(config, shards),
-    )
-    if selects_by_part and not parts.validation:
-        raise ConfigError(
-            "the validation part is empty",
-            found=f"{len(parts.train)} training sequences",
-            hint="raise data.validation_share, or set run.selection to 'last'",
-        )
-    if config.run.selection == "paper" and not paper_selection(shards):
-        raise ConfigError(
-            f"these shards have no split {TEST_SPLITS[0]!r} to select on as the paper does",
-            hint="set run.selection to 'validation' or 'last'",
-        )
-    return parts
-
-
-def excluded_activities(config: Config, shards: ShardSet) -> tuple[str, ...]:
-    """The activities that training never sees, by name."""
-    novel: tuple[str, ...] = ()
-    if config.data.novel_share > 0:
-        split = novel_split(shards, share=config.data.novel_share, seed=config.data.novel_seed)
-        novel = split.novel
-    return (*config.data.exclude_activities, *novel)
-
-
-def paper_selection(shards: ShardSet) -> tuple[str, ...]:
-    """The sequences the public code selects checkpoints on: a test split."""
-    return tuple(sorted({s.sequence for s in shards.samples if s.split == TEST_SPLITS[0]}))
-
-
-def _open_on_first(
-    out: Path, description: Mapping[str, Any], world: World, *, fresh: bool, resume: bool
-) -> Opened:
-    """The first rank opens (and begins) the run; what it found, or its refusal, is everybody's."""
-    found: Opened | HomageError | None = None
-    if world.is_first:
-        try:
-            found = open_run(out, description, fresh=fresh, resume=resume)
-            if found.checkpoint is None:
-                begin(out, description)
-        except HomageError as error:
-            found = error
-    found = broadcast(world, found)
-    if isinstance(found, Opened):
-        return found
-    raise found or ConfigError("the first rank was lost", place=out)
 
 
 class _Trainer:
@@ -247,7 +162,7 @@ class _Trainer:
             if world.is_first:
                 result = BEST if (self.out / BEST).is_dir() else LAST
                 write_json(self.out / "run.json", {**asdict(state), "result": result})
-            return _summary(self.out, state, train_s=train_s, already_done=False)
+            return RunSummary.of(self.out, state, train_s=train_s, already_done=False)
         finally:
             log.close()
             board.close()
@@ -409,15 +324,3 @@ class _Trainer:
 
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
-
-
-def _summary(out: Path, state: State, *, train_s: float, already_done: bool) -> RunSummary:
-    return RunSummary(
-        run=out,
-        steps=state.step,
-        already_done=already_done,
-        ended=state.ended,
-        best_score=state.plateau.best,
-        best_step=state.plateau.best_step,
-        train_s=train_s,
-    )

@@ -92,8 +92,10 @@ def test_a_finished_run_is_not_trained_twice(tiny, small_shards, tmp_path):
     assert not first.already_done and second.already_done
     assert (second.steps, second.best_score) == (first.steps, first.best_score)
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    (tmp_path / "run" / "fewshot.json").write_text("{}")
     third = train(tiny(), small_shards, tmp_path / "run", fresh=True)
     assert not third.already_done
+    assert not (tmp_path / "run" / "fewshot.json").exists()  # it judged the weights that are gone
 
 
 def test_another_configuration_does_not_overwrite_a_run(tiny, small_shards, tmp_path):
