@@ -166,15 +166,19 @@ def doctor(
     settings: Settings = None,
     size: Size = None,
 ) -> None:
-    """Before a long run: environment, gather, one batch by heart, throughput."""
+    """Before a long run: environment, shards, gather, one batch by heart, throughput."""
     from baselines.ccau.config import read_config
-    from baselines.ccau.doctor import examine
+    from baselines.ccau.doctor import FAILED, N_CHECKS, examine
+    from baselines.ccau.show import checks_table
 
-    is_well = True
-    for check in examine(read_config(config, settings or (), size=size), shards):
-        out.print(f"{'ok  ' if check.is_ok else 'BAD '} {check.name}: {check.detail}", markup=False)
-        is_well &= check.is_ok
-    if not is_well:
+    wanted = read_config(config, settings or (), size=size)
+    checks = []
+    with progress("doctor") as update:
+        for check in examine(wanted, shards):
+            checks.append(check)
+            update(len(checks), N_CHECKS)
+    out.print(checks_table(wanted.name, checks))
+    if any(check.outcome == FAILED for check in checks):
         raise typer.Exit(1)
 
 

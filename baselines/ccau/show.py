@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 
 from baselines.ccau.paper_numbers import PAPER
+
+if TYPE_CHECKING:
+    from baselines.ccau.doctor import Check
 
 ROWS = ("model", "prior", "random")
 TITLES = {"ego": "Ego", "third": "3rd person", "audio": "Audio", "scene_graph": "Scene graph"}
@@ -65,4 +69,16 @@ def results_table(results: Mapping[str, Any]) -> Table:
         f"{results['selection_note']}. * the paper's CCAU on real HOMAGE (Table 6): not ours, and "
         "comparable only with runs on that data."
     )
+    return table
+
+
+def checks_table(name: str, checks: Sequence[Check]) -> Table:
+    """What ``ccau doctor`` found, a line a check."""
+    table = Table(title=f"doctor: {name}", title_justify="left")
+    table.add_column("check", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    styles = {"passed": "green", "FAILED": "bold red", "undecided": "yellow"}
+    for check in checks:
+        table.add_row(check.name, Text(check.outcome, styles[check.outcome]), Text(check.detail))
     return table

@@ -1,0 +1,72 @@
+"""``ccau doctor``: soon done, says what passed, and fails when something would fail later."""
+
+import json
+import math
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from baselines.ccau import doctor
+from baselines.ccau.cli import app
+from baselines.ccau.distributed import World
+from baselines.ccau.parts import selection_parts
+from homage_sdk.shards import ShardSet
+
+
+@pytest.fixture
+def asked(tiny, small_shards):
+    """Arguments of a check, for a configuration with changes."""
+
+    def make(**changes):
+        config, shards = tiny(**changes), ShardSet.open(small_shards)
+        return config, shards, selection_parts(config, shards), World(device=torch.device("cpu"))
+
+    return make
+
+
+def test_the_command_says_in_a_table_what_passed(tiny, small_shards, tmp_path, monkeypatch):
+    file = tmp_path / "tiny.toml"
+    values = tiny(**{"optim.lr": 0.01}).as_dict()
+    lines = [f"{k} = {json.dumps(v)}" for k, v in values.items() if not isinstance(v, dict)]
+    for section, items in values.items():
+        if isinstance(items, dict):
+            lines += [f"[{section}]", *(f"{k} = {json.dumps(v)}" for k, v in items.items() if v)]
+    file.write_text("\n".join(lines))
+    monkeypatch.setattr(doctor, "gather_check", lambda: doctor.Check("gather", "passed", "asked"))
+    found = CliRunner().invoke(app, ["doctor", str(file), "--shards", str(small_shards)])
+    assert found.exit_code == 0, found.output
+    for name in ("environment", "shards", "gather", "one batch by heart", "throughput"):
+        row = next(line for line in found.output.splitlines() if name in line)
+        assert "passed" in row, found.output
+    monkeypatch.setattr(doctor, "gather_check", lambda: doctor.Check("gather", "FAILED", "lost"))
+    monkeypatch.setattr(doctor, "LEARN_STEPS", 2)
+    found = CliRunner().invoke(app, ["doctor", str(file), "--shards", str(small_shards)])
+    assert found.exit_code == 1 and "FAILED" in found.output
+
+
+def test_a_network_that_does_not_learn_fails_and_a_slow_one_is_undecided(asked, monkeypatch):
+    still = asked(**{"optim.lr": 1e-12})
+    late = doctor.learning(*still, budget_s=0.0)
+    assert late.outcome == "undecided" and "in 1 steps" in late.detail
+    monkeypatch.setattr(doctor, "LEARN_STEPS", 3)
+    assert doctor.learning(*still).outcome == "FAILED"
+
+
+def test_a_loss_that_is_not_a_number_fails_at_once(asked, monkeypatch):
+    losses = iter([8.0, math.nan])
+    monkeypatch.setattr(doctor, "_stepper", lambda *_: lambda _number: next(losses))
+    assert doctor.learning(*asked()).outcome == "FAILED"
+
+
+def test_a_modality_that_nobody_holds_fails(asked, monkeypatch):
+    config, shards, parts, _ = asked()
+    assert doctor.data(config, shards, parts).outcome == "passed"
+    real = doctor.having
+    monkeypatch.setattr(doctor, "having", lambda s, ids, m: () if m == "audio" else real(s, ids, m))
+    found = doctor.data(config, shards, parts)
+    assert found.outcome == "FAILED" and "audio 0" in found.detail
+
+
+def test_timing_ends_with_its_budget(asked):
+    assert "clips/s" in doctor.throughput(*asked(), budget_s=0.01).detail
