@@ -63,6 +63,9 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        place = error.filename if isinstance(error.filename, str) else None
+        return fail(HomageError(f"the system refused: {error.strerror or error}", place=place))
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of typer's, or of the click it wraps
         if show is None:

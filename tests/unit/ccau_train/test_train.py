@@ -113,7 +113,7 @@ def test_another_configuration_does_not_overwrite_a_run(tiny, small_shards, tmp_
 def test_a_cut_checkpoint_is_refused_on_resume(tiny, small_shards, tmp_path, monkeypatch):
     config = tiny(**{"run.checkpoint_every": 1})
     with monkeypatch.context() as patch:
-        killed_at(patch, 2)
+        killed_at(patch, 1)
         with pytest.raises(Killed):
             train(config, small_shards, tmp_path / "run")
     model = tmp_path / "run" / "checkpoint-last" / "model.safetensors"
