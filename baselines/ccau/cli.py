@@ -202,6 +202,34 @@ def report(
     out.print(f"page: {page}", markup=False)
 
 
+@app.command("import-official")
+def import_official(
+    files: Annotated[
+        list[Path], typer.Argument(help="The authors' .pth.tar files, one a modality.")
+    ],
+    *,
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write; new or empty.")],
+    shards: Annotated[
+        Path | None, typer.Option("--shards", help="Names the classes: --out is then a run.")
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    """The authors' checkpoints, never run as code, as safetensors and JSON."""
+    from baselines.ccau.imported import write_imported
+
+    written = write_imported(files, folder, shards_folder=shards, settings=settings or ())
+    found = written.imported
+    for modality, epoch in found.epochs.items():
+        n_parameters = sum(p.numel() for p in found.nets[modality].parameters())
+        when = "epoch unknown" if epoch is None else f"epoch {epoch}"
+        out.print(f"{modality}: {n_parameters:,} parameters, {when}", markup=False)
+    kind = "run" if written.is_run else "checkpoint"
+    out.print(
+        f"{kind}: {folder} ({found.n_activities} activities, {found.n_atomic} atomic classes)",
+        markup=False,
+    )
+
+
 def main() -> None:
     """Entry point of ``ccau``."""
     from baselines.ccau.memory import use_huge_pages

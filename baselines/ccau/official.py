@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,11 @@ def import_official(files: Sequence[Path | str], *, config: ModelConfig | None =
 
 def _load(file: Path) -> Mapping[str, Any]:
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # torch remarks on old pickles: the errors below say all
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError("no such file", place=file) from error
     except OSError as error:
