@@ -94,6 +94,7 @@ class OptimConfig:
     """bf16: autocast of the networks; losses stay fp32."""
     compile: bool = False
     sync_batchnorm: bool = False
+    """Batch statistics over all ranks; GPUs only, and each rank must hold each modality."""
 
 
 @dataclass(frozen=True)

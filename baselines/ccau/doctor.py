@@ -20,6 +20,7 @@ from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.world import World as LossWorld
 from baselines.ccau.memory import use_huge_pages
+from baselines.ccau.norms import refuse_synchronised
 from baselines.ccau.optimise import as_floats, autocast, make_optimizer, memory_mb
 from baselines.ccau.parts import selection_parts
 from baselines.ccau.setup import build_task
@@ -57,6 +58,8 @@ def examine(config: Config, shards_folder: Path) -> Iterator[Check]:
     """
     device = "cuda" if torch.cuda.is_available() and config.run.device != "cpu" else "cpu"
     world = World(device=torch.device(device))
+    if config.optim.sync_batchnorm:
+        refuse_synchronised(world.device)
     yield environment(device)
     shards = ShardSet.open(shards_folder)
     parts = selection_parts(config, shards)

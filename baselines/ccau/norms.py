@@ -6,10 +6,13 @@ as they are, exactly as in evaluation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import ConfigError, UsageError
 
 
 def as_in_evaluation(norm: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor:
@@ -54,3 +57,36 @@ class ChannelNorm(nn.BatchNorm2d):
         if self.training and x.numel() == x.shape[1]:
             return as_in_evaluation(self, x)
         return super().forward(x)
+
+
+def refuse_synchronised(device: torch.device) -> None:
+    """Raise ConfigError where statistics cannot be shared: torch's SyncBatchNorm is for GPUs."""
+    if device.type != "cuda":
+        raise ConfigError(
+            "optim.sync_batchnorm needs GPUs",
+            found=f"run.device {device.type}",
+            hint="set optim.sync_batchnorm = false: each rank then normalises by its own clips",
+        )
+
+
+def synchronise(nets: nn.ModuleDict) -> None:
+    """Let every batch normalisation in ``nets`` take its statistics over all ranks.
+
+    The parameters stay the same objects under the same names, so optimisers and checkpoints do not
+    notice. All ranks must run the same networks at each step; see :func:`absent_here`.
+    """
+    for name, net in nets.items():
+        nets[name] = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
+
+
+def absent_here(present: Mapping[str, Tensor], rank: int) -> str | None:
+    """What to stop for under shared statistics: a rank without a modality would leave the others
+    waiting for it. None when all of ``present`` (bool ``[B]`` a modality) are there.
+    """
+    absent = [modality for modality, rows in present.items() if not bool(rows.any())]
+    if not absent:
+        return None
+    return (
+        f"rank {rank} has no {' and no '.join(absent)} in this batch, so optim.sync_batchnorm "
+        "cannot share statistics: raise data.batch_size or switch it off"
+    )

@@ -89,9 +89,7 @@ def import_official(files: Sequence[Path | str], *, config: ModelConfig | None =
 def _load(file: Path) -> Mapping[str, Any]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # torch remarks on old pickles: the errors below say all
+            warnings.simplefilter("ignore")  # torch remarks on old pickles; errors say all
             content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError("no such file", place=file) from error

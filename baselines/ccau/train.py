@@ -25,13 +25,8 @@ from baselines.ccau.config import Config
 from baselines.ccau.data import Parts, open_loader, prepare
 from baselines.ccau.distributed import World, join_world, mean_over_ranks, stop_together
 from baselines.ccau.faults import name_fault
-from baselines.ccau.optimise import (
-    as_floats,
-    autocast,
-    clip_gradients,
-    make_optimizer,
-    memory_mb,
-)
+from baselines.ccau.norms import absent_here, refuse_synchronised, synchronise
+from baselines.ccau.optimise import as_floats, autocast, clip_gradients, make_optimizer, memory_mb
 from baselines.ccau.parts import excluded_activities, paper_selection, selection_parts
 from baselines.ccau.runs import BEST, LAST, MetricsLog, open_on_first, write_json
 from baselines.ccau.schedule import learning_rate
@@ -66,6 +61,8 @@ def train(
     a loss or a gradient of any rank is not finite.
     """
     with join_world(config.run.device) as world:
+        if config.optim.sync_batchnorm:
+            refuse_synchronised(world.device)
         shards = ShardSet.open(shards_folder)
         parts = selection_parts(config, shards)
         lock: AbstractContextManager[None] = nullcontext()
@@ -101,6 +98,9 @@ class _Trainer:
         self.config, self.shards, self.parts = config, shards, parts
         self.out, self.world = out, world
         self.task = build_task(config, shards, world.device)
+        self.synchronised = config.optim.sync_batchnorm and world.size > 1
+        if self.synchronised:
+            synchronise(self.task.nets)
         self.modalities = self.task.modalities
         self.names: dict[torch.Tensor, str] = {
             p: n for n, p in self.task.named_parameters() if p.requires_grad
@@ -139,6 +139,7 @@ class _Trainer:
         )
         wants_board = config.run.tensorboard and world.is_first
         board = Board(self.out / "tensorboard" if wants_board else None)
+        every = config.run.checkpoint_every
         begin_s = time.perf_counter()
         try:
             while not state.ended:
@@ -152,7 +153,7 @@ class _Trainer:
                     if state.step >= self.last_step:
                         by_steps = self.last_step == config.optim.max_steps
                         state.ended = "steps" if by_steps else "epochs"
-                    elif _due(state.step, config.run.checkpoint_every):
+                    elif every > 0 and state.step % every == 0:
                         self._save(LAST)
                 if state.micro_batch >= len(self.loader):
                     state.epoch += 1
@@ -220,6 +221,9 @@ class _Trainer:
             inputs, targets = prepare(
                 batch, config, self.modalities, epoch=state.epoch, training=True
             )
+            if self.synchronised:
+                learning = {m: targets.has(m) for m in self.task.trained}
+                stop_together(self.world, absent_here(learning, self.world.rank))
             last = micro == n_micro - 1
             quiet = (
                 self.module.no_sync()
@@ -320,7 +324,3 @@ class _Trainer:
             checkpoint.tensors("optimizer"),
             checkpoint.state["optimizer_groups"],
         )
-
-
-def _due(step: int, every: int) -> bool:
-    return every > 0 and step % every == 0
