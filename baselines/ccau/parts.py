@@ -24,7 +24,7 @@ def selection_parts(config: Config, shards: ShardSet) -> Parts:
             found=f"{len(parts.train)} training sequences",
             hint="raise data.validation_share, or set run.selection to 'last'",
         )
-    if config.run.selection == "paper" and not paper_selection(shards):
+    if config.run.selection == "paper" and not paper_selection(config, shards):
         raise ConfigError(
             f"these shards have no split {TEST_SPLITS[0]!r} to select on as the paper does",
             hint="set run.selection to 'validation' or 'last'",
@@ -41,6 +41,19 @@ def excluded_activities(config: Config, shards: ShardSet) -> tuple[str, ...]:
     return (*config.data.exclude_activities, *novel)
 
 
-def paper_selection(shards: ShardSet) -> tuple[str, ...]:
-    """The sequences the public code selects checkpoints on: a test split."""
-    return tuple(sorted({s.sequence for s in shards.samples if s.split == TEST_SPLITS[0]}))
+def paper_selection(config: Config, shards: ShardSet) -> tuple[str, ...]:
+    """The sequences the public code selects checkpoints on: a test split.
+
+    Without those of activities that training never sees, which must not choose the weights either.
+    """
+    names = shards.taxonomy("activity")
+    excluded = {names.find(name).id for name in excluded_activities(config, shards)}
+    return tuple(
+        sorted(
+            {
+                s.sequence
+                for s in shards.samples
+                if s.split == TEST_SPLITS[0] and s.activity_id not in excluded
+            }
+        )
+    )

@@ -269,8 +269,8 @@ class _Trainer:
         is_best = False
         if selecting and (state.ended or state.epoch % config.run.validate_every == 0):
             on_paper = config.run.selection == "paper"
-            sequences = paper_selection(self.shards) if on_paper else self.parts.validation
-            found = validate(self.task, self.shards, config, sequences, self.world)
+            chosen = paper_selection(config, self.shards) if on_paper else self.parts.validation
+            found = validate(self.task, self.shards, config, chosen, self.world)
             is_best = state.plateau.observe(found.score, state.step, config.optim)
             if not state.ended and state.plateau.exhausted(config.optim):
                 state.ended = "early stop"

@@ -1,0 +1,163 @@
+"""Few-shot: one set of supports for every model, nested in k, of classes no backbone has seen."""
+
+import hashlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from baselines.ccau.config import from_dict
+from baselines.ccau.data import open_loader
+from baselines.ccau.distributed import World
+from baselines.ccau.fewshot import draw_support, probe_modality
+from baselines.ccau.novel import NovelSplit, novel_split, split_ranked
+from baselines.ccau.parts import paper_selection, selection_parts
+from homage_sdk.shards import ShardSet
+from homage_sdk.shards.manifest import SampleInfo
+from homage_sdk.taxonomy import Taxonomy
+
+NAMES = tuple(f"activity_{i:02d}" for i in range(10))
+
+
+@pytest.fixture(scope="module")
+def shards():
+    """What the splits read of a set of shards: 10 activities, 4 participants, three splits."""
+    samples = []
+    for activity in range(10):
+        for number in range(8 + activity):  # classes of unlike frequency
+            split = "val" if number == 0 else "test" if number == 1 else "train"
+            key = f"p{number % 4:04d}_r001_a{activity:03d}_{number:02d}"
+            samples.append(
+                SampleInfo(
+                    key=key, sequence=key, shard="all-00000.tar", split=split,
+                    participant=number % 4, activity_id=activity, n_frames=100,
+                )
+            )  # fmt: skip
+    taxonomy = Taxonomy.build("activity", dict(enumerate(NAMES)))
+    return SimpleNamespace(samples=tuple(samples), sequences=samples, taxonomy=lambda _: taxonomy)
+
+
+def config_of(selection="validation", share=0.25):
+    return from_dict(
+        {
+            "data": {"novel_share": 0.3, "validation_share": share},
+            "run": {"selection": selection},
+        }
+    )
+
+
+def activity_of(shards):
+    return {s.sequence: NAMES[s.activity_id] for s in shards.samples}
+
+
+def test_the_backbone_is_neither_trained_nor_selected_on_a_novel_class(shards):
+    activity = activity_of(shards)
+    split = novel_split(shards, share=0.3, seed=0)
+    assert len(split.novel) == 3 and set(split.base) | set(split.novel) == set(NAMES)
+    parts = selection_parts(config_of(), shards)
+    assert {activity[s] for s in parts.train} == set(split.base)
+    assert parts.validation and {activity[s] for s in parts.validation} <= set(split.base)
+    on_val = paper_selection(config_of("paper"), shards)
+    assert {activity[s] for s in on_val} == set(split.base)
+
+
+def test_batches_of_training_hold_no_clip_of_an_activity_set_aside(tiny, small_shards):
+    shards = ShardSet.open(small_shards)
+    names = shards.taxonomy("activity")
+    used = [s.activity_id for s in shards.samples if s.split == "train" and s.activity_id]
+    aside = max(set(used), key=used.count)
+    held = {s.sequence for s in shards.samples if s.activity_id == aside}
+
+    def seen(**changes):
+        config = tiny(**{"run.selection": "last", **changes})
+        loader = open_loader(
+            shards, config, modalities=("audio",), world=World(), training=True,
+            sequences=selection_parts(config, shards).train,
+        )  # fmt: skip
+        return {sequence for batch in loader for sequence in batch.sequence}
+
+    assert seen() & held
+    without = seen(**{"data.exclude_activities": [names[aside].raw]})
+    assert without and not without & held
+
+
+def test_the_split_and_its_hash_are_a_function_of_the_seed_alone(shards):
+    split = novel_split(shards, share=0.3, seed=5)
+    shuffled = SimpleNamespace(samples=shards.samples[::-1], taxonomy=shards.taxonomy)
+    assert novel_split(shuffled, share=0.3, seed=5) == split
+    assert len({novel_split(shards, share=0.3, seed=s).sha256 for s in range(5)}) > 1
+    # Published: another hash is another split, and results stop being comparable.
+    small = NovelSplit(base=("a", "b"), novel=("c",), seed=0)
+    assert small.sha256 == hashlib.sha256(b"a\nb\n\nc").hexdigest()
+    paper = split_ranked([f"class {i:02d}" for i in range(75)], 15, seed=0)
+    assert paper.sha256.startswith("d24ec73410720358")
+
+
+def seen_by(shards, split, keep=lambda _: True, reverse=False):
+    """A model's rows: the novel sequences that it has, in its own order."""
+    activity = activity_of(shards)
+    rows = [s for s in shards.samples if activity[s.sequence] in split.novel and keep(s)]
+    rows = rows[::-1] if reverse else rows
+    found = SimpleNamespace(sequences=tuple(s.sequence for s in rows))
+    return found, [(s.split, activity[s.sequence]) for s in rows]
+
+
+def support(shards, split, *, k, draw=0, seed=0, **view):
+    found, where = seen_by(shards, split, **view)
+    rows = draw_support(found, where, split, k=k, draw=draw, seed=seed)
+    return [found.sequences[row] for row in rows]
+
+
+def test_every_model_gets_the_same_supports(shards):
+    split = novel_split(shards, share=0.3, seed=0)
+    for draw in range(20):
+        one = support(shards, split, k=5, draw=draw)
+        torch.manual_seed(draw)  # no support may hang on what a model has drawn
+        np.random.seed(draw)
+        other = support(shards, split, k=5, draw=draw, reverse=True)
+        assert sorted(one) == sorted(other)
+    # A model that lacks a sequence skips it; the rest of its support stays.
+    gone = one[0]
+    partial = support(shards, split, k=5, draw=19, keep=lambda s: s.sequence != gone)
+    assert set(one) - {gone} < set(partial) and len(set(partial) - set(one)) == 1
+
+
+def test_supports_are_nested_in_k_balanced_and_of_the_training_split(shards):
+    split = novel_split(shards, share=0.3, seed=0)
+    info = {s.sequence: s for s in shards.samples}
+    activity = activity_of(shards)
+    for draw in range(20):
+        smaller = set()
+        for k in (1, 2, 5, 20):
+            found = support(shards, split, k=k, draw=draw)
+            assert smaller <= set(found)
+            smaller = set(found)
+            assert {info[s].split for s in found} == {"train"}
+            for name in split.novel:
+                own = [s for s in info if activity[s] == name and info[s].split == "train"]
+                assert sum(activity[s] == name for s in found) == min(k, len(own))
+    draws = {tuple(support(shards, split, k=2, draw=draw)) for draw in range(20)}
+    assert len(draws) > 10  # draws are not one and the same
+    assert support(shards, split, k=2, seed=1) != support(shards, split, k=2, seed=0)
+
+
+def test_features_that_tell_classes_apart_are_found_with_one_example(shards):
+    split = novel_split(shards, share=0.3, seed=0)
+    found, where = seen_by(shards, split)
+    column = {name: i for i, name in enumerate(split.novel)}
+    classes = np.array([column[name] for _, name in where])
+    rng = np.random.default_rng(0)
+    clips = np.repeat(np.arange(len(classes)), 2)
+    atomic = np.eye(3, dtype=np.uint8)[classes]
+    for scale, low, high in ((20.0, 0.95, 1.0), (0.0, 0.1, 0.6)):
+        noise = rng.normal(size=(len(clips), 6))
+        found.clip_sequence = clips
+        found.clip_embedding = noise + scale * np.eye(6)[classes[clips]]
+        found.clip_atomic_label = atomic[clips]
+        found.atomic_label = atomic
+        labels = dict(zip(found.sequences, where, strict=True))
+        table = probe_modality(found, labels, split, ks=(1,), draws=20, seed=0)
+        assert len(table["1"]["accuracy"]["draws"]) == 20
+        assert table["1"]["sequences_in_support"] == 3
+        assert low <= table["1"]["accuracy"]["mean"] <= high
