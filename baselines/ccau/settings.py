@@ -10,8 +10,9 @@ from typing import Any
 from homage_sdk.errors import ConfigError
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path, _heirs: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The values of a file over those that it ``extends``; raises ConfigError naming the file."""
+    heirs = (*_heirs, path.resolve())
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -20,11 +21,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError("cannot be read", place=path, found=error.strerror) from error
     parents = values.pop("extends", [])
     merged: dict[str, Any] = {}
-    for parent in [parents] if isinstance(parents, str) else parents:
+    parents = [parents] if isinstance(parents, str) else parents
+    if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
+        raise ConfigError("extends is no file name and no list of them", place=path)
+    for parent in parents:
         target = path.parent / parent
-        if target == path or not target.is_file():
+        if not target.is_file():
             raise ConfigError("extends names no file", place=path, found=repr(parent))
-        merged = merge(merged, read_toml(target))
+        if target.resolve() in heirs:
+            raise ConfigError("extends itself, directly or in turn", place=path, found=repr(parent))
+        merged = merge(merged, read_toml(target, heirs))
     return merge(merged, values)
 
 

@@ -91,6 +91,15 @@ def test_a_file_that_is_missing_or_no_toml_names_itself(tmp_path):
     bad.write_text('extends = "nowhere.toml"')
     with pytest.raises(ConfigError, match="nowhere"):
         read_config(bad)
+    other = tmp_path / "other.toml"
+    other.write_text('extends = "bad.toml"')
+    for parent in ("bad.toml", "other.toml"):
+        bad.write_text(f'extends = "{parent}"')
+        with pytest.raises(ConfigError, match="extends itself"):
+            read_config(bad)
+    bad.write_text("extends = 3")
+    with pytest.raises(ConfigError, match=r"bad\.toml: extends"):
+        read_config(bad)
 
 
 def test_the_official_preset_changes_the_model_and_the_losses():
