@@ -106,7 +106,7 @@ def _load(file: Path) -> Mapping[str, Any]:
         raise CheckpointError(
             "cut or damaged",
             place=file,
-            found=str(error).split("\n")[0][:120],
+            found="no pickle" if isinstance(error, KeyError) else str(error).split("\n")[0][:120],
             hint="copy it again",
         ) from error
     if not isinstance(content, Mapping):

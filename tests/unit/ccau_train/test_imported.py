@@ -121,13 +121,15 @@ def test_a_bad_file_is_one_line_and_runs_nothing(tmp_path, monkeypatch, capfd):
     plain.write_bytes(pickle.dumps(Bomb()))
     text = tmp_path / "mode_audio_epoch3.pth.tar"
     text.write_text("<html>not found</html>")
+    short = tmp_path / "mode_audio_epoch5.pth.tar"
+    short.write_text("hello")
     missing = tmp_path / "mode_audio_epoch4.pth.tar"
-    for file in (hostile, plain, text, missing):
+    for file in (hostile, plain, text, short, missing):
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a remark of torch's would be a second line
             code = run_command(app, ["import-official", str(file), "--out", str(tmp_path / "out")])
         said = capfd.readouterr()
         assert code == 2
         assert said.err.count("\n") == 1 and file.name in said.err, said.err
-        assert "Traceback" not in said.err
+        assert "Traceback" not in said.err and "found 101" not in said.err
     assert not (tmp_path / "out").exists() and not (tmp_path / "exploded").exists()
