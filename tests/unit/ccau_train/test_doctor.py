@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 import torch
@@ -47,16 +48,17 @@ def test_the_command_says_in_a_table_what_passed(tiny, small_shards, tmp_path, m
 
 def test_a_network_that_does_not_learn_fails_and_a_slow_one_is_undecided(asked, monkeypatch):
     still = asked(**{"optim.lr": 1e-12})
-    late = doctor.learning(*still, budget_s=0.0)
+    late, clip_s = doctor.learning(*still, budget_s=0.0)
+    assert clip_s > 0
     assert late.outcome == "undecided" and "in 1 steps" in late.detail
     monkeypatch.setattr(doctor, "LEARN_STEPS", 3)
-    assert doctor.learning(*still).outcome == "FAILED"
+    assert doctor.learning(*still)[0].outcome == "FAILED"
 
 
 def test_a_loss_that_is_not_a_number_fails_at_once(asked, monkeypatch):
     losses = iter([8.0, math.nan])
     monkeypatch.setattr(doctor, "_stepper", lambda *_: lambda _number: next(losses))
-    assert doctor.learning(*asked()).outcome == "FAILED"
+    assert doctor.learning(*asked())[0].outcome == "FAILED"
 
 
 def test_a_modality_that_nobody_holds_fails(asked, monkeypatch):
@@ -68,5 +70,14 @@ def test_a_modality_that_nobody_holds_fails(asked, monkeypatch):
     assert found.outcome == "FAILED" and "audio 0" in found.detail
 
 
-def test_timing_ends_with_its_budget(asked):
-    assert "clips/s" in doctor.throughput(*asked(), budget_s=0.01).detail
+def test_a_step_too_long_to_wait_for_is_estimated(asked, monkeypatch):
+    assert "a step of 3 clips" in (found := doctor.throughput(*asked()).detail)
+    assert "measured" in found
+    monkeypatch.setattr(doctor, "_stepper", lambda *_: pytest.fail("stepped"))
+    slow = doctor.throughput(*asked(), clip_s=2.0, budget_s=5.0)
+    assert "0.5 clips/s, a step of 3 clips 6.00 s (estimated" in slow.detail
+
+
+def test_the_first_step_is_not_what_is_typical():
+    pauses = iter([0.2, 0.0, 0.0, 0.0])
+    assert doctor._typical_step_s(lambda _: time.sleep(next(pauses)) or 0.0, 5.0) < 0.1
