@@ -139,7 +139,7 @@ def test_a_stopped_ingest_leaves_the_good_catalog_as_it_was(
     code = interrupt(
         "homage", "ingest", small_release, catalog, "--force", after_s=after_s, with_signal=sent
     )
-    assert code in {0, 1, 130, -signal.SIGKILL, -signal.SIGINT}
+    assert code in {0, 1, 130, -signal.SIGKILL, -signal.SIGINT}  # 1, -2: still starting
     assert {k: v for k, v in tree(catalog).items() if k.endswith(".parquet")} == {
         k: v for k, v in before.items() if k.endswith(".parquet")
     }, "the same release gives the same tables, whether the old or the new ones are there"

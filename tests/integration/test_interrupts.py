@@ -1,0 +1,46 @@
+"""Ctrl-C at any stage of the road: exit 130, one line, and the same command goes on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.command import interrupt, succeed, tree
+
+STOPPED = 130
+SMALL = ("--sequences", "6", "--size", "160x120", "--seconds", "4", "5", "--seed", "3")
+
+
+def test_a_stopped_synth_leaves_nothing_and_the_next_one_writes_it_whole(tmp_path: Path) -> None:
+    out = tmp_path / "release"
+    code = interrupt("homage", "synth", out, *SMALL, "--workers", "1", after_s=1.5)
+    assert code in {STOPPED, 0}
+    if code == STOPPED:
+        assert not out.exists()
+    succeed("homage", "synth", out, *SMALL)
+    assert out.is_dir()
+    assert [p.name for p in tmp_path.iterdir()] == ["release"], "no leftovers"
+
+
+@pytest.mark.parametrize("after_s", [0.2, 1.0, 2.5])
+def test_a_stopped_pack_goes_on_to_the_same_bytes(
+    small_catalog: Path, small_shards: Path, tmp_path: Path, after_s: float
+) -> None:
+    out = tmp_path / "shards"
+    code = interrupt("homage", "pack", small_catalog, out, "--workers", "1", after_s=after_s)
+    assert code in {STOPPED, 1, -2, 0}, "1 and -2: Python itself was still starting"
+    succeed("homage", "pack", small_catalog, out)
+    assert tree(out) == tree(small_shards)
+
+
+def test_a_stopped_training_goes_on(small_shards: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = (
+        "ccau", "train", "baselines/ccau/configs/demo.toml", "--shards", small_shards,
+        "--out", run, "--set", "data.batch_size=2", "--set", "model.width=4",
+        "--set", "model.audio_width=4", "--set", "optim.epochs=3",
+    )  # fmt: skip
+    assert interrupt(*words, after_s=6.0) in {STOPPED, 0}
+    assert "trained" in (said := succeed(*words)) or "already done" in said
+    assert (run / "run.json").is_file()
