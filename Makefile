@@ -13,7 +13,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 TESTS ?= -n 2
 
-.PHONY: demo test test-all chaos lint types setup clean help
+.PHONY: demo test test-slow chaos lint types setup clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -26,9 +26,9 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS)
 
-## make test-all    the tests, the slow ones included
-test-all: $(READY)
-	$(BIN)/python -m pytest -q $(TESTS) -m "slow or not slow"
+## make test-slow   the longer ones that `make test` leaves out (about five minutes)
+test-slow: $(READY)
+	$(BIN)/python -m pytest -q $(TESTS) -m slow
 
 ## make chaos       kills packing and loading at hundreds of random moments
 chaos: $(READY)
