@@ -84,6 +84,11 @@ def pack(
     plan = make_plan(dataset, options)
     done = _complete(out, plan)
     if done is not None:
+        if (
+            out / LOCK
+        ).exists():  # killed after its last write, or not quite done yet: then refused
+            with exclusive(out / LOCK, out):
+                pass
         _clean(out)
         return _summary(out, done, 0)
     _require_media(dataset, options)

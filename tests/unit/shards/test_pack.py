@@ -296,3 +296,14 @@ def test_options_refuse_what_cannot_be(dataset: Dataset) -> None:
     with pytest.raises(UsageError, match=r"nothing to pack.*none of split 'dev'"):
         make_plan(dataset, PackOptions(split="dev"))
     assert PackOptions.from_json(orjson.loads(orjson.dumps(SMALL.to_json()))) == SMALL
+
+
+def test_a_kill_after_the_last_write_leaves_nothing_behind(
+    barcode_catalog: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    pack(Dataset(barcode_catalog), out, SMALL, workers=1)
+    whole = sorted(p.name for p in out.iterdir())
+    (out / ".tmp-pack.lock").touch()  # what a SIGKILL between the manifest and the end leaves
+    pack(Dataset(barcode_catalog), out, SMALL, workers=1)
+    assert sorted(p.name for p in out.iterdir()) == whole
