@@ -19,7 +19,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,11 +31,9 @@ import torch
 from homage_sdk import Dataset, Frame
 from homage_sdk.catalog import ingest
 from homage_sdk.media.audio import read_audio
-from homage_sdk.media.decoder import Decoder
 from homage_sdk.media.logmel import LogMel
-from homage_sdk.shards import ClipLoader, LoaderOptions, PackOptions, ShardSet, pack
+from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet, pack
 from homage_sdk.shards.decode import Crop, decode_clip
-from homage_sdk.shards.encode import encode_view
 from homage_sdk.synth import write_release
 
 
@@ -82,14 +79,8 @@ def main() -> None:
         write_release(root / "release", sequences=8, size=(1024, 768), seconds=length, clean=True)
         ingest(root / "release", root / "catalog")
         dataset = Dataset(root / "catalog")
-        walls = {}
-        for workers in (1, 2):
-            start = time.monotonic()
-            pack(dataset, root / f"shards{workers}", workers=workers)
-            walls[workers] = time.monotonic() - start
-        shards = ShardSet.open(root / "shards1")
-        show("packing with 2 workers (wall)", f"{walls[2]:.1f} s", walls[1] / walls[2], ">= 1.8x")
-        measure(dataset, shards, root, options.rounds)
+        pack(dataset, root / "shards", workers=2)
+        measure(dataset, ShardSet.open(root / "shards"), root, options.rounds)
 
 
 def measure(dataset: Dataset, shards: ShardSet, root: Path, rounds: int) -> None:
@@ -141,40 +132,6 @@ def measure(dataset: Dataset, shards: ShardSet, root: Path, rounds: int) -> None
     slow = interleaved(max(2, rounds // 5), opencv=opencv)["opencv"]
     show("  OpenCV from the 1024x768 source", f"{slow:.0f} ms", slow / times["ours"], ">= 60x")
 
-    index = source.index
-    every = list(range(0, len(index), 3))
-
-    def decode_encode() -> None:
-        decoder = Decoder(source.file(), index)
-        frames = [
-            f.reformat(192, 144, "yuv420p", interpolation="AREA") for f in decoder.frames(every)
-        ]
-        decoder.close()
-        buffer = io.BytesIO()
-        with av.open(buffer, "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=10)
-            stream.width, stream.height, stream.pix_fmt = 192, 144, "yuv420p"
-            stream.codec_context.thread_count = 1
-            stream.codec_context.gop_size = 12
-            stream.options = {
-                "preset": "medium",
-                "crf": "20",
-                "tune": "fastdecode",
-                "x264-params": "mbtree=0:bframes=0",
-            }
-            for k, frame in enumerate(frames):
-                frame.pts, frame.time_base = k, Fraction(1, 10)
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-
-    packing = interleaved(
-        2,
-        bare=decode_encode,
-        ours=lambda: encode_view(source.file(), index, every, PackOptions()),
-    )
-    ratio = packing["ours"] / packing["bare"]
-    show("packing one view", f"{packing['ours']:.0f} ms", ratio, "<= 1.25x")
-
     sound = sample.sound
     assert sound is not None
     flac = shards.read(sample.key, sound.field)
@@ -202,7 +159,7 @@ def measure(dataset: Dataset, shards: ShardSet, root: Path, rounds: int) -> None
     def by_webdataset() -> None:
         import webdataset as wds
 
-        for _ in wds.WebDataset([str(root / "shards1" / sample.shard)], shardshuffle=False):
+        for _ in wds.WebDataset([str(root / "shards" / sample.shard)], shardshuffle=False):
             pass
 
     inside = [s for s in shards.samples if s.shard == sample.shard]
