@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from homage_sdk.synth.render_third import ThirdView
+from homage_sdk.synth.render_third import PERSON, ThirdView
 from homage_sdk.synth.timeline import FPS, Beat
 
 RELATIONSHIPS = (
@@ -33,6 +33,9 @@ _BY_VERB = {
     "write": "writing on",
 }
 
+Boxes = dict[str, list[int]]
+"""What is seen, by name: xyxy pixels."""
+
 SHORT_ACTION_S = 3
 """An action below this has 3 annotated frames, else 5 (paper, section 3)."""
 
@@ -51,23 +54,15 @@ def annotated_frames(first: int, last: int) -> list[int]:
 
 def document(view_id: str, view: ThirdView) -> dict[str, Any]:
     """The canonical document of FORMAT.md for one view of a take."""
-    wanted = sorted(
-        {
-            f
-            for beat in view.scene.script.beats
-            for f in annotated_frames(beat.first_frame, beat.last_frame)
-        }
-    )
     frames = []
-    for frame in wanted:
-        time_s = (frame - 1) / FPS
-        seen = visible_boxes(view, time_s)
-        triples = [t for t in true_relationships(view, time_s) if t[0] in seen and t[2] in seen]
+    for frame, seen in _annotated(view).items():
+        told = true_relationships(view, (frame - 1) / FPS)
+        triples = [t for t in told if t[0] in seen and t[2] in seen]
         # As the paper's annotators: the person, and what takes part in something.
         boxes = {
             name: box
             for name, box in seen.items()
-            if name == "person" or any(name in (s, o) for s, _, o in triples)
+            if name == PERSON or any(name in (s, o) for s, _, o in triples)
         }
         ids = {name: view.names.index(name) for name in boxes}
         relationships = [
@@ -91,10 +86,32 @@ def document(view_id: str, view: ThirdView) -> dict[str, Any]:
     }
 
 
-def visible_boxes(view: ThirdView, time_s: float) -> dict[str, list[int]]:
+def _annotated(view: ThirdView) -> dict[int, Boxes]:
+    """What is seen in each annotated frame, in order of frames.
+
+    Where the person is out of the picture (walking in), the annotator takes the next frame of the
+    action that shows them.
+    """
+    last_of: dict[int, int] = {}
+    for beat in view.scene.script.beats:
+        for frame in annotated_frames(beat.first_frame, beat.last_frame):
+            last_of[frame] = min(beat.last_frame, last_of.get(frame, beat.last_frame))
+    seen = {frame: visible_boxes(view, (frame - 1) / FPS) for frame in last_of}
+    for frame, last in last_of.items():
+        if PERSON in seen[frame]:
+            continue
+        for later in range(frame + 1, last + 1):
+            if later not in seen and PERSON in (boxes := visible_boxes(view, (later - 1) / FPS)):
+                del seen[frame]
+                seen[later] = boxes
+                break
+    return dict(sorted(seen.items()))
+
+
+def visible_boxes(view: ThirdView, time_s: float) -> Boxes:
     """Xyxy pixels around what is seen of each thing; what is hidden has no box."""
     inks = view.inks(time_s)
-    boxes: dict[str, list[int]] = {}
+    boxes: Boxes = {}
     for index, name in enumerate(view.names):
         seen = inks == index + 1
         rows = np.flatnonzero(seen.any(axis=1))

@@ -23,7 +23,7 @@ from homage_sdk.synth.take import TakeOptions, TakeSummary, write_take
 MARKER = "synth.json"
 """Lies at the root of a synthetic release and says with which options it was made."""
 
-VERSION = 2
+VERSION = 3
 """Goes up when the same options give other bytes."""
 
 
