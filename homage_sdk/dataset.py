@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from difflib import get_close_matches
 from functools import cached_property
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
+from homage_sdk.catalog.rows import SequenceRow
 from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.labels import Labels, SequenceRow
+from homage_sdk.labels import Labels
+from homage_sdk.selection import Wanted, unknown_sequence, with_sensors, with_views
 from homage_sdk.sequence import Sequence
 from homage_sdk.taxonomy import Taxonomy
 
@@ -121,25 +122,12 @@ class Dataset:
                 raise IndexError(f"index {key} of {len(self)} sequences") from None
         position = self._labels.position.get(str(key))
         if position is None or position not in self._chosen:
-            raise self._unknown(str(key), position is not None)
+            raise unknown_sequence(self._labels, self.ids, str(key))
         return Sequence(self._labels, self._labels.rows[position])
-
-    def _unknown(self, key: str, elsewhere: bool) -> UnknownIdError:
-        if elsewhere:
-            return UnknownIdError(
-                f"sequence {key} is in the catalog but not in this selection",
-                hint=f"open it unfiltered: Dataset({str(self.path)!r})",
-            )
-        near = get_close_matches(key, self.ids, n=3, cutoff=0.5)
-        return UnknownIdError(
-            f"no sequence {key[:80]!r}",
-            place=str(self.path),
-            hint=f"nearest: {', '.join(near)}" if near else None,
-        )
 
     # Selection
 
-    def _keep(self, wanted: Callable[[SequenceRow], bool]) -> Dataset:
+    def _keep(self, wanted: Wanted) -> Dataset:
         rows = self._labels.rows
         return self._selected(self._labels, (p for p in self._positions if wanted(rows[p])))
 
@@ -168,7 +156,7 @@ class Dataset:
         wanted = set()
         for each in ids:
             if each not in self:
-                raise self._unknown(str(each), str(each) in self._labels.position)
+                raise unknown_sequence(self._labels, self.ids, str(each))
             wanted.add(str(each))
         return self._keep(lambda row: row.sequence in wanted)
 
@@ -199,9 +187,9 @@ class Dataset:
         """
         chosen = self
         if views is not None:
-            chosen = chosen._having_views(views)
+            chosen = chosen._keep(with_views(self._labels, views))
         if sensors is not None:
-            chosen = chosen._having_sensors({sensors} if isinstance(sensors, str) else set(sensors))
+            chosen = chosen._keep(with_sensors(self._labels, sensors))
         if media is not None:
             chosen = chosen.where(
                 lambda s: (bool(s.views) and all(v.is_available for v in s.views)) == media
@@ -215,44 +203,6 @@ class Dataset:
                 and (scene_graphs is None or (row.n_scene_graphs > 0) == scene_graphs)
             )
         )
-
-    def _having_views(self, views: Collection[str | int]) -> Dataset:
-        wanted: set[str | int] = {views} if isinstance(views, str) else set(views)
-        numbers = {each for each in wanted if isinstance(each, int)}
-        kinds = wanted - numbers
-        if not kinds <= {"ego", "third"}:
-            raise UsageError(
-                f"no kind of view {sorted(map(str, kinds - {'ego', 'third'}))[0]!r}",
-                expected="ego, third or a view number",
-            )
-
-        views_of = self._labels.view_numbers() if numbers else {}
-
-        def there(row: SequenceRow) -> bool:
-            third = row.n_views - row.has_ego > 0
-            if ("ego" in kinds and not row.has_ego) or ("third" in kinds and not third):
-                return False
-            return numbers <= views_of.get(row.sequence, set())
-
-        return self._keep(there)
-
-    def _having_sensors(self, sensors: set[str]) -> Dataset:
-        from homage_sdk.release.sensors import SENSOR_TYPES
-
-        there = {*SENSOR_TYPES, *self._labels.whole("sensors")["sensor"].to_pylist()}
-        for unknown in sorted(sensors - there):
-            near = get_close_matches(unknown, sorted(there), n=3)
-            raise UsageError(
-                f"no type of sensor {unknown!r}",
-                hint=f"nearest: {', '.join(near)}" if near else None,
-            )
-        found: dict[str, set[str]] = {}
-        table = self._labels.whole("sensors")
-        for sequence, sensor in zip(
-            table["sequence"].to_pylist(), table["sensor"].to_pylist(), strict=True
-        ):
-            found.setdefault(sequence, set()).add(sensor)
-        return self._keep(lambda row: sensors <= found.get(row.sequence, set()))
 
     def where(
         self, wanted: Callable[[Sequence], bool] | str, parameters: Parameters | None = None

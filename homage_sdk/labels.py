@@ -11,13 +11,14 @@ import os
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from homage_sdk.catalog.read import read_catalog
+from homage_sdk.catalog.row_group import RowGroup
+from homage_sdk.catalog.rows import SequenceRow, ViewRow
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, UsageError
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
@@ -35,47 +36,6 @@ _FEW = 32
 _OF_THE_CATALOG = ("classes", "problems")
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceRow:
-    """One row of the ``sequences`` table."""
-
-    sequence: str
-    participant: int
-    room: int
-    take: int
-    activity_id: int | None
-    split: str | None
-    duration_s: float | None
-    n_views: int
-    has_ego: bool
-    has_audio: bool
-    n_atomic_actions: int
-    n_scene_graphs: int
-
-
-@dataclass(frozen=True, slots=True)
-class ViewRow:
-    """One row of the ``views`` table."""
-
-    sequence: str
-    view: int
-    kind: str
-    path: str | None
-    bytes: int | None
-    width: int | None
-    height: int | None
-    fps: float | None
-    n_frames: int | None
-    time_base_num: int | None
-    time_base_den: int | None
-    start_time_s: float | None
-    duration_s: float | None
-    has_audio: bool | None
-    audio_start_s: float | None
-    sample_rate: int | None
-    sha256: str | None
-
-
 class Labels:
     """A catalog folder, opened: whole tables, or the rows of one sequence.
 
@@ -90,7 +50,7 @@ class Labels:
         self._catalog = read_catalog(path)
         self._files: dict[str, pq.ParquetFile] = {}
         self._bounds: dict[tuple[str, str], list[tuple[Any, Any] | None]] = {}
-        self._groups: OrderedDict[tuple[str, int], _RowGroup] = OrderedDict()
+        self._groups: OrderedDict[tuple[str, int], RowGroup] = OrderedDict()
         self._taxonomies: dict[str, Taxonomy] = {}
         self.rows: tuple[SequenceRow, ...] = tuple(
             SequenceRow(**row) for row in self.whole("sequences").to_pylist()
@@ -194,7 +154,7 @@ class Labels:
             if bound is None or (bound[0] <= high and low <= bound[1])
         ]
 
-    def _group(self, table: str, group: int, column: str) -> _RowGroup:
+    def _group(self, table: str, group: int, column: str) -> RowGroup:
         key = (table, group)
         with self._lock:
             if key in self._groups:
@@ -204,7 +164,7 @@ class Labels:
                 read = self._file(table).read_row_group(
                     group, columns=TABLES[table].names, use_threads=False
                 )
-            self._groups[key] = made = _RowGroup(read, column)
+            self._groups[key] = made = RowGroup(read, column)
             if len(self._groups) > _CACHED_ROW_GROUPS:
                 self._groups.popitem(last=False)
         return made
@@ -265,45 +225,6 @@ def below(root: Path, recorded: str) -> Path:
             hint="this catalog was not made by `homage ingest`: make it again",
         )
     return root / relative
-
-
-class _RowGroup:
-    """A decoded row group, and where the rows of each value of its key column stand in it."""
-
-    def __init__(self, table: pa.Table, column: str) -> None:
-        import numpy as np
-
-        self._table = table
-        keys = table[column].combine_chunks()
-        self._code: dict[str, int] | None = None
-        if str(keys.type) == "string":
-            encoded = keys.dictionary_encode()
-            self._code = {name: i for i, name in enumerate(encoded.dictionary.to_pylist())}
-            keys = encoded.indices
-        # By the buffer: ``to_numpy`` imports pandas, which costs more than all the rest.
-        codes = np.frombuffer(keys.buffers()[1] or b"", np.int32)[keys.offset :][: len(keys)]
-        changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
-        starts = np.concatenate([[0], changes]) if len(codes) else changes
-        order = np.argsort(codes[starts], kind="stable")
-        self._key = codes[starts][order]
-        self._start = starts[order]
-        self._end = np.append(starts[1:], len(codes))[order]
-
-    def rows(self, values: list[Any]) -> list[pa.Table]:
-        """The rows of these values, as slices in the order of the table."""
-        codes = values if self._code is None else [self._code.get(v, -1) for v in values]
-        runs = []
-        lows = self._key.searchsorted(codes, "left").tolist()
-        highs = self._key.searchsorted(codes, "right").tolist()
-        for low, high in zip(lows, highs, strict=True):
-            runs += [(int(self._start[at]), int(self._end[at])) for at in range(low, high)]
-        merged: list[tuple[int, int]] = []
-        for start, end in sorted(runs):
-            if merged and merged[-1][1] == start:
-                merged[-1] = (merged[-1][0], end)
-            else:
-                merged.append((start, end))
-        return [self._table.slice(start, end - start) for start, end in merged]
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from homage_sdk.annotations import (
     SceneObject,
 )
 from homage_sdk.atomic_actions import AtomicActions
+from homage_sdk.catalog.rows import SequenceRow
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, MediaError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.labels import Labels, SequenceRow, below
+from homage_sdk.labels import Labels, below
 from homage_sdk.moment import Moment
 from homage_sdk.scene_graphs import SceneGraphs
 from homage_sdk.sensor import Sensor

@@ -6,9 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homage_sdk.catalog.rows import ViewRow
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.ids import SequenceId, ViewId
-from homage_sdk.labels import Labels, ViewRow, below
+from homage_sdk.labels import Labels, below
 from homage_sdk.time import Frame, Moment, as_frame, as_moment
 
 if TYPE_CHECKING:
