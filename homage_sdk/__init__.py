@@ -1,30 +1,34 @@
 """homage_sdk: Home Action Genome (HOMAGE, CVPR 2021) as a typed dataset.
 
-The public names, nothing else. Importing this package does not import torch, webdataset, librosa
-or OpenCV.
+The public names, nothing else, each loaded when it is first used. Importing this package does not
+import torch, webdataset, librosa or OpenCV.
 """
 
-from homage_sdk.annotations import (
-    Activity,
-    AtomicAction,
-    Box,
-    Relationship,
-    SceneGraph,
-    SceneObject,
-)
-from homage_sdk.atomic_actions import AtomicActions
-from homage_sdk.dataset import Dataset
-from homage_sdk.errors import HomageError, Place
-from homage_sdk.ids import SequenceId, ViewId
-from homage_sdk.moment import Moment
-from homage_sdk.patterns import Action, Triple
-from homage_sdk.problems import Problem, Severity
-from homage_sdk.scene_graphs import SceneGraphs
-from homage_sdk.sensor import Sensor
-from homage_sdk.sequence import Sequence
-from homage_sdk.taxonomy import ClassName, Taxonomy
-from homage_sdk.time import Frame, Interval, Seconds
-from homage_sdk.view import View
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homage_sdk.annotations import (
+        Activity,
+        AtomicAction,
+        Box,
+        Relationship,
+        SceneGraph,
+        SceneObject,
+    )
+    from homage_sdk.atomic_actions import AtomicActions
+    from homage_sdk.dataset import Dataset
+    from homage_sdk.errors import HomageError, Place
+    from homage_sdk.ids import SequenceId, ViewId
+    from homage_sdk.moment import Moment
+    from homage_sdk.patterns import Action, Triple
+    from homage_sdk.problems import Problem, Severity
+    from homage_sdk.scene_graphs import SceneGraphs
+    from homage_sdk.sensor import Sensor
+    from homage_sdk.sequence import Sequence
+    from homage_sdk.taxonomy import ClassName, Taxonomy
+    from homage_sdk.time import Frame, Interval, Seconds
+    from homage_sdk.view import View
 
 __version__ = "0.1.0"
 
@@ -56,3 +60,44 @@ __all__ = [
     "View",
     "ViewId",
 ]
+
+_MODULE_OF = {
+    "Action": "patterns",
+    "Activity": "annotations",
+    "AtomicAction": "annotations",
+    "AtomicActions": "atomic_actions",
+    "Box": "annotations",
+    "ClassName": "taxonomy",
+    "Dataset": "dataset",
+    "Frame": "time",
+    "HomageError": "errors",
+    "Interval": "time",
+    "Moment": "moment",
+    "Place": "errors",
+    "Problem": "problems",
+    "Relationship": "annotations",
+    "SceneGraph": "annotations",
+    "SceneGraphs": "scene_graphs",
+    "SceneObject": "annotations",
+    "Seconds": "time",
+    "Sensor": "sensor",
+    "Sequence": "sequence",
+    "SequenceId": "ids",
+    "Severity": "problems",
+    "Taxonomy": "taxonomy",
+    "Triple": "patterns",
+    "View": "view",
+    "ViewId": "ids",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,80 +1,51 @@
-"""The ``homage`` command: thin, one file a stage, heavy imports only when a command runs."""
+"""The ``homage`` command. This is what starts: nothing heavy is imported before ``main`` runs."""
 
 from __future__ import annotations
 
-import importlib
 import os
+import signal
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import typer
+if TYPE_CHECKING:
+    from homage_sdk.cli.command import app, run
 
-from homage_sdk.cli.console import fail
+__all__ = ["STOPPED", "app", "main", "run", "starting"]
 
-app = typer.Typer(
-    name="homage",
-    help="Home Action Genome: read, validate, query, pack and look at a release.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
+STOPPED = "\nstopped; what was complete is kept, run the same command to go on\n"
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from homage_sdk import __version__
+@contextmanager
+def starting() -> Iterator[None]:
+    """While modules load, Ctrl-C ends the process at once: exit code 130 and one line.
 
-        typer.echo(f"homage_sdk {__version__}")
-        raise typer.Exit
+    Nothing has begun then, and an exception out of the middle of an import may come out as
+    anything. Afterwards Ctrl-C is KeyboardInterrupt again.
+    """
 
+    def leave(*_: object) -> None:
+        os.write(2, STOPPED.encode())
+        os._exit(130)
 
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    """Home Action Genome: read, validate, query, pack and look at a release."""
-
-
-_STAGES = ("synth", "catalog", "validate", "stats", "query", "media", "shards", "report")
-"""Each is a module of this package with ``register(app)``; none imports its stage at the top."""
-
-for _stage in _STAGES:
-    importlib.import_module(f"homage_sdk.cli.{_stage}").register(app)
-
-
-def run(entry: Callable[..., Any], *arguments: Any) -> int:
-    """Run a command-line entry so that an error is one line and Ctrl-C leaves quietly."""
-    from homage_sdk.errors import HomageError
-
+    before = signal.signal(signal.SIGINT, leave)
     try:
-        code = entry(*arguments, standalone_mode=False)
-        if code == 130:  # what typer makes of Ctrl-C
-            raise KeyboardInterrupt
-    except HomageError as error:
-        return fail(error)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\nstopped; what was complete is kept, run the same command to go on\n")
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as error:
-        place = error.filename if isinstance(error.filename, str) else None
-        return fail(HomageError(f"the system refused: {error.strerror or error}", place=place))
-    except Exception as error:
-        show = getattr(error, "show", None)  # a usage error of typer's, or of the click it wraps
-        if show is None:
-            raise
-        show()
-        return int(getattr(error, "exit_code", 2))
-    return code if isinstance(code, int) else 0
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def main() -> None:
     """Entry point of ``homage``."""
+    with starting():
+        from homage_sdk.cli.command import app, run
     sys.exit(run(app))
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("app", "run"):
+        from homage_sdk.cli import command
+
+        return getattr(command, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

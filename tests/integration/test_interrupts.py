@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command import interrupt, succeed, tree
+from tests.command import ENVIRONMENT, interrupt, succeed, tree
 
 STOPPED = 130
 SMALL = ("--sequences", "6", "--size", "160x120", "--seconds", "4", "5", "--seed", "3")
@@ -44,3 +46,33 @@ def test_a_stopped_training_goes_on(small_shards: Path, tmp_path: Path) -> None:
     assert interrupt(*words, after_s=6.0) in {STOPPED, 0}
     assert "trained" in (said := succeed(*words)) or "already done" in said
     assert (run / "run.json").is_file()
+
+
+AT_IMPORT = """
+import builtins, os, signal
+real = builtins.__import__
+def interrupted(name, *rest):
+    if name == {module!r}:
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *rest)
+builtins.__import__ = interrupted
+from homage_sdk.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.console", "homage_sdk.cli.console"])
+def test_a_stop_while_the_command_still_loads_is_one_line_too(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_IMPORT.format(module=module), "--version"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == STOPPED
+    assert done.stderr.strip().splitlines() == [
+        "stopped; what was complete is kept, run the same command to go on"
+    ]
+    assert not done.stdout

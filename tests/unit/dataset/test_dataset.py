@@ -28,7 +28,10 @@ def run(code: str, *arguments: object) -> str:
 
 def test_importing_the_package_imports_no_heavy_library() -> None:
     heavy = "torch webdataset librosa cv2 av duckdb pandas scipy networkx ray sklearn matplotlib"
-    code = f"import homage_sdk, sys; print([m for m in {heavy.split()} if m in sys.modules])"
+    code = (
+        "from homage_sdk import *; import sys;"
+        f" print([m for m in {heavy.split()} if m in sys.modules])"
+    )
     assert run(code) == "[]"
 
 

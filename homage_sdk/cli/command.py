@@ -1,0 +1,76 @@
+"""The application: one file a stage, heavy imports only when a command runs; how it ends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from homage_sdk.cli import STOPPED
+from homage_sdk.cli.console import fail
+
+app = typer.Typer(
+    name="homage",
+    help="Home Action Genome: read, validate, query, pack and look at a release.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from homage_sdk import __version__
+
+        typer.echo(f"homage_sdk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Home Action Genome: read, validate, query, pack and look at a release."""
+
+
+_STAGES = ("synth", "catalog", "validate", "stats", "query", "media", "shards", "report")
+"""Each is a module of this package with ``register(app)``; none imports its stage at the top."""
+
+for _stage in _STAGES:
+    importlib.import_module(f"homage_sdk.cli.{_stage}").register(app)
+
+
+def run(entry: Callable[..., Any], *arguments: Any) -> int:
+    """Run a command-line entry so that an error is one line and Ctrl-C leaves quietly."""
+    from homage_sdk.errors import HomageError
+
+    try:
+        code = entry(*arguments, standalone_mode=False)
+        if code == 130:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
+    except HomageError as error:
+        return fail(error)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write(STOPPED)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        place = error.filename if isinstance(error.filename, str) else None
+        return fail(HomageError(f"the system refused: {error.strerror or error}", place=place))
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of typer's, or of the click it wraps
+        if show is None:
+            raise
+        show()
+        return int(getattr(error, "exit_code", 2))
+    return code if isinstance(code, int) else 0
