@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from homage_sdk.errors import StorageError
@@ -90,9 +90,8 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(target.parent / f".tmp-{target.name}.lock", target):
-        temporary = target.parent / f".tmp-{target.name}"
-        retired = target.parent / f".tmp-{target.name}.old"
+    lock, temporary, retired = _beside(target)
+    with exclusive(lock, target):
         if retired.exists():
             # A kill between the two renames below: the old folder is the only whole one.
             if target.exists():
@@ -123,6 +122,25 @@ def new_folder(target: Path) -> Iterator[Path]:
                 retired.rename(target)
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(retired, ignore_errors=True)
+
+
+def _beside(target: Path) -> tuple[Path, Path, Path]:
+    """The lock, the folder being built and the folder being replaced, of ``new_folder``."""
+    name = f".tmp-{target.name}"
+    return (target.parent / f"{name}.lock", target.parent / name, target.parent / f"{name}.old")
+
+
+def sweep(target: Path) -> None:
+    """Remove what a killed ``new_folder`` left beside a ``target`` that needs no writing.
+
+    Nothing happens while somebody writes there, or where nothing may be changed.
+    """
+    lock, temporary, retired = _beside(target)
+    if not target.exists() or not any(path.exists() for path in (lock, temporary, retired)):
+        return
+    with suppress(StorageError), exclusive(lock, target):
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from homage_sdk.release.inventory import take_inventory
 from homage_sdk.release.read import read_found
 from homage_sdk.release.records import Release
 from homage_sdk.release.sensors import SensorReader
-from homage_sdk.storage import sha256_file
+from homage_sdk.storage import sha256_file, sweep
 
 Progress = Callable[[int, int], None]
 
@@ -87,6 +87,7 @@ def ingest(
     if not force:
         current = _up_to_date(catalog, source, options, versions)
         if current is not None and not (strict and current.severities.get("error")):
+            sweep(catalog)
             return IngestSummary(catalog, current, unchanged=True)
 
     n_videos = sum(entry.kind == "video" for entry in inventory.files)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
-from homage_sdk.storage import new_folder
+from homage_sdk.storage import new_folder, sweep
 from homage_sdk.synth.grammar import ACTIVITIES
 from homage_sdk.synth.labels import write_lists
 from homage_sdk.synth.layouts import LAYOUTS
@@ -141,6 +141,7 @@ def existing(out: Path, marker: dict[str, object], *, force: bool) -> SynthSumma
     except (OSError, ValueError, KeyError, TypeError):
         document, same = {}, False
     if same:
+        sweep(out)
         return SynthSummary(path=out, already_there=True, **document["holds"])
     if force and out.is_dir():
         return None

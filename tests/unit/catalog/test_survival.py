@@ -12,7 +12,7 @@ import pytest
 
 from homage_sdk.catalog import ingest, read_catalog
 from homage_sdk.errors import StorageError
-from homage_sdk.storage import new_folder
+from homage_sdk.storage import new_folder, sweep
 from tests.unit.release.tiny import action, whole
 
 LOOP = """
@@ -45,7 +45,6 @@ def test_a_kill_leaves_a_whole_catalog(tmp_path: Path, wait_s: float) -> None:
     summary = ingest(tiny.root, tmp_path / "c", media=False)
     assert summary.info == expected
     assert read_catalog(tmp_path / "c", verify=True).info == expected
-    ingest(tiny.root, tmp_path / "c", media=False, force=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c", "r"]
 
 
@@ -57,3 +56,21 @@ def test_two_ingests_of_one_catalog_refuse_each_other(tmp_path: Path) -> None:
     ):
         (folder / "catalog.json").write_text("{}")
         ingest(tiny.root, tmp_path / "c", media=False)
+
+
+def test_what_a_kill_left_beside_an_unchanged_catalog_is_swept_away(tmp_path: Path) -> None:
+    tiny = whole(tmp_path / "r")
+    ingest(tiny.root, tmp_path / "c", media=False)
+    (tmp_path / ".tmp-c.lock").touch()
+    (tmp_path / ".tmp-c").mkdir()
+    (tmp_path / ".tmp-c.old").mkdir()
+    assert ingest(tiny.root, tmp_path / "c", media=False).unchanged
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c", "r"]
+
+
+def test_a_sweep_leaves_a_writer_alone(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    with new_folder(tmp_path / "c") as folder:
+        (folder / "half").touch()
+        sweep(tmp_path / "c")
+        assert (folder / "half").exists()
