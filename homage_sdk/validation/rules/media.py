@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from homage_sdk.problems import Severity
 from homage_sdk.validation.data import Data
@@ -21,6 +21,26 @@ def probed(data: Data) -> Iterator[tuple[int, str, Probe]]:
         probe = data.probes.get(file)
         if probe is not None and probe.n_frames > 0:
             yield file, sequence, probe
+
+
+def each(
+    data: Data, judge: Callable[[Probe], tuple[str, str] | None], *, cut: bool = True
+) -> Iterator[Finding]:
+    """What ``judge`` says (found, expected) of each probed video; of cut ones only if ``cut``."""
+    for file, sequence, probe in probed(data):
+        said = judge(probe) if cut or not fault_of(probe, "truncated") else None
+        if said is not None:
+            yield Finding(data.file_place(file), sequence, *said)
+
+
+def _told(word: str, expected: str) -> Callable[[Probe], tuple[str, str] | None]:
+    """A judge that passes on what the probe itself reports under a word."""
+
+    def judge(probe: Probe) -> tuple[str, str] | None:
+        said = fault_of(probe, word)
+        return (said, expected) if said else None
+
+    return judge
 
 
 def fault_of(probe: Probe, word: str) -> str:
@@ -65,9 +85,7 @@ def cannot_open(data: Data) -> Iterator[Finding]:
 )
 def truncated(data: Data) -> Iterator[Finding]:
     """The container promises more than the file holds, or reading stopped."""
-    for file, sequence, probe in probed(data):
-        if said := fault_of(probe, "truncated"):
-            yield Finding(data.file_place(file), sequence, said, "a whole file")
+    return each(data, _told("truncated", "a whole file"))
 
 
 @rule(
@@ -100,10 +118,7 @@ def no_frames(data: Data) -> Iterator[Finding]:
 )
 def header_lies(data: Data) -> Iterator[Finding]:
     """The probe counted other than the header says."""
-    for file, sequence, probe in probed(data):
-        said = fault_of(probe, "header")
-        if said and not fault_of(probe, "truncated"):
-            yield Finding(data.file_place(file), sequence, said, "the number of packets")
+    return each(data, _told("header", "the number of packets"), cut=False)
 
 
 @rule(
@@ -118,9 +133,7 @@ def header_lies(data: Data) -> Iterator[Finding]:
 )
 def bad_timestamps(data: Data) -> Iterator[Finding]:
     """The probe met missing or equal timestamps."""
-    for file, sequence, probe in probed(data):
-        if said := fault_of(probe, "timestamps"):
-            yield Finding(data.file_place(file), sequence, said, "one timestamp a frame")
+    return each(data, _told("timestamps", "one timestamp a frame"))
 
 
 @rule(
@@ -135,10 +148,7 @@ def bad_timestamps(data: Data) -> Iterator[Finding]:
 )
 def cannot_decode(data: Data) -> Iterator[Finding]:
     """The probe could not decode the first frame; cut files are HOM600."""
-    for file, sequence, probe in probed(data):
-        said = fault_of(probe, "picture")
-        if said and not fault_of(probe, "truncated"):
-            yield Finding(data.file_place(file), sequence, said, "a picture")
+    return each(data, _told("picture", "a picture"), cut=False)
 
 
 RULES = (

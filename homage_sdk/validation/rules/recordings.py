@@ -10,7 +10,7 @@ from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.probe import Probe
 from homage_sdk.validation.rule import Finding, rule
-from homage_sdk.validation.rules.media import fault_of, probed
+from homage_sdk.validation.rules.media import each, fault_of, probed
 
 _CLIP_FRAMES = 120
 """What one training clip spans: 8 blocks of 5 frames, every 3rd (paper, section 5.1)."""
@@ -49,6 +49,10 @@ def _usual(durations: list[float]) -> float:
     return max(durations, key=lambda d: (sum(abs(d - e) <= 0.5 for e in durations), d))
 
 
+def _off_zero(seconds: float, form: str) -> tuple[str, str] | None:
+    return (form.format(seconds), "0 s, within 0.25 s") if abs(seconds) > 0.25 else None
+
+
 @rule(
     "HOM603",
     Severity.WARNING,
@@ -61,11 +65,12 @@ def _usual(durations: list[float]) -> float:
 )
 def no_sound(data: Data) -> Iterator[Finding]:
     """No sound, in a release where some views have it; cut and empty files are reported as such."""
-    views = list(probed(data))
-    if any(probe.has_audio for _, _, probe in views):
-        for file, sequence, probe in views:
-            if not probe.has_audio and not fault_of(probe, "truncated"):
-                yield Finding(data.file_place(file), sequence, "no sound", "a sound stream")
+    heard = any(probe.has_audio for _, _, probe in probed(data))
+
+    def judge(probe: Probe) -> tuple[str, str] | None:
+        return ("no sound", "a sound stream") if heard and not probe.has_audio else None
+
+    return each(data, judge, cut=False)
 
 
 @rule(
@@ -80,10 +85,7 @@ def no_sound(data: Data) -> Iterator[Finding]:
 )
 def starts_late(data: Data) -> Iterator[Finding]:
     """First timestamp more than a quarter of a second from 0 (sound priming gives 0.02 s)."""
-    for file, sequence, probe in probed(data):
-        if abs(probe.start_s) > 0.25:
-            place = data.file_place(file)
-            yield Finding(place, sequence, f"{probe.start_s:.3f} s", "0 s, within 0.25 s")
+    return each(data, lambda probe: _off_zero(probe.start_s, "{:.3f} s"))
 
 
 @rule(
@@ -98,12 +100,13 @@ def starts_late(data: Data) -> Iterator[Finding]:
 )
 def sound_apart(data: Data) -> Iterator[Finding]:
     """More than a quarter of a second between the first frame and the first sound."""
-    for file, sequence, probe in probed(data):
-        if probe.has_audio and probe.audio_start_s is not None:
-            apart = probe.audio_start_s - probe.start_s
-            if abs(apart) > 0.25:
-                place = data.file_place(file)
-                yield Finding(place, sequence, f"{apart:+.3f} s", "0 s, within 0.25 s")
+
+    def judge(probe: Probe) -> tuple[str, str] | None:
+        if not probe.has_audio or probe.audio_start_s is None:
+            return None
+        return _off_zero(probe.audio_start_s - probe.start_s, "{:+.3f} s")
+
+    return each(data, judge)
 
 
 @rule(
@@ -119,10 +122,13 @@ def sound_apart(data: Data) -> Iterator[Finding]:
 def unusual_rate(data: Data) -> Iterator[Finding]:
     """More than 2 % from 30 a second, over at least a second."""
     nominal = float(NOMINAL_FPS)
-    for file, sequence, probe in probed(data):
+
+    def judge(probe: Probe) -> tuple[str, str] | None:
         if probe.n_frames > 15 and abs(probe.fps - nominal) > 0.02 * nominal:
-            place = data.file_place(file)
-            yield Finding(place, sequence, f"{probe.fps:.2f} fps", f"{nominal:g} fps")
+            return f"{probe.fps:.2f} fps", f"{nominal:g} fps"
+        return None
+
+    return each(data, judge)
 
 
 @rule(
@@ -137,14 +143,14 @@ def unusual_rate(data: Data) -> Iterator[Finding]:
 )
 def unusual_size(data: Data) -> Iterator[Finding]:
     """Other than the size that most videos have."""
-    views = list(probed(data))
-    sizes = Counter((probe.width, probe.height) for _, _, probe in views)
+    sizes = Counter((probe.width, probe.height) for _, _, probe in probed(data))
     usual = max(sizes, key=lambda size: (sizes[size], size), default=(0, 0))
-    for file, sequence, probe in views:
+
+    def judge(probe: Probe) -> tuple[str, str] | None:
         size = (probe.width, probe.height)
-        if size != usual:
-            place = data.file_place(file)
-            yield Finding(place, sequence, "{}x{}".format(*size), "{}x{}".format(*usual))
+        return None if size == usual else ("{}x{}".format(*size), "{}x{}".format(*usual))
+
+    return each(data, judge)
 
 
 @rule(
@@ -159,10 +165,13 @@ def unusual_size(data: Data) -> Iterator[Finding]:
 )
 def short(data: Data) -> Iterator[Finding]:
     """Fewer frames than a clip spans."""
-    for file, sequence, probe in probed(data):
-        if probe.n_frames < _CLIP_FRAMES and not fault_of(probe, "truncated"):
-            place = data.file_place(file)
-            yield Finding(place, sequence, f"{probe.n_frames} frames", f"{_CLIP_FRAMES} or more")
+
+    def judge(probe: Probe) -> tuple[str, str] | None:
+        if probe.n_frames < _CLIP_FRAMES:
+            return f"{probe.n_frames} frames", f"{_CLIP_FRAMES} or more"
+        return None
+
+    return each(data, judge, cut=False)
 
 
 @rule(
