@@ -1,41 +1,61 @@
 """Shards as a stream: read from beginning to end, from disk, http or an object store.
 
-The same clips as ``ClipLoader`` gives for the same (seed, epoch), in another order: shards are
-shuffled and mixed through a buffer, because a stream cannot jump. Nothing is unpickled, no command
-is run: members are taken by name, through the strict reader of ``tar.py``.
+The same clips as ``ClipLoader`` gives for the same (seed, epoch), in another order, because a
+stream cannot jump (``streaming.py``). Nothing is unpickled, no command is run: members are taken by
+name, through the strict reader of ``tar.py``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.clips import Assembler
-from homage_sdk.shards.manifest import MANIFEST, Manifest, SampleInfo, ShardInfo, parse_manifest
+from homage_sdk.shards.forward import Members, read_stretch
+from homage_sdk.shards.index import check_locations, parse_index
+from homage_sdk.shards.jobs import Failure, Job, from_workers
+from homage_sdk.shards.manifest import INDEX, MANIFEST, Manifest, SampleInfo, parse_manifest
 from homage_sdk.shards.options import LoaderOptions
-from homage_sdk.shards.sampling import ClipChoice, Grid, eval_clips, stream, train_clip, usable
-from homage_sdk.shards.tar import read_members
+from homage_sdk.shards.remote import Patience, Remote
+from homage_sdk.shards.sampling import ClipChoice, Grid, eval_clips, train_clip, usable
+from homage_sdk.shards.streaming import Layout, fields_of, stream_order
 
-_SCHEMES = ("file", "http", "https", "s3", "gs", "gcs", "az", "abfs", "memory")
+_SKIP_BYTES = 1 << 20
+_MAX_MANIFEST_BYTES = 256_000_000
+_MAX_INDEX_BYTES = 1_000_000_000
+
+Row = ClipChoice | None
 
 
 class StreamLoader:
     """Batches of clips from a folder of shards anywhere that fsspec reads.
 
+    The order is a pure function of (seed, epoch) and ``buffer``; ranks take slices of it and all
+    see the same number of batches; the number of workers changes nothing but the speed: this
+    process reads each byte once, workers decode. In training the next epoch begins by itself when
+    one has been iterated to its end.
+
     Args:
         url: a local folder or ``http(s)://``, ``s3://``, ``gs://``, ``az://`` address of one.
-        options: as for ``ClipLoader``; ``workers`` must be 0.
-        buffer: samples held to mix neighbours in training.
+        options: as for ``ClipLoader``.
+        buffer: by how many places a training sample may move from where it is read; about so many
+            samples are held in memory.
+        verify: read every shard that is touched whole, and raise ShardError at its end when its
+            SHA-256 is not the manifest's. Without it each member is checked by its CRC-32.
+        memory_bytes: hold no more than this of samples that wait.
         storage: options of the file system, such as credentials, as fsspec takes them.
+        patience: with connections that are lost.
 
     Raises:
-        UsageError: an address of another kind; ``pipe:`` and the like are never run.
-        ShardError: no manifest there, or one that cannot be used.
+        UsageError: an address of another kind (``pipe:`` and the like are never run), no sequence
+            fits, or fewer than one batch for each rank.
+        ShardError: no manifest or index there, or one that cannot be used.
 
     """
 
@@ -45,173 +65,188 @@ class StreamLoader:
         options: LoaderOptions | None = None,
         *,
         buffer: int = 64,
+        verify: bool = False,
+        memory_bytes: int = 4_000_000_000,
         storage: dict[str, Any] | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        self.url = str(url).rstrip("/")
-        self.options = options or LoaderOptions()
-        if self.options.workers:
-            raise UsageError(
-                "a stream is read in this process", found=f"workers={self.options.workers}"
-            )
         if buffer < 1:
             raise UsageError("a buffer holds at least one sample", found=str(buffer))
-        self._buffer = buffer
-        self._files = _Remote(self.url, storage or {})
-        with self._files.open(MANIFEST) as file:
-            data = file.read(256_000_001)
-        self.manifest: Manifest = parse_manifest(data, f"{self.url}/{MANIFEST}")
+        self.options = options or LoaderOptions()
+        self.verify = verify
+        self._buffer, self._memory_bytes = buffer, memory_bytes
+        self._remote = Remote(str(url), storage, patience)
+        self.url = self._remote.url
+        self.manifest, self._index = _open(self._remote)
         self.fingerprint = hashlib.sha256(self.manifest.to_bytes()).hexdigest()
+        self._layout = Layout(self.manifest, self._index, self.url)
         self.grid = Grid.of(self.options, int(self.manifest.options["stride"]))
         self.samples = usable(self.manifest.samples, self.options)
+        self._eval = self._eval_rows() if self.options.mode == "eval" else []
         self.epoch = 0
-        self._length = min(self._batches_of(rank) for rank in range(self.options.world_size))
+        self._position = self._resume_at = 0
+        per_step = self.options.batch_size * self.options.world_size
+        self._length = len(self.samples) // per_step
         if self.options.mode == "eval":
-            self._length = max(self._batches_of(rank) for rank in range(self.options.world_size))
+            self._length = -(-len(self._eval) // per_step)
         if not self._length:
             raise UsageError(
                 "fewer sequences than one batch for each rank",
-                found=f"{len(self.samples)} sequences in {len(self._shards())} shards",
-                hint="choose a smaller batch_size, or pack into more shards",
+                found=f"{len(self.samples)} sequences",
+                expected=f"at least {per_step} (batch size times ranks)",
+                hint="choose a smaller batch_size",
             )
 
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank."""
         return self._length
 
+    @property
+    def n_clips(self) -> int:
+        """Rows of an epoch over all ranks, padding left out."""
+        per_step = self.options.batch_size * self.options.world_size
+        return len(self._eval) if self.options.mode == "eval" else self._length * per_step
+
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration gives."""
-        self.epoch = epoch
+        """Choose the epoch that the next iteration gives; a position loaded for it is kept."""
+        if epoch != self.epoch:
+            self.epoch, self._position, self._resume_at = epoch, 0, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the stream stands: seed, epoch, and how many batches of it were handed out."""
+        return {"seed": self.options.seed, "epoch": self.epoch, "position": self._position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state_dict``: the next iteration begins with the batch after it.
+
+        What was handed out is neither decoded nor, where shards or large parts of them hold
+        nothing else, read again.
+        """
+        if int(state["seed"]) != self.options.seed:
+            raise UsageError(
+                "the state of another stream",
+                found=f"seed {state['seed']}",
+                expected=f"seed {self.options.seed}",
+            )
+        self.epoch = int(state["epoch"])
+        self._position = self._resume_at = int(state["position"])
+
+    def rows(self, epoch: int) -> list[list[Row]]:
+        """The rows of this rank's batches of an epoch, in order: what, not yet read."""
+        options = self.options
+        share = self._length * options.batch_size
+        begin = options.rank * share
+        rows: list[Row]
+        if options.mode == "eval":
+            rows = list(self._eval[begin : begin + share])
+            rows += [None] * (share - len(rows))
+        else:
+            order = stream_order(self.samples, self._layout, options.seed, epoch, self._buffer)
+            chosen = order[begin : begin + share]
+            rows = [train_clip(sample, self.grid, options, epoch) for sample in chosen]
+        return [rows[at : at + options.batch_size] for at in range(0, share, options.batch_size)]
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch, options = self.epoch, self.options
-        held: dict[str, dict[str, bytes]] = {}
-        assembler = Assembler(
-            self.manifest, options, lambda sample, field: _member(held, sample, field)
-        )
-        rows: list[ClipChoice | None] = []
-        given = 0
-        for sample, members in self._mixed(epoch):
-            held[sample.key] = members
-            for row in self._rows(sample, epoch):
-                rows.append(row)
-                if len(rows) == options.batch_size:
-                    yield assembler.batch(rows, epoch)
-                    given += 1
-                    rows = []
-                    held = {sample.key: members} if given < self._length else {}
-                if given == self._length:
-                    break
-            if given == self._length:
-                break
-        while options.mode == "eval" and given < self._length:
-            yield assembler.batch(rows + [None] * (options.batch_size - len(rows)), epoch)
-            rows, given = [], given + 1
-        if options.mode == "train" and self.epoch == epoch:
+        start, self._resume_at = self._resume_at, 0
+        self._position = start
+        epoch = self.epoch
+        jobs = self._jobs(epoch, start)
+        batches: Generator[Batch | Failure]
+        if self.options.workers and start < self._length:
+            batches = from_workers(jobs, self.manifest, self.options)
+        else:
+            batches = self._here(jobs)
+        with contextlib.closing(batches):
+            for item in batches:
+                if isinstance(item, Failure):
+                    error = item.error
+                    del item
+                    raise error
+                self._position += 1
+                yield item
+        self._position = 0
+        if self.options.mode == "train" and self.epoch == epoch:
             self.epoch = epoch + 1
 
-    def _shards(self) -> list[ShardInfo]:
-        wanted = {sample.shard for sample in self.samples}
-        return [shard for shard in self.manifest.shards if shard.name in wanted]
+    def _here(self, jobs: Iterator[Job]) -> Generator[Batch]:
+        held: Job | None = None
 
-    def _of_rank(self, rank: int) -> list[ShardInfo]:
-        return self._shards()[rank :: self.options.world_size]
+        def fetch(sample: SampleInfo, field: str) -> bytes:
+            return held.member(sample, field) if held else b""
 
-    def _batches_of(self, rank: int) -> int:
-        names = {shard.name for shard in self._of_rank(rank)}
-        mine = [sample for sample in self.samples if sample.shard in names]
-        if self.options.mode == "eval":
-            return -(-len(eval_clips(mine, self.grid, self.options)) // self.options.batch_size)
-        return len(mine) // self.options.batch_size
+        assembler = Assembler(self.manifest, self.options, fetch)
+        for held in jobs:
+            yield assembler.batch(held.rows, held.epoch)
 
-    def _rows(self, sample: SampleInfo, epoch: int) -> Sequence[ClipChoice]:
-        if self.options.mode == "train":
-            return [train_clip(sample, self.grid, self.options, epoch)]
-        whole = [s for s in self.samples if s.sequence == sample.sequence]
-        clips = eval_clips(whole, self.grid, self.options)
-        return [clip for clip in clips if clip.sample.key == sample.key]
+    def _eval_rows(self) -> list[ClipChoice]:
+        """Every (sequence, clip, view) once, as the shards hold them."""
+        rows = eval_clips(self.samples, self.grid, self.options)
+        names = [shard.name for shard in self.manifest.shards]
+        ordered = self._layout.ordered([row.sample for row in rows], names)
+        place = {sample.key: number for number, sample in enumerate(ordered)}
+        return sorted(rows, key=lambda row: place[row.sample.key])
 
-    def _mixed(self, epoch: int) -> Iterator[tuple[SampleInfo, dict[str, bytes]]]:
-        """The samples of this rank: shards in random order, mixed through a buffer."""
-        options = self.options
-        shards = self._of_rank(options.rank)
-        if options.mode == "eval":
-            for shard in shards:
-                yield from self._read(shard)
-            return
-        draw = stream(options.seed, "stream", epoch, options.rank)
-        waiting: list[tuple[SampleInfo, dict[str, bytes]]] = []
-        for position in draw.permutation(len(shards)):
-            for item in self._read(shards[position]):
-                waiting.append(item)
-                if len(waiting) > self._buffer:
-                    yield waiting.pop(int(draw.integers(len(waiting))))
-        while waiting:
-            yield waiting.pop(int(draw.integers(len(waiting))))
+    def _jobs(self, epoch: int, start: int) -> Iterator[Job]:
+        """The batches of this rank from ``start`` on, with all the bytes that they need."""
+        steps = self.rows(epoch)[start:]
+        fields: dict[str, set[str]] = {}
+        samples: dict[str, SampleInfo] = {}
+        uses: Counter[str] = Counter()
+        for row in (row for step in steps for row in step if row is not None):
+            key = row.sample.key
+            fields.setdefault(key, set()).update(fields_of(row, self.options))
+            samples[key] = row.sample
+            uses[key] += 1
+        feed = self._feed(steps, {key: frozenset(names) for key, names in fields.items()})
+        held: dict[str, Members] = {}
+        held_bytes = 0
+        for step in steps:
+            keys = [row.sample.key for row in step if row is not None]
+            while not held.keys() >= set(keys):
+                key, members = next(feed)
+                held[key] = members
+                held_bytes += sum(map(len, members.values()))
+                if held_bytes > self._memory_bytes:
+                    raise ShardError(
+                        "the samples that wait are larger than the memory allowed for them",
+                        place=self.url,
+                        found=f"{held_bytes:,} bytes in {len(held)} samples",
+                        expected=f"at most {self._memory_bytes:,} bytes",
+                        hint="choose a smaller buffer, or pack smaller samples",
+                    )
+            yield Job(epoch, step, {key: held[key] for key in keys})
+            for key in keys:
+                uses[key] -= 1
+                if not uses[key]:
+                    held_bytes -= sum(map(len, held.pop(key).values()))
 
-    def _read(self, shard: ShardInfo) -> Iterator[tuple[SampleInfo, dict[str, bytes]]]:
-        """The wanted samples of one shard; ShardError unless it is exactly the manifest's."""
-        wanted = {s.key: s for s in self.samples if s.shard == shard.name}
-        counted = {s.key for s in self.manifest.samples if s.shard == shard.name}
-        place = f"{self.url}/{shard.name}"
-        done: set[str] = set()
-        key = ""
-        members: dict[str, bytes] = {}
-        with self._files.open(shard.name) as file:
-            for member, content in read_members(file, place):
-                if member.key != key:
-                    if key in wanted:
-                        yield wanted[key], members
-                    done.add(key)
-                    key, members = member.key, {}
-                    if key in done or key not in counted:
-                        raise ShardError("a sample out of place", place=place, found=key)
-                if member.field in members:
-                    raise ShardError("a member that is there twice", place=place, found=member.name)
-                if key in wanted:
-                    members[member.field] = content
-            if key in wanted:
-                yield wanted[key], members
-            done.add(key)
-        if missing := sorted(counted - done):
-            raise ShardError("a sample is missing from its shard", place=place, found=missing[0])
-
-
-def _member(held: dict[str, dict[str, bytes]], sample: SampleInfo, field: str) -> bytes:
-    try:
-        return held[sample.key][field]
-    except KeyError:
-        raise ShardError(f"sample {sample.key} has no member {field}", place=sample.shard) from None
-
-
-class _Remote:
-    """A folder that fsspec reads; plain paths are local, and few schemes are let through."""
-
-    def __init__(self, url: str, storage: dict[str, Any]) -> None:
-        scheme = url.split(":", 1)[0] if ":" in url.split("/", 1)[0] else "file"
-        if scheme not in _SCHEMES or "::" in url:
-            raise UsageError(
-                "an address of a kind that is not read",
-                found=url[:80],
-                expected=f"a folder, or one of {', '.join(_SCHEMES)}",
-                hint="`pipe:` and other commands are never run",
+    def _feed(
+        self, steps: list[list[Row]], fields: dict[str, frozenset[str]]
+    ) -> Iterator[tuple[str, Members]]:
+        """The samples that these batches need, shard by shard in the order of first need."""
+        shards = dict.fromkeys(row.sample.shard for step in steps for row in step if row)
+        for name in shards:
+            worth = None if self.verify else _SKIP_BYTES
+            stretch = self._layout.stretch(name, fields, worth)
+            yield from read_stretch(
+                self._remote, self._layout, self._index, stretch, verify=self.verify
             )
-        self._url, self._storage = url, storage
 
-    @contextmanager
-    def open(self, name: str) -> Iterator[BinaryIO]:
-        import fsspec
 
-        place = f"{self._url}/{name}"
-        try:
-            with fsspec.open(place, "rb", **self._storage) as file:
-                yield file
-        except FileNotFoundError as error:
-            raise ShardError("no such file", place=place) from error
-        except ImportError as error:
-            raise UsageError(
-                "this kind of address needs another package", place=place, hint=str(error)
-            ) from error
-        except OSError as error:
-            raise ShardError(
-                "cannot be read", place=place, found=str(error).splitlines()[0]
-            ) from error
+def _open(remote: Remote) -> tuple[Manifest, Any]:
+    """The manifest and the index that it names; ShardError when they cannot be used."""
+    data = remote.read(MANIFEST, _MAX_MANIFEST_BYTES)
+    manifest = parse_manifest(data, remote.place(MANIFEST))
+    place = remote.place(INDEX)
+    if manifest.index.bytes > _MAX_INDEX_BYTES:
+        raise ShardError("an index of absurd size", place=place)
+    data = remote.read(INDEX, manifest.index.bytes)
+    if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
+        raise ShardError(
+            "the index is not the one of the manifest",
+            place=place,
+            hint="run `homage repair SHARDS CATALOG`, or copy it again",
+        )
+    index = parse_index(data, place)
+    check_locations(index, {shard.name: shard.bytes for shard in manifest.shards}, place)
+    return manifest, index

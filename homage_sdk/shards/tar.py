@@ -89,15 +89,34 @@ class ShardWriter:
 
 
 def read_members(
-    file: BinaryIO, shard: str, *, max_member: int = MAX_MEMBER_BYTES
+    file: BinaryIO,
+    shard: str,
+    *,
+    max_member: int = MAX_MEMBER_BYTES,
+    wanted: Callable[[str, str], bool] | None = None,
+    begin: int = 0,
+    stop: int | None = None,
+    shard_bytes: int | None = None,
 ) -> Iterator[tuple[Member, bytes]]:
     """Walk a shard from its beginning: each member and its bytes.
 
     Works on streams that cannot seek. Raises ShardError, naming shard and member, for anything
     but whole regular files with proper names followed by the two zero blocks of the end.
+
+    Args:
+        file: the shard, standing at byte ``begin``, where a member begins.
+        shard: its name, for errors.
+        max_member: no member may be larger.
+        wanted: by key and field; other members are passed over and given without content.
+        begin: where ``file`` stands.
+        stop: end there, between two members, instead of at the end of the shard.
+        shard_bytes: the size that the shard must have: no member may reach beyond it.
+
     """
-    at = 0
+    at = begin
     for _ in range(MAX_MEMBERS):
+        if at == stop:
+            return
         head = _exactly(file, BLOCK)
         if len(head) < BLOCK:
             raise ShardError(
@@ -113,14 +132,26 @@ def read_members(
             return
         key, field, size = parse_header(head, shard, at - BLOCK, max_member)
         padded = size + -size % BLOCK
-        data = _exactly(file, padded)
-        missing = padded - len(data)
-        member = Member(key, field, at, size, zlib.crc32(data[:size]))
-        if missing:
+        if shard_bytes is not None and at + padded > shard_bytes:
             raise ShardError(
                 "the shard is cut short",
                 place=Place(shard, pointer=f"/{key}.{field}"),
-                found=f"{padded - missing:,} bytes",
+                found=f"{size:,} bytes at byte {at:,}",
+                expected=f"{shard_bytes:,} bytes in all",
+                hint="run `homage repair`, or copy it again",
+            )
+        if wanted is not None and not wanted(key, field):
+            _pass_over(file, padded)
+            yield Member(key, field, at, size), b""
+            at += padded
+            continue
+        data = _exactly(file, padded)
+        member = Member(key, field, at, size, zlib.crc32(data[:size]))
+        if len(data) < padded:
+            raise ShardError(
+                "the shard is cut short",
+                place=Place(shard, pointer=f"/{key}.{field}"),
+                found=f"{len(data):,} bytes",
                 expected=f"{size:,}",
                 hint="run `homage repair`, or copy it again",
             )
@@ -174,6 +205,15 @@ def _check_end(file: BinaryIO, shard: str) -> None:
         raise ShardError("the shard is cut short", place=shard, expected="a second empty block")
     if file.read(1):
         raise ShardError("something follows the end of the shard", place=shard)
+
+
+def _pass_over(file: BinaryIO, size: int) -> None:
+    """Go on behind ``size`` bytes; where the file ends before, the next header is missing."""
+    if file.seekable():
+        file.seek(size, 1)
+        return
+    while size > 0 and (part := file.read(min(size, 1 << 20))):
+        size -= len(part)
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:
