@@ -48,6 +48,16 @@ for _stage in _STAGES:
     importlib.import_module(f"homage_sdk.cli.{_stage}").register(app)
 
 
+EXTRAS = {
+    "train": ("librosa", "matplotlib", "psutil", "safetensors", "sklearn", "torch", "webdataset"),
+    "graph": ("networkx",),
+    "ray": ("ray",),
+    "remote": ("aiohttp",),
+    "tensorboard": ("tensorboard",),
+}
+"""The modules each extra of the package brings."""
+
+
 def run(entry: Callable[..., Any], *arguments: Any) -> int:
     """Run a command-line entry so that an error is one line and Ctrl-C leaves quietly."""
     from homage_sdk.errors import HomageError
@@ -64,6 +74,13 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = next((name for name, modules in EXTRAS.items() if missing in modules), None)
+        if extra is None:
+            raise
+        hint = f"pip install 'homage-sdk[{extra}]'"
+        return fail(HomageError(f"this command needs {missing}, which is not installed", hint=hint))
     except OSError as error:
         place = error.filename if isinstance(error.filename, str) else None
         return fail(HomageError(f"the system refused: {error.strerror or error}", place=place))

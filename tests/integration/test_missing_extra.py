@@ -1,0 +1,40 @@
+"""Without the packages of an extra: the labels' commands work, the others say what to install."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HIDE = (
+    "import sys; sys.modules.update({name: None for name in ('torch', 'librosa', 'webdataset')});"
+)
+
+
+def without_extras(entry, *words):
+    code = f"{HIDE} sys.argv = {[entry, *map(str, words)]!r}; "
+    module = {"homage": "homage_sdk.cli", "ccau": "baselines.ccau.cli"}[entry]
+    return subprocess.run(
+        [sys.executable, "-c", f"{code} from {module} import main; main()"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["train", "doctor"])
+def test_ccau_without_torch_says_what_to_install(command, small_shards, tmp_path):
+    out = ["--out", tmp_path / "run"] if command == "train" else []
+    done = without_extras("ccau", command, "demo", "--shards", small_shards, *out)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "torch" in done.stderr
+    assert "pip install 'homage-sdk[train]'" in done.stderr
+
+
+def test_packing_and_checking_shards_need_no_torch(small_catalog, tmp_path):
+    done = without_extras("homage", "pack", small_catalog, tmp_path / "s", "--limit", "1")
+    assert done.returncode in (0, 1), done.stderr
+    done = without_extras("homage", "verify", tmp_path / "s", "--deep")
+    assert done.returncode == 0, done.stderr
