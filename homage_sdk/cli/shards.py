@@ -144,7 +144,7 @@ def _views(text: str | None) -> str | tuple[int, ...] | None:
 def _announce(plan: Plan, options: PackOptions, workers: int | None) -> str:
     from homage_sdk.shards.packing import processors
 
-    count = min(workers or processors(), len(plan.shards))
+    count = workers or processors()
     minutes = plan.predicted_cpu_s / count / 60
     wait = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
     return (

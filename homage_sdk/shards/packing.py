@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from homage_sdk.errors import MediaError, StorageError, UsageError
-from homage_sdk.shards.engines import processes
+from homage_sdk.shards.engines import processes, ray
 from homage_sdk.shards.index import index_bytes
 from homage_sdk.shards.manifest import (
     INDEX,
@@ -56,7 +56,7 @@ def pack(
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    engine: str = "processes",
+    engine: Literal["processes", "ray"] = "processes",
     address: str | None = None,
 ) -> PackSummary:
     """Pack the sequences of ``dataset`` into WebDataset shards in the folder ``out``.
@@ -74,11 +74,13 @@ def pack(
         address: of the Ray cluster; a local one is started when left out.
 
     Raises:
-        UsageError: nothing is selected, or ``out`` holds something else.
+        UsageError: nothing is selected, ``out`` holds something else, or no such engine is there.
         MediaError: not one of the selected videos is there.
         StorageError: the disk is full, or another process is packing into ``out``.
 
     """
+    if engine not in ("processes", "ray"):
+        raise UsageError(f"no engine {engine!r}", expected="processes or ray")
     out = Path(out)
     options = options or PackOptions()
     plan = make_plan(dataset, options)
@@ -105,7 +107,11 @@ def pack(
                 progress(before + count, plan.n_samples)
 
         tick(0)
-        processes.run(dataset, todo, options, out, workers=workers or processors(), tick=tick)
+        if engine == "ray":
+            ray.run(dataset, todo, plan.options, out, address=address, tick=tick)
+        else:
+            count = workers or processors()
+            processes.run(dataset, todo, plan.options, out, workers=count, tick=tick)
         tick(plan.n_samples - before)
         manifest = write_manifest(out, dataset, plan, _collect(out, plan))
         _clean(out)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import orjson
 from homage_sdk.shards.manifest import Quarantined, SampleInfo, ShardInfo, dump_json
 from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import PlannedShard
-from homage_sdk.shards.sample import make_sample
+from homage_sdk.shards.sample import MadeSample, make_sample
 from homage_sdk.shards.tar import Member, ShardWriter
 from homage_sdk.storage import explained, fsync_folder, write_file
 from homage_sdk.taxonomy import KINDS
@@ -87,12 +87,26 @@ def make_shard(
     folder: Path,
     tick: Callable[[], object] = lambda: None,
 ) -> ShardRecord:
+    """Encode and write one shard in this process: see ``write_shard``."""
+    taxonomies = {kind: dataset.taxonomy(kind) for kind in KINDS}
+    made = (
+        make_sample(dataset[planned.sequence], planned, shard.name, options, taxonomies)
+        for planned in shard.samples
+    )
+    return write_shard(folder, shard, made, tick)
+
+
+def write_shard(
+    folder: Path,
+    shard: PlannedShard,
+    made: Iterable[MadeSample],
+    tick: Callable[[], object] = lambda: None,
+) -> ShardRecord:
     """Write one shard into ``folder``: a temporary name, fsync, rename, then its record.
 
-    Raises StorageError when the disk refuses; nothing half-made stays. ``tick`` is called after
-    each sample.
+    Raises StorageError when the disk refuses; nothing half-made stays. ``made`` gives the samples
+    of the shard in their order; ``tick`` is called after each.
     """
-    taxonomies = {kind: dataset.taxonomy(kind) for kind in KINDS}
     target = folder / shard.name
     temporary = folder / f".tmp-{shard.name}-{os.getpid()}"
     digest = hashlib.sha256()
@@ -107,14 +121,11 @@ def make_shard(
                     digest.update(data)
 
                 writer = ShardWriter(write)
-                for planned in shard.samples:
-                    made = make_sample(
-                        dataset[planned.sequence], planned, shard.name, options, taxonomies
-                    )
-                    for field, content in made.members:
-                        writer.add(planned.key, field, content)
-                    samples.append(made.info)
-                    quarantine.extend(made.quarantine)
+                for sample in made:
+                    for field, content in sample.members:
+                        writer.add(sample.info.key, field, content)
+                    samples.append(sample.info)
+                    quarantine.extend(sample.quarantine)
                     tick()
                 writer.finish()
                 file.flush()

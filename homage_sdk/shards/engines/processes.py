@@ -1,4 +1,9 @@
-"""Packing on the processes of one machine."""
+"""Packing on the processes of one machine.
+
+The pieces of work are small (one view of one sample), so that all processes are busy to the end;
+this process puts them together in the order of the plan, so that the bytes do not depend on who
+was quicker.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +12,24 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homage_sdk.errors import StorageError
 from homage_sdk.shards.options import PackOptions
-from homage_sdk.shards.plan import PlannedShard
-from homage_sdk.shards.work import make_shard
+from homage_sdk.shards.plan import PlannedSample, PlannedShard
+from homage_sdk.shards.sample import MadeSample, MadeView, make_rest, make_view, packable_views
+from homage_sdk.shards.work import make_shard, write_shard
+from homage_sdk.taxonomy import KINDS
 
 if TYPE_CHECKING:
     from homage_sdk.dataset import Dataset
-
-_worker: dict[str, Any] = {}
 
 
 def run(
@@ -37,48 +45,83 @@ def run(
 
     The first error of a worker ends the run; what is finished stays.
     """
-    if workers <= 1 or len(shards) <= 1:
-        done = 0
+    done = 0
 
-        def one() -> None:
-            nonlocal done
-            done += 1
-            tick(done)
+    def one() -> None:
+        nonlocal done
+        done += 1
+        tick(done)
 
+    if workers <= 1 or not shards:
         for shard in shards:
             make_shard(dataset, shard, options, folder, one)
         return
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
     pool = ProcessPoolExecutor(
-        min(workers, len(shards)),
-        mp_context=context,
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
-        initargs=(dataset, options, folder, counter, os.getpid()),
+        initargs=(dataset, options, os.getpid()),
     )
     try:
-        # The longest first would save a little time; plan order keeps what is done contiguous.
-        pending: set[Future[None]] = {pool.submit(_make, shard) for shard in shards}
-        while pending:
-            ended, pending = wait(pending, timeout=0.25, return_when=FIRST_COMPLETED)
-            _raise_first(ended)
-            tick(counter.value)
+        made = _in_order(pool, workers, dataset, shards, options)
+        for shard in shards:
+            write_shard(folder, shard, islice(made, len(shard.samples)), one)
+    except BrokenProcessPool as error:
+        _stop(pool)
+        raise StorageError(
+            "a packing process died",
+            found="it was killed, or ran out of memory",
+            hint="run the same command again, with fewer --workers if memory is short",
+        ) from error
     except BaseException:
         _stop(pool)
         raise
     pool.shutdown()
 
 
-def _raise_first(ended: Iterable[Future[None]]) -> None:
-    for future in ended:
-        try:
-            future.result()
-        except BrokenProcessPool as error:
-            raise StorageError(
-                "a packing process died",
-                found="it was killed, or ran out of memory",
-                hint="run the same command again, with fewer --workers if memory is short",
-            ) from error
+@dataclass(slots=True)
+class _InWork:
+    """A sample whose views are being encoded; what is left of it follows when they are there."""
+
+    planned: PlannedSample
+    shard: str
+    views: list[Future[MadeView]]
+    rest: Future[MadeSample] | None = None
+
+
+def _in_order(
+    pool: ProcessPoolExecutor,
+    workers: int,
+    dataset: Dataset,
+    shards: Sequence[PlannedShard],
+    options: PackOptions,
+) -> Iterator[MadeSample]:
+    """Every sample in the order of the plan, made by the processes of ``pool``.
+
+    Two pieces a process are given out ahead, and at most four samples a process wait in memory for
+    one that takes longer.
+    """
+    todo = ((shard.name, planned) for shard in shards for planned in shard.samples)
+    line: deque[_InWork] = deque()
+    busy: set[Future[Any]] = set()
+    while True:
+        while len(busy) < 2 * workers and len(line) < 4 * workers and (job := next(todo, None)):
+            shard, planned = job
+            numbers = packable_views(dataset[planned.sequence], options)
+            views = [pool.submit(_view, planned, number) for number in numbers]
+            line.append(_InWork(planned, shard, views))
+            busy.update(views)
+        if not line:
+            return
+        _, busy = wait(busy, return_when=FIRST_COMPLETED)
+        for sample in line:
+            if sample.rest is None and all(view.done() for view in sample.views):
+                known = [replace(view.result(), data=b"") for view in sample.views]
+                sample.rest = pool.submit(_rest, sample.planned, sample.shard, known)
+                busy.add(sample.rest)
+        while line and (rest := line[0].rest) is not None and rest.done():
+            views = line.popleft().views
+            yield rest.result().with_views(view.result() for view in views)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -90,9 +133,13 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.join(5)
 
 
-def _begin(dataset: Dataset, options: PackOptions, folder: Path, counter: Any, parent: int) -> None:
+_worker: dict[str, Any] = {}
+
+
+def _begin(dataset: Dataset, options: PackOptions, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    _worker.update(dataset=dataset, options=options, folder=folder, counter=counter)
+    taxonomies = {kind: dataset.taxonomy(kind) for kind in KINDS}
+    _worker.update(dataset=dataset, options=options, taxonomies=taxonomies)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 
@@ -103,11 +150,10 @@ def _leave_with(parent: int) -> None:
     os._exit(1)
 
 
-def _make(shard: PlannedShard) -> None:
-    counter = _worker["counter"]
+def _view(planned: PlannedSample, number: int) -> MadeView:
+    return make_view(_worker["dataset"][planned.sequence], number, planned, _worker["options"])
 
-    def tick() -> None:
-        with counter.get_lock():
-            counter.value += 1
 
-    make_shard(_worker["dataset"], shard, _worker["options"], _worker["folder"], tick)
+def _rest(planned: PlannedSample, shard: str, views: list[MadeView]) -> MadeSample:
+    sequence = _worker["dataset"][planned.sequence]
+    return make_rest(sequence, planned, shard, _worker["options"], _worker["taxonomies"], views)

@@ -7,6 +7,7 @@ finished is not made twice, and one that was not is invisible.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from homage_sdk.dataset import Dataset
 
 _RETRIES = 5
+_PATIENCE_S = 10.0
 
 
 def run(
@@ -42,8 +44,9 @@ def run(
     started = not ray.is_initialized()
     if started:
         try:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, include_dashboard=False)
-        except ConnectionError as error:
+        except (ConnectionError, TimeoutError) as error:
             raise UsageError(
                 "no Ray cluster answers", found=str(address), hint=str(error).splitlines()[0]
             ) from error
@@ -52,6 +55,13 @@ def run(
     finally:
         if started:
             ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Whether anybody listens there: Ray itself asks for minutes, then ends the process."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
 
 
 _Shared = tuple["Dataset", PackOptions, Path]
