@@ -53,7 +53,7 @@ class Job:
         total = sum(len(data) for members in self.members.values() for data in members.values())
         block = torch.empty(total, dtype=torch.uint8)
         block.share_memory_()  # type: ignore[no-untyped-call]
-        view = memoryview(block.numpy())
+        view: Any = memoryview(block.numpy())  # type: ignore[arg-type]
         spans, at = {}, 0
         for key, members in self.members.items():
             for name, data in members.items():

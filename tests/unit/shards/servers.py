@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,4 +79,5 @@ def send(
     request.wfile.write(data[begin:][:at_most])
     if at_most is not None:
         request.wfile.flush()
+        time.sleep(0.1)  # what was sent arrives before the end does
         request.close_connection = True
