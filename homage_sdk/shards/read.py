@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -18,9 +18,13 @@ from homage_sdk.shards.manifest import INDEX, Manifest, SampleInfo, read_manifes
 from homage_sdk.shards.tar import MAX_MEMBER_BYTES
 from homage_sdk.taxonomy import Taxonomy
 
+if TYPE_CHECKING:
+    from homage_sdk.release.sensors import SensorValues
+
 MAX_JSON_BYTES = 64_000_000
 _MAX_INDEX_BYTES = 1_000_000_000
 _OPEN_FILES = 64
+_KEPT_FILES = 256
 
 
 class ShardSet:
@@ -34,7 +38,7 @@ class ShardSet:
         self.path = path
         self.manifest = manifest
         self.fingerprint = fingerprint
-        self._files = _Files(path)
+        self._files = _Files(path, len(manifest.shards))
 
     @classmethod
     def open(cls, path: str | Path) -> ShardSet:
@@ -173,6 +177,20 @@ class ShardSet:
             )
         return data
 
+    def sensors(self, key: str) -> dict[tuple[str, str], SensorValues]:
+        """The readings of a sample's sensors by (kind, position); empty where none were packed.
+
+        Times are seconds on the clock of the sequence, also where a sample is a window of it.
+        Raises ShardError when they are damaged.
+        """
+        from homage_sdk.shards.sensors import described, split
+
+        packed = self[key].sensors
+        if packed is None:
+            return {}
+        tables = described(self.read_json(key, "meta.json"), f"{key}.meta.json")
+        return split(self.read(key, packed.field), tables, f"{key}.{packed.field}")
+
     def read_json(self, key: str, field: str) -> dict[str, Any]:
         """A JSON member, parsed."""
         return parse_json(self.read(key, field, max_bytes=MAX_JSON_BYTES), f"{key}.{field}")
@@ -190,15 +208,21 @@ def parse_json(data: bytes, place: str) -> dict[str, Any]:
 
 
 class _Files:
-    """Open shards: at most ``_OPEN_FILES``, read by position only."""
+    """Open shards, read by position only: all of them where they are few, or ``_OPEN_FILES``.
 
-    def __init__(self, folder: Path) -> None:
+    A file that is never closed needs no lock to be read, by any thread or forked process.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
         self._folder = folder
+        self._keeps = count <= _KEPT_FILES
         self._open: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
         self._owner = os.getpid()
 
     def read(self, shard: str, offset: int, size: int) -> bytes:
+        if self._keeps and (kept := self._open.get(shard)) is not None:
+            return os.pread(kept, size, offset)
         if self._owner != os.getpid():  # forked: a lock held by a thread that is not here
             self._lock, self._owner = threading.Lock(), os.getpid()
         with self._lock:
@@ -218,7 +242,7 @@ class _Files:
                 found=os.strerror(error.errno or 0),
             ) from error
         self._open[shard] = handle
-        if len(self._open) > _OPEN_FILES:
+        if not self._keeps and len(self._open) > _OPEN_FILES:
             os.close(self._open.popitem(last=False)[1])
         return handle
 
