@@ -44,6 +44,7 @@ def pack(
     ] = None,
     audio: Annotated[bool, typer.Option(help="Pack the sound.")] = True,
     scene_graphs: Annotated[bool, typer.Option(help="Pack the scene graphs.")] = True,
+    sensors: Annotated[bool, typer.Option(help="Pack the sensors, where there are any.")] = True,
     size: Annotated[int | None, typer.Option(help="Short side of the pictures, pixels.")] = None,
     stride: Annotated[
         int | None, typer.Option(help="Keep every n-th frame of 30 a second.")
@@ -91,6 +92,7 @@ def pack(
         "shard_bytes": None if shard_mb is None else round(shard_mb * 1e6),
         "audio": None if audio else False,
         "scene_graphs": None if scene_graphs else False,
+        "sensors": None if sensors else False,
     }
     options = PackOptions.preset(
         preset, **{name: value for name, value in changes.items() if value is not None}
@@ -120,10 +122,7 @@ def pack(
         markup=False,
     )
     for fault in summary.quarantine:
-        out.print(
-            f"left out: {fault.sequence} v{fault.view:03d} ({fault.path}): {fault.reason}",
-            markup=False,
-        )
+        out.print(f"left out: {fault}", markup=False)
     if summary.quarantine:
         raise typer.Exit(1)
 

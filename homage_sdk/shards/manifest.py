@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from homage_sdk.errors import ShardError
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
@@ -54,6 +61,18 @@ class PackedSound(_Part):
     n_samples: Annotated[int, Field(ge=1, le=2**40)]
 
 
+class PackedSensors(_Part):
+    """The packed sensors of a sample; ``meta.json`` describes each."""
+
+    n_sensors: Count
+    n_values: Annotated[int, Field(ge=0, le=2**40, description="Numbers in all, times included")]
+
+    @property
+    def field(self) -> str:
+        """The member that holds them."""
+        return "sensors.npy"
+
+
 class SampleInfo(_Part):
     """What a loader must know of a sample before it opens a shard."""
 
@@ -67,8 +86,17 @@ class SampleInfo(_Part):
     n_frames: Annotated[int, Field(ge=0, description="Packed frames of the longest view")]
     views: tuple[PackedView, ...] = ()
     sound: PackedSound | None = None
+    sensors: PackedSensors | None = None
     n_atomic_actions: Count = 0
     n_scene_graphs: Count = 0
+
+    @model_serializer(mode="wrap")
+    def _without_absent_sensors(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Samples without sensors look as they did before there were any."""
+        values: dict[str, Any] = dump(self)
+        if self.sensors is None:
+            values.pop("sensors", None)
+        return values
 
     @property
     def has_audio(self) -> bool:
@@ -96,13 +124,23 @@ class ShardInfo(_Part):
 
 
 class Quarantined(_Part):
-    """A video that could not be packed, and why."""
+    """A video or a sensor file that could not be packed, and why."""
 
     sequence: str
-    view: int
+    view: int | None
+    """None for a sensor."""
     path: str
     code: str
     reason: str
+
+    @property
+    def order(self) -> tuple[str, int, str, str]:
+        """By sequence, views before sensors."""
+        return self.sequence, 2**40 if self.view is None else self.view, self.path, self.reason
+
+    def __str__(self) -> str:
+        what = "a sensor" if self.view is None else f"v{self.view:03d}"
+        return f"{self.sequence} {what} ({self.path}): {self.reason}"
 
 
 class Class(_Part):

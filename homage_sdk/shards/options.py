@@ -30,6 +30,7 @@ class PackOptions:
         views: ``"all"``, ``"ego"``, ``"third"``, or view numbers.
         audio: pack the sound of the ego view (of the first view with sound where there is none).
         scene_graphs: pack the scene graphs.
+        sensors: pack the readings of the sensors, where the catalog has any.
         stride: every how many annotation frames (30 a second) one is kept.
         short_side: pixels of the shorter side; smaller sources are not enlarged.
         crf: x264 quality, lower is better.
@@ -48,6 +49,7 @@ class PackOptions:
     views: Literal["all", "ego", "third"] | tuple[int, ...] = "all"
     audio: bool = True
     scene_graphs: bool = True
+    sensors: bool = True
     stride: int = 3
     short_side: int = 144
     crf: int = 20
@@ -92,8 +94,11 @@ class PackOptions:
         return cls(**{**PRESETS[name][1], **changes})
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """As plain JSON values; without sensors, as before there were any."""
+        values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        if not self.sensors:
+            del values["sensors"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -102,7 +107,13 @@ class PackOptions:
         if unknown:
             raise UsageError("unknown pack options", found=", ".join(sorted(unknown)))
         views = values.get("views", "all")
-        return cls(**{**values, "views": tuple(views) if isinstance(views, list) else views})
+        return cls(
+            **{
+                "sensors": False,
+                **values,
+                "views": tuple(views) if isinstance(views, list) else views,
+            }
+        )
 
     @property
     def fps(self) -> float:

@@ -126,7 +126,7 @@ def write_manifest(
     write_file(out / INDEX, index)
     samples = sorted((s for r in records for s in r.samples), key=lambda s: s.key)
     quarantine = {
-        (q.sequence, q.view, q.reason): q for r in records for q in r.quarantine
+        q.order: q for r in records for q in r.quarantine
     }  # a window of a broken video is one fault, not many
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,

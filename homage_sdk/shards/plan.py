@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import UsageError
@@ -79,9 +79,14 @@ class Plan:
 
 
 def make_plan(dataset: Dataset, options: PackOptions) -> Plan:
-    """Decide what goes where; raises UsageError when nothing is selected."""
+    """Decide what goes where; raises UsageError when nothing is selected.
+
+    The options of the plan say ``sensors=False`` where there are none: a catalog without sensors
+    gives the same shards whether they are asked for or not.
+    """
     groups: dict[str, list[tuple[PlannedSample, float]]] = {}
     total_bytes = cpu_s = 0.0
+    any_sensors = False
     for sequence in dataset:
         if options.split is not None and sequence.split != options.split:
             continue
@@ -90,6 +95,7 @@ def make_plan(dataset: Dataset, options: PackOptions) -> Plan:
         samples = plan_samples(sequence, options)
         if not samples:
             continue
+        any_sensors = any_sensors or (options.sensors and bool(sequence.sensors))
         share = size / len(samples)
         group = re.sub(r"[^a-z0-9_]", "_", (sequence.split or "unlisted").lower())[:40]
         groups.setdefault(group, []).extend((sample, share) for sample in samples)
@@ -115,6 +121,7 @@ def make_plan(dataset: Dataset, options: PackOptions) -> Plan:
             chosen = tuple(ordered[begin : begin + per_shard])
             shards.append(PlannedShard(f"{group}-{number:05d}.tar", chosen))
     planned = [sample.sequence for members in groups.values() for sample, _ in members]
+    options = replace(options, sensors=any_sensors)
     return Plan(fingerprint(dataset, planned), options, tuple(shards), int(total_bytes), cpu_s)
 
 
@@ -176,4 +183,6 @@ def _estimate(sequence: Sequence, options: PackOptions) -> tuple[float, float]:
         cpu_s += seconds * (view.fps or 30) * width * height * _CPU_S_A_PIXEL
     if options.audio and sequence.has_audio:
         size += (sequence.duration_s or 0) * options.audio_rate * _BYTES_A_SAMPLE
+    if options.sensors:
+        size += sum(8 * each.n_rows * (1 + len(each.columns)) for each in sequence.sensors)
     return size, cpu_s

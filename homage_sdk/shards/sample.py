@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from homage_sdk.errors import MediaError
+from homage_sdk.errors import HomageError, LabelError, MediaError
 from homage_sdk.shards.annotated import labelled
 from homage_sdk.shards.encode import encode_sound, encode_view
 from homage_sdk.shards.manifest import (
     SCHEMA_VERSION,
+    PackedSensors,
     PackedSound,
     PackedView,
     Quarantined,
@@ -22,11 +23,14 @@ from homage_sdk.shards.manifest import (
 )
 from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import PlannedSample, chosen_views
+from homage_sdk.shards.sensors import SensorTable, array_bytes, table_of
 from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import SceneGraph
     from homage_sdk.media.index import PtsIndex
+    from homage_sdk.release.sensors import SensorValues
+    from homage_sdk.sensor import Sensor
     from homage_sdk.sequence import Sequence
     from homage_sdk.taxonomy import Taxonomy
     from homage_sdk.view import View
@@ -95,7 +99,7 @@ def make_view(
             return MadeView(None)
         data, width, height = encode_view(path, index, positions.tolist(), options)
     except MediaError as error:
-        return MadeView(None, fault=_fault(sequence, view, error))
+        return MadeView(None, fault=_view_fault(sequence, view, error))
     info = PackedView(
         number=number, kind=view.kind, n_frames=len(positions), width=width, height=height
     )
@@ -139,6 +143,7 @@ def make_rest(
         n_frames = max(0, -(-(last - planned.first + 1) // options.stride))
     last_frame = planned.first + max(0, n_frames * options.stride - 1)
     sound, sound_data = _pack_sound(sequence, planned, last_frame, options, quarantine)
+    sensors, sensor_tables, sensor_data = _pack_sensors(sequence, planned, options, quarantine)
     graphs = _graphs(sequence, planned, last_frame, options)
     info = SampleInfo(
         key=planned.key,
@@ -151,6 +156,7 @@ def make_rest(
         n_frames=n_frames,
         views=packed,
         sound=sound,
+        sensors=sensors,
         n_atomic_actions=len(sequence.atomic_actions),
         n_scene_graphs=len(graphs),
     )
@@ -165,12 +171,16 @@ def make_rest(
         "frames": [planned.first + options.stride * k for k in range(n_frames)],
         "views": [view.facts for view in views if view.info is not None],
     }
+    if sensors is not None:
+        meta["sensors"] = [table.model_dump(mode="json") for table in sensor_tables]
     members = [
         ("meta.json", dump_json(meta)),
         ("ann.json", dump_json(labelled(sequence, graphs, taxonomies))),
     ]
     if sound is not None:
         members.append((sound.field, sound_data))
+    if sensors is not None:
+        members.append((sensors.field, sensor_data))
     return MadeSample(tuple(members), info, tuple(quarantine))
 
 
@@ -193,11 +203,45 @@ def _pack_sound(
         try:
             data, n_samples = encode_sound(view.file(), begin_s, end_s, options)
         except MediaError as error:
-            quarantine.append(_fault(sequence, view, error))
+            quarantine.append(_view_fault(sequence, view, error))
             continue
         name = "ego.flac" if view.kind == "ego" else f"v{view.number:03d}.flac"
         return PackedSound(view=view.number, field=name, n_samples=n_samples), data
     return None, b""
+
+
+def _pack_sensors(
+    sequence: Sequence,
+    planned: PlannedSample,
+    options: PackOptions,
+    quarantine: list[Quarantined],
+) -> tuple[PackedSensors | None, list[SensorTable], bytes]:
+    """Every reading of a sequence, or those from the first frame of a window to its end."""
+    tables: list[SensorTable] = []
+    readings: list[SensorValues] = []
+    for sensor in sequence.sensors if options.sensors else ():
+        try:
+            values = _readings(sensor, planned)
+        except (MediaError, LabelError) as error:
+            name = f"{sensor.kind} {sensor.position}" if sensor.path is None else sensor.path.name
+            quarantine.append(_fault(sequence, None, name, error))
+            continue
+        tables.append(table_of(sensor.kind, sensor.position, values))
+        readings.append(values)
+    if not tables:
+        return None, [], b""
+    n_values = sum(table.n_values for table in tables)
+    packed = PackedSensors(n_sensors=len(tables), n_values=n_values)
+    return packed, tables, array_bytes(readings)
+
+
+def _readings(sensor: Sensor, planned: PlannedSample) -> SensorValues:
+    try:
+        if planned.last is None:
+            return sensor.values()
+        return sensor.window(Frame(planned.first), Frame(planned.last + 1))
+    except OSError as error:
+        raise MediaError("a sensor file cannot be read", found=error.strerror) from error
 
 
 def _graphs(
@@ -209,12 +253,16 @@ def _graphs(
     return [g for g in sequence.scene_graphs if whole or planned.first <= g.frame <= last_frame]
 
 
-def _fault(sequence: Sequence, view: View, error: MediaError) -> Quarantined:
+def _view_fault(sequence: Sequence, view: View, error: MediaError) -> Quarantined:
+    return _fault(sequence, view.number, view.path.name if view.path else "", error)
+
+
+def _fault(sequence: Sequence, view: int | None, file: str, error: HomageError) -> Quarantined:
     reason = error.message + (f"; found {error.found}" if error.found else "")
     return Quarantined(
         sequence=str(sequence.id),
-        view=view.number,
-        path=view.path.name if view.path else "",
+        view=view,
+        path=file,
         code=error.code,
         reason=reason,
     )

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import av
-
-from homage_sdk.errors import HomageError, Place, ShardError
+from homage_sdk.errors import Place, ShardError
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.shards.index import Location, check_locations, parse_index
 from homage_sdk.shards.manifest import (
     INDEX,
     MANIFEST,
     Manifest,
-    PackedSound,
-    PackedView,
     SampleInfo,
     ShardInfo,
     read_manifest,
 )
-from homage_sdk.shards.read import MAX_JSON_BYTES, parse_json
+from homage_sdk.shards.payload import Mismatch, check_member
 from homage_sdk.shards.tar import BLOCK, MAX_MEMBER_BYTES, parse_header
 from homage_sdk.storage import sha256_file
 
@@ -41,6 +35,7 @@ CODES = {
     "HOM911": "a view cannot be decoded, or is not what the manifest says",
     "HOM912": "a sound cannot be decoded, or is not what the manifest says",
     "HOM913": "a file that does not belong here",
+    "HOM914": "the sensors cannot be read, or are not what the manifest says",
 }
 """What ``verify`` can find."""
 
@@ -164,8 +159,8 @@ def _membership(
 
 def required(sample: SampleInfo) -> tuple[str, ...]:
     """The members that a sample must have, in their order."""
-    sound = (sample.sound.field,) if sample.sound else ()
-    return ("meta.json", "ann.json", *sound, *(view.field for view in sample.views))
+    extra = [part.field for part in (sample.sound, sample.sensors) if part is not None]
+    return ("meta.json", "ann.json", *extra, *(view.field for view in sample.views))
 
 
 def _check_shard(
@@ -214,70 +209,10 @@ def _check_shard(
             if deep and sample is not None:
                 try:
                     check_member(sample, field, data)
-                except _Mismatch as error:
+                except Mismatch as error:
                     yield _problem(
-                        error.code, shard.name, error.message, found=error.found, **about
+                        error.code, shard.name, CODES[error.code], found=error.found, **about
                     )
         file.seek(expected - BLOCK)
         if file.read() != bytes(2 * BLOCK):
             yield _problem("HOM906", shard.name, "the end of the shard is damaged")
-
-
-class _Mismatch(Exception):  # noqa: N818 - turned into a Problem at once
-    def __init__(self, code: str, found: str) -> None:
-        super().__init__(found)
-        self.code, self.message, self.found = code, CODES[code], found
-
-
-def check_member(sample: SampleInfo, field: str, data: bytes) -> None:
-    """Whether a member decodes to what the manifest says; raises what ``verify`` reports."""
-    if field.endswith(".json"):
-        _check_json(sample, field, data)
-    elif field.endswith(".mp4"):
-        for view in sample.views:
-            if view.field == field:
-                _check_view(view, data)
-    elif field.endswith(".flac") and sample.sound is not None:
-        _check_sound(sample.sound, data)
-
-
-def _check_json(sample: SampleInfo, field: str, data: bytes) -> None:
-    try:
-        value: dict[str, Any] = parse_json(data[: MAX_JSON_BYTES + 1], field)
-    except HomageError as error:
-        raise _Mismatch("HOM910", str(error)) from error
-    if field == "meta.json":
-        said = sample.model_dump(mode="json", exclude={"shard"})
-        if value.get("sample") != said or len(value.get("frames", ())) != sample.n_frames:
-            raise _Mismatch("HOM910", "other facts than in the manifest")
-    elif not {"activity", "atomic_actions", "scene_graphs"} <= value.keys():
-        raise _Mismatch("HOM910", f"keys {', '.join(sorted(value))}")
-
-
-def _check_view(view: PackedView, data: bytes) -> None:
-    try:
-        with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
-            stream = container.streams.video[0]
-            context = stream.codec_context
-            context.thread_count = 1
-            if (context.width, context.height) != (view.width, view.height):
-                raise _Mismatch("HOM911", f"{context.width}x{context.height} pixels")
-            count = 0
-            for frame in container.decode(stream):
-                count += 1
-                if frame.is_corrupt or count > view.n_frames:
-                    break
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise _Mismatch("HOM911", str(getattr(error, "strerror", None) or error)) from error
-    if count != view.n_frames:
-        raise _Mismatch("HOM911", f"{count} good frames of {view.n_frames}")
-
-
-def _check_sound(sound: PackedSound, data: bytes) -> None:
-    try:
-        with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
-            count = sum(frame.samples for frame in container.decode(container.streams.audio[0]))
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise _Mismatch("HOM912", str(getattr(error, "strerror", None) or error)) from error
-    if count != sound.n_samples:
-        raise _Mismatch("HOM912", f"{count} samples of {sound.n_samples}")

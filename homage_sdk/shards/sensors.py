@@ -1,0 +1,115 @@
+"""``sensors.npy``: the sensor readings of a sample in one plain array, described by ``meta.json``.
+
+The array is float64 [V]: for each sensor of ``meta["sensors"]``, in that order, its table [N, 1+C]
+row by row, the time first (seconds on the clock of the sequence), then the C named values. Nothing
+but numbers is in it, and its size in memory is its size in the shard.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy_format
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from homage_sdk.errors import ShardError
+from homage_sdk.release.sensors import SensorValues
+
+MEMBER = "sensors.npy"
+_MAX_COLUMNS = 4096
+
+
+class SensorTable(BaseModel):
+    """What ``meta.json`` says of one sensor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Annotated[str, Field(max_length=80, description="One of the twelve types")]
+    position: Annotated[str, Field(max_length=80)]
+    columns: Annotated[tuple[str, ...], Field(max_length=_MAX_COLUMNS)]
+    n_rows: Annotated[int, Field(ge=0, le=2**40)]
+
+    @property
+    def n_values(self) -> int:
+        """Numbers in its table, times included."""
+        return self.n_rows * (1 + len(self.columns))
+
+
+_TABLES = TypeAdapter(tuple[SensorTable, ...])
+
+
+def table_of(kind: str, position: str, readings: SensorValues) -> SensorTable:
+    """The description of one sensor's readings."""
+    n_rows = len(readings.time_s)
+    return SensorTable(kind=kind, position=position, columns=readings.columns, n_rows=n_rows)
+
+
+def array_bytes(readings: Iterable[SensorValues]) -> bytes:
+    """The member: the tables of these sensors, one after the other."""
+    tables = [np.column_stack([each.time_s, each.values]).ravel() for each in readings]
+    buffer = io.BytesIO()
+    whole = np.concatenate([np.zeros(0), *tables]).astype("<f8")
+    npy_format.write_array(buffer, whole, version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def described(meta: dict[str, Any], place: str) -> tuple[SensorTable, ...]:
+    """The sensors that a ``meta.json`` names; raises ShardError when it is malformed."""
+    try:
+        return _TABLES.validate_python(meta.get("sensors", ()), strict=False)
+    except ValidationError as error:
+        first = error.errors()[0]
+        pointer = "/".join(map(str, first["loc"]))
+        raise ShardError(
+            "malformed sensors",
+            place=f"{place}#/sensors/{pointer}",
+            found=repr(first.get("input"))[:80],
+            expected=first["msg"],
+        ) from error
+
+
+def numbers(data: bytes, place: str) -> npt.NDArray[np.float64]:
+    """The whole array of a member, float64 [V], not copied; ShardError when it is anything else."""
+    file = io.BytesIO(data)
+    try:
+        if npy_format.read_magic(file) != (1, 0):
+            raise ValueError("another version of the format")
+        shape, _, dtype = npy_format.read_array_header_1_0(file)
+    except (ValueError, TypeError, SyntaxError, EOFError) as error:
+        found = (str(error).splitlines() or ["no header"])[0][:80]
+        raise ShardError("no array of sensors", place=place, found=found) from error
+    offset = file.tell()
+    if dtype != np.dtype("<f8") or shape != ((len(data) - offset) / 8,):
+        raise ShardError(
+            "an array of sensors that is not what it says",
+            place=place,
+            found=f"{dtype.str} {shape}, {len(data) - offset:,} bytes",
+            expected="<f8 (V,) and 8 V bytes",
+        )
+    return np.frombuffer(data, "<f8", offset=offset)
+
+
+def split(
+    data: bytes, tables: Sequence[SensorTable], place: str
+) -> dict[tuple[str, str], SensorValues]:
+    """The readings of each sensor by (kind, position); raises ShardError when they do not fit."""
+    array = numbers(data, place)
+    wanted = sum(table.n_values for table in tables)
+    if len(array) != wanted:
+        raise ShardError(
+            "the array of sensors is not what meta.json describes",
+            place=place,
+            found=f"{len(array):,} numbers",
+            expected=f"{wanted:,}",
+        )
+    found: dict[tuple[str, str], SensorValues] = {}
+    at = 0
+    for table in tables:
+        rows = array[at : at + table.n_values].reshape(table.n_rows, 1 + len(table.columns))
+        found[table.kind, table.position] = SensorValues(table.columns, rows[:, 0], rows[:, 1:])
+        at += table.n_values
+    return found
