@@ -74,11 +74,11 @@ def decode_clip(
 
     """
     try:
-        with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
+        with av.open(io.BytesIO(data), "r", format="mp4", metadata_errors="replace") as container:
             if not container.streams.video:
                 raise ShardError("a view without a picture", place=place)
-            wanted = np.unique(positions)
-            planes = _planes(container, wanted, fps, crop, place)
+            wanted, rows = np.unique(positions, return_inverse=True)
+            planes = _planes(container, wanted.tolist(), fps, crop, place)
     except (av.FFmpegError, ValueError, OSError) as error:
         raise ShardError(
             "a view that cannot be decoded",
@@ -86,36 +86,43 @@ def decode_clip(
             found=str(getattr(error, "strerror", None) or error),
             hint="run `homage verify SHARDS --deep`, then `homage repair`",
         ) from error
-    _to_rgb(planes, np.searchsorted(wanted, positions), out, flip)
+    if flip:
+        planes.mirror()
+    _to_rgb(planes, rows, out)
 
 
-@dataclass(frozen=True, slots=True)
 class _Planes:
-    """n frames as one tall I420 picture: all luma, then all U, then all V."""
+    """n frames as one tall I420 picture: all luma, then all U, then all V.
 
-    n: int
-    height: int
-    width: int
-    buffer: npt.NDArray[np.uint8]
+    Attributes:
+        tall: uint8 [n * height * 3 / 2, width], what OpenCV calls an I420 picture.
+        luma: uint8 [n, height, width], a view of its first part.
+        u, v: uint8 [n, height / 2, width / 2], views of the rest.
 
-    @classmethod
-    def empty(cls, n: int, height: int, width: int) -> _Planes:
-        return cls(n, height, width, np.empty(n * height * width * 3 // 2, dtype=np.uint8))
+    """
 
-    def of(self, row: int) -> list[npt.NDArray[np.uint8]]:
-        """Views of one frame's three planes."""
-        luma = self.n * self.height * self.width
-        y = self.buffer[:luma].reshape(self.n, self.height, self.width)[row]
-        uv = self.buffer[luma:].reshape(2, self.n, self.height // 2, self.width // 2)
-        return [y, uv[0, row], uv[1, row]]
+    def __init__(self, n: int, height: int, width: int) -> None:
+        self.tall = np.empty((n * height * 3 // 2, width), dtype=np.uint8)
+        flat = self.tall.reshape(-1)
+        size = n * height * width
+        self.luma = flat[:size].reshape(n, height, width)
+        self.u = flat[size : size * 5 // 4].reshape(n, height // 2, width // 2)
+        self.v = flat[size * 5 // 4 :].reshape(n, height // 2, width // 2)
+
+    def mirror(self) -> None:
+        """Exchange left and right: four pixels share their colour, so that it commutes with RGB."""
+        for part in (self.luma, self.u, self.v):
+            rows = part.reshape(-1, part.shape[2])
+            cv2.flip(rows, 1, dst=rows)
 
 
 def _planes(
-    container: Any, wanted: npt.NDArray[np.int64], fps: float, crop: Crop | None, place: str
+    container: Any, wanted: list[int], fps: float, crop: Crop | None, place: str
 ) -> _Planes:
     """Decode the frames at ascending positions and keep what the crop shows of them."""
     stream = container.streams.video[0]
     context = stream.codec_context
+    size = context.width, context.height
     if not (0 < context.width <= MAX_SIDE and 0 < context.height <= MAX_SIDE):
         raise ShardError(
             "a picture of absurd size", place=place, found=f"{context.width}x{context.height}"
@@ -123,8 +130,8 @@ def _planes(
     context.thread_count = 1
     step = 1 / (fps * float(stream.time_base))  # ticks a frame
     if wanted[0]:
-        container.seek(round(int(wanted[0]) * step), stream=stream)
-    width, height = (context.width, context.height) if crop is None else (crop.side, crop.side)
+        container.seek(round(wanted[0] * step), stream=stream)
+    width, height = size if crop is None else (crop.side, crop.side)
     x, y = (0, 0) if crop is None else (crop.x, crop.y)
     if x + width > context.width or y + height > context.height or (width | height | x | y) & 1:
         raise ShardError(
@@ -132,45 +139,47 @@ def _planes(
             place=place,
             found=f"{context.width}x{context.height}",
         )
-    planes = _Planes.empty(len(wanted), height, width)
-    row = 0
+    planes = _Planes(len(wanted), height, width)
+    rows = iter(zip(wanted, planes.luma, planes.u, planes.v, strict=True))
+    position, luma, u, v = next(rows)
     for frame in container.decode(stream):
-        if frame.pts is None or round(frame.pts / step) < wanted[row]:
+        if frame.pts is None or (shown := round(frame.pts / step)) < position:
             continue
-        if round(frame.pts / step) != wanted[row] or frame.format.name != "yuv420p":
+        if shown != position or frame.format.name != "yuv420p":
             break
-        if (frame.width, frame.height) != (context.width, context.height):
+        if (frame.width, frame.height) != size:
             break
-        for plane, target, divide in zip(frame.planes, planes.of(row), (1, 2, 2), strict=True):
-            pixels = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-            top, left = y // divide, x // divide
-            target[:] = pixels[top : top + target.shape[0], left : left + target.shape[1]]
-        row += 1
-        if row == len(wanted):
+        sources = frame.planes
+        _cut(sources[0], y, x, luma)
+        _cut(sources[1], y // 2, x // 2, u)
+        _cut(sources[2], y // 2, x // 2, v)
+        if (following := next(rows, None)) is None:
             return planes
+        position, luma, u, v = following
     raise ShardError(
         "a view lacks a frame",
         place=place,
-        found=f"none at position {wanted[row]}",
+        found=f"none at position {position}",
         hint="run `homage verify SHARDS --deep`, then `homage repair`",
     )
 
 
-def _to_rgb(
-    planes: _Planes, rows: npt.NDArray[np.intp], out: npt.NDArray[np.uint8], flip: bool
-) -> None:
-    """Convert all frames at once, scale and mirror them, and lay them out in the order of rows."""
-    n, height, width = planes.n, planes.height, planes.width
-    tall = planes.buffer.reshape(n * height * 3 // 2, width)
+def _cut(plane: Any, top: int, left: int, out: npt.NDArray[np.uint8]) -> None:
+    """Copy a rectangle of a decoder's plane, whose rows are ``line_size`` bytes apart."""
+    line = plane.line_size
+    out[:] = np.ndarray(out.shape, np.uint8, plane, top * line + left, (line, 1))
+
+
+def _to_rgb(planes: _Planes, rows: npt.NDArray[np.intp], out: npt.NDArray[np.uint8]) -> None:
+    """Convert all frames at once, scale them, and lay them out in the order of rows."""
+    n, height, width = planes.luma.shape
     same_size = out.shape[1:3] == (height, width)
-    if same_size and n == len(out) and not flip:
-        cv2.cvtColor(tall, cv2.COLOR_YUV2RGB_I420, dst=out.reshape(n * height, width, 3))
+    if same_size and n == len(out):
+        cv2.cvtColor(planes.tall, cv2.COLOR_YUV2RGB_I420, dst=out.reshape(n * height, width, 3))
         return
-    images = cv2.cvtColor(tall, cv2.COLOR_YUV2RGB_I420).reshape(n, height, width, 3)
+    images = cv2.cvtColor(planes.tall, cv2.COLOR_YUV2RGB_I420).reshape(n, height, width, 3)
     if not same_size:
         size = (out.shape[2], out.shape[1])
         method = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
         images = np.stack([cv2.resize(image, size, interpolation=method) for image in images])
-    if flip:
-        images = images[:, :, ::-1]
     out[:] = images if n == len(out) else images[rows]
