@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -62,21 +62,25 @@ def read_audio(
         _seek(container, stream, begin_s + zero_s - _WARM_UP_S)
         try:
             resampler: av.AudioResampler | None = None
-            at = 0  # position in samples of the resampler's next output
+            at: int | None = None  # position in samples of what comes next
             for frame in container.decode(stream):
                 if frame.pts is None:
                     continue
-                start_s = float(frame.pts * (frame.time_base or base)) - zero_s
+                start_s = frame.pts * float(frame.time_base or base) - zero_s
                 if start_s >= end_s:
                     break
+                if at is None:
+                    at = round(start_s * sample_rate)
+                if resampler is None and (ready := _samples(frame, sample_rate)) is not None:
+                    at = _paste(out, ready, at, first)
+                    continue
                 if resampler is None:
                     resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
-                    at = round(start_s * sample_rate)
                 frame.pts = None
                 for part in resampler.resample(frame):
-                    at = _paste(out, part, at, first)
+                    at = _paste(out, part.to_ndarray().reshape(-1), at, first)
             for part in resampler.resample(None) if resampler else ():
-                at = _paste(out, part, at, first)
+                at = _paste(out, part.to_ndarray().reshape(-1), at or 0, first)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(
                 "the sound cannot be decoded",
@@ -87,11 +91,27 @@ def read_audio(
     return out
 
 
-def _paste(out: npt.NDArray[np.float32], part: av.AudioFrame, at: int, first: int) -> int:
-    samples = part.to_ndarray().reshape(-1)
+def _samples(frame: av.AudioFrame, sample_rate: int) -> npt.NDArray[np.int16] | None:
+    """What a frame holds where it needs no resampling: packed sound is mono of 16 bits."""
+    if (frame.format.name, frame.sample_rate) != ("s16", sample_rate):
+        return None
+    if frame.layout.name != "mono":
+        return None
+    plane: Any = frame.planes[0]
+    return np.frombuffer(plane, np.int16, frame.samples)
+
+
+def _paste(
+    out: npt.NDArray[np.float32],
+    samples: npt.NDArray[Any],
+    at: int,
+    first: int,
+) -> int:
+    """Copy what lies within ``out``, which begins at ``first``; 16 bits become -1..1."""
     begin, end = max(at, first), min(at + len(samples), first + len(out))
     if begin < end:
-        out[begin - first : end - first] = samples[begin - at : end - at]
+        scale = np.float32(1 / 32768 if samples.dtype == np.int16 else 1)
+        np.multiply(samples[begin - at : end - at], scale, out=out[begin - first : end - first])
     return at + len(samples)
 
 
