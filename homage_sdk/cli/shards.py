@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from homage_sdk.shards.options import PackOptions
-    from homage_sdk.shards.plan import Plan
+    from collections.abc import Sequence
+
+    from homage_sdk import Dataset
+    from homage_sdk.shards.plan import Plan, PlannedShard
 
 
 class UnitName(StrEnum):
@@ -102,8 +104,13 @@ def pack(
         from homage_sdk.shards.subset import busiest_activities
 
         dataset = busiest_activities(dataset, limit)
-    out.print(_announce(make_plan(dataset, options), options, workers), markup=False)
+
+    def announce(plan: Plan, todo: Sequence[PlannedShard]) -> None:
+        out.print(_announcement(dataset, plan, todo, workers), markup=False)
+
     if plan_only:
+        plan = make_plan(dataset, options)
+        announce(plan, plan.shards)
         return
     with progress("packing") as step:
         summary = run_pack(
@@ -111,6 +118,7 @@ def pack(
             shards,
             options,
             workers=workers,
+            starting=announce,
             progress=step,
             engine=engine.value,
             address=address,
@@ -140,17 +148,27 @@ def _views(text: str | None) -> str | tuple[int, ...] | None:
     return tuple(sorted({int(number) for number in numbers}))
 
 
-def _announce(plan: Plan, options: PackOptions, workers: int | None) -> str:
+def _announcement(
+    dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], workers: int | None
+) -> str:
+    from homage_sdk.shards.forecast import forecast
     from homage_sdk.shards.packing import processors
 
-    count = workers or processors()
-    minutes = plan.predicted_cpu_s / count / 60
-    wait = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
+    options, count = plan.options, workers or processors()
+    expected = forecast(dataset, todo, options)
+    minutes = expected.cpu_s / min(count, processors()) / 60
+    wait = "under a minute" if minutes < 1 else f"{minutes:,.0f} minutes"
+    basis = (
+        f"from a trial on {expected.videos} of the videos"
+        if expected.videos
+        else "from typical videos, as none of these could be read"
+    )
+    rest = "" if len(todo) == len(plan.shards) else f", {len(todo)} of them still to make"
     return (
-        f"{plan.n_samples} samples into {len(plan.shards)} shards: about "
-        f"{plan.predicted_bytes / 1e6:,.0f} MB, {wait} with {count} "
-        f"{'process' if count == 1 else 'processes'} ({options.fps:g} frames a second, short side "
-        f"{options.short_side}, crf {options.crf})"
+        f"{plan.n_samples} samples into {len(plan.shards)} shards{rest} ({options.fps:g} frames a "
+        f"second, short side {options.short_side}, crf {options.crf}); estimated {basis}: "
+        f"{expected.bytes / 1e6:,.{0 if expected.bytes > 1e7 else 1}f} MB, {wait} with {count} "
+        f"{'process' if count == 1 else 'processes'}"
     )
 
 

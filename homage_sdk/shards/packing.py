@@ -24,7 +24,7 @@ from homage_sdk.shards.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.options import PackOptions
-from homage_sdk.shards.plan import Plan, chosen_views, make_plan
+from homage_sdk.shards.plan import Plan, PlannedShard, chosen_views, make_plan
 from homage_sdk.shards.work import PARTS, ShardRecord, finished
 from homage_sdk.storage import exclusive, explained, write_file
 from homage_sdk.taxonomy import KINDS
@@ -55,6 +55,7 @@ def pack(
     options: PackOptions | None = None,
     *,
     workers: int | None = None,
+    starting: Callable[[Plan, Sequence[PlannedShard]], object] | None = None,
     progress: Callable[[int, int], None] | None = None,
     engine: Literal["processes", "ray"] = "processes",
     address: str | None = None,
@@ -69,6 +70,8 @@ def pack(
         out: a new folder, or one that an earlier call with the same arguments began.
         options: the payload; the defaults are the preset ``ccau``.
         workers: processes; all processors when left out, 1 packs in this process.
+        starting: called once, with the plan and the shards still to make, before work begins; not
+            when everything is there already.
         progress: called with (samples done, samples in all).
         engine: ``"processes"`` of this machine, or ``"ray"`` for many (see ``engines.ray``).
         address: of the Ray cluster; a local one is started when left out.
@@ -106,6 +109,8 @@ def pack(
             if progress is not None:
                 progress(before + count, plan.n_samples)
 
+        if starting is not None:
+            starting(plan, todo)
         tick(0)
         if engine == "ray":
             ray.run(dataset, todo, plan.options, out, address=address, tick=tick)

@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from homage_sdk.sequence import Sequence
     from homage_sdk.view import View
 
-# Measured on 256x144 payload at 10 frames a second (MEDIA.md): bytes a packed pixel, FLAC bytes a
-# sample, and CPU seconds a source pixel of decoding, scaling and encoding.
+# Typical of camera footage at 256x144 and crf 20: bytes a packed pixel, and FLAC bytes a sample.
+# They decide how many shards are made, so they may not depend on the videos (see forecast.py).
 _BYTES_A_PIXEL = 110_000 / 40 / (256 * 144)
 _BYTES_A_SAMPLE = 1.0
-_CPU_S_A_PIXEL = 3.6e-3 / (1024 * 768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,11 @@ class PlannedShard:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will write, and about how much of it."""
+    """What a run will write."""
 
     dataset: str
     options: PackOptions
     shards: tuple[PlannedShard, ...]
-    predicted_bytes: int
-    predicted_cpu_s: float
 
     @property
     def n_samples(self) -> int:
@@ -85,18 +82,15 @@ def make_plan(dataset: Dataset, options: PackOptions) -> Plan:
     gives the same shards whether they are asked for or not.
     """
     groups: dict[str, list[tuple[PlannedSample, float]]] = {}
-    total_bytes = cpu_s = 0.0
     any_sensors = False
     for sequence in dataset:
         if options.split is not None and sequence.split != options.split:
             continue
-        size, cost = _estimate(sequence, options)
-        total_bytes, cpu_s = total_bytes + size, cpu_s + cost
         samples = plan_samples(sequence, options)
         if not samples:
             continue
         any_sensors = any_sensors or (options.sensors and bool(sequence.sensors))
-        share = size / len(samples)
+        share = rough_bytes(sequence, options) / len(samples)
         group = re.sub(r"[^a-z0-9_]", "_", (sequence.split or "unlisted").lower())[:40]
         groups.setdefault(group, []).extend((sample, share) for sample in samples)
     if not groups:
@@ -122,7 +116,7 @@ def make_plan(dataset: Dataset, options: PackOptions) -> Plan:
             shards.append(PlannedShard(f"{group}-{number:05d}.tar", chosen))
     planned = [sample.sequence for members in groups.values() for sample, _ in members]
     options = replace(options, sensors=any_sensors)
-    return Plan(fingerprint(dataset, planned), options, tuple(shards), int(total_bytes), cpu_s)
+    return Plan(fingerprint(dataset, planned), options, tuple(shards))
 
 
 def plan_samples(sequence: Sequence, options: PackOptions) -> tuple[PlannedSample, ...]:
@@ -169,20 +163,17 @@ def _scattered(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def _estimate(sequence: Sequence, options: PackOptions) -> tuple[float, float]:
-    """Bytes and CPU seconds that packing this sequence takes, roughly."""
+def rough_bytes(sequence: Sequence, options: PackOptions) -> float:
+    """Bytes that this sequence takes when packed, from the catalog and typical rates alone."""
     size = 20_000.0
-    cpu_s = 0.005
-    views = chosen_views(sequence, options)
-    for view in views:
+    for view in chosen_views(sequence, options):
         seconds = view.duration_s or 0.0
         width, height = view.width or 1024, view.height or 768
         scale = min(1.0, options.short_side / min(width, height))
         frames = seconds * float(NOMINAL_FPS) / options.stride
         size += frames * width * height * scale**2 * _BYTES_A_PIXEL * 2 ** ((20 - options.crf) / 6)
-        cpu_s += seconds * (view.fps or 30) * width * height * _CPU_S_A_PIXEL
     if options.audio and sequence.has_audio:
         size += (sequence.duration_s or 0) * options.audio_rate * _BYTES_A_SAMPLE
     if options.sensors:
         size += sum(8 * each.n_rows * (1 + len(each.columns)) for each in sequence.sensors)
-    return size, cpu_s
+    return size

@@ -275,7 +275,6 @@ def test_the_plan_depends_on_nothing_but_catalog_and_options(dataset: Dataset) -
         "train-00001.tar",
         "val-00000.tar",
     ]
-    assert plan.predicted_bytes > 0 and plan.predicted_cpu_s > 0
     fewer = make_plan(dataset.split("val"), SMALL)
     assert fewer.dataset != plan.dataset
 
