@@ -223,7 +223,9 @@ def repair(
 
     with progress("repairing") as step:
         summary = run_repair(shards, Dataset(catalog, root=root), deep=deep, progress=step)
-    made = ", ".join(summary.rebuilt) or "nothing was broken"
+    if summary.recovered:
+        out.print(f"{shards}: the manifest was brought back from the index", markup=False)
+    made = ", ".join(summary.rebuilt) or "no shard was broken"
     out.print(f"{shards}: made again: {made}", markup=False)
     for name in summary.changed:
         out.print(f"{name} has other bytes than before; the manifest was updated", markup=False)

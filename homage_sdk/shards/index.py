@@ -1,4 +1,7 @@
-"""``index.parquet``: where each member of each sample lies, so that any can be read at once."""
+"""``index.parquet``: where each member of each sample lies, so that any can be read at once.
+
+Its footer keeps a copy of the manifest, from which ``homage repair`` brings a lost one back.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,13 @@ Location = tuple[str, int, int, int]
 """Shard name, offset, size, CRC-32."""
 
 
-def index_bytes(shards: Iterable[tuple[str, Iterable[Member]]]) -> bytes:
-    """The index file of these shards, in their order."""
+_COPY = b"homage.manifest"
+
+
+def index_bytes(
+    shards: Iterable[tuple[str, Iterable[Member]]], manifest: bytes | None = None
+) -> bytes:
+    """The index file of these shards, in their order, with a copy of the manifest."""
     rows = [
         (m.key, m.field, name, m.offset, m.size, m.crc32)
         for name, members in shards
@@ -36,8 +44,20 @@ def index_bytes(shards: Iterable[tuple[str, Iterable[Member]]]) -> bytes:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(INDEX_SCHEMA)
     arrays = [pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)]
     buffer = io.BytesIO()
-    pq.write_table(pa.table(arrays, schema=INDEX_SCHEMA), buffer, compression="zstd")
+    with pq.ParquetWriter(buffer, INDEX_SCHEMA, compression="zstd") as writer:
+        writer.write_table(pa.table(arrays, schema=INDEX_SCHEMA))
+        if manifest is not None:
+            writer.add_key_value_metadata({_COPY: manifest})
     return buffer.getvalue()
+
+
+def manifest_copy(data: bytes) -> bytes | None:
+    """The manifest as an index keeps it (its entry for the index itself is blank), or None."""
+    try:
+        found: bytes | None = (pq.read_metadata(pa.BufferReader(data)).metadata or {}).get(_COPY)
+    except (pa.ArrowException, OSError):
+        return None
+    return found
 
 
 def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:

@@ -198,7 +198,10 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
         raw = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise ShardError(
-            "the manifest is no JSON", place=place, found=str(error), hint="copy it again"
+            "the manifest is no JSON",
+            place=place,
+            found=str(error),
+            hint="run `homage repair SHARDS CATALOG`, or copy it again",
         ) from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or raw.get("format") != "homage-shards":
@@ -221,6 +224,7 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
             place=f"{place}#/{pointer}",
             found=repr(first.get("input"))[:80],
             expected=first["msg"],
+            hint="run `homage repair SHARDS CATALOG`, or copy it again",
         ) from error
     names = {shard.name for shard in manifest.shards}
     keys = {sample.key for sample in manifest.samples}

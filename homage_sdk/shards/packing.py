@@ -127,8 +127,6 @@ def write_manifest(
     out: Path, dataset: Dataset, plan: Plan, records: Sequence[ShardRecord]
 ) -> Manifest:
     """Write index and manifest, the manifest last: from then on the folder is complete."""
-    index = index_bytes((record.info.name, record.members) for record in records)
-    write_file(out / INDEX, index)
     samples = sorted((s for r in records for s in r.samples), key=lambda s: s.key)
     quarantine = {
         q.order: q for r in records for q in r.quarantine
@@ -144,11 +142,15 @@ def write_manifest(
             )
             for kind in KINDS
         },
-        index=IndexInfo(bytes=len(index), sha256=hashlib.sha256(index).hexdigest()),
+        index=IndexInfo(bytes=0, sha256="0" * 64),
         shards=tuple(record.info for record in records),
         samples=tuple(samples),
         quarantine=tuple(quarantine[key] for key in sorted(quarantine)),
     )
+    index = index_bytes(((r.info.name, r.members) for r in records), manifest.to_bytes())
+    write_file(out / INDEX, index)
+    written = IndexInfo(bytes=len(index), sha256=hashlib.sha256(index).hexdigest())
+    manifest = manifest.model_copy(update={"index": written})
     write_file(out / MANIFEST, manifest.to_bytes())
     return manifest
 
@@ -216,6 +218,9 @@ def _adopt(out: Path, plan: Plan) -> None:
             place=str(out),
             found=", ".join(strangers[:3]),
             expected="a new or empty folder",
+            hint="shards whose manifest was lost? `homage repair SHARDS CATALOG` brings it back"
+            if INDEX in strangers
+            else None,
         )
     write_file(path, written)
 

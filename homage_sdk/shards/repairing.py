@@ -8,14 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards.manifest import MANIFEST, Manifest, SampleInfo, read_manifest
+from homage_sdk.shards.index import manifest_copy
+from homage_sdk.shards.manifest import (
+    INDEX,
+    MANIFEST,
+    Manifest,
+    SampleInfo,
+    parse_manifest,
+    read_manifest,
+)
 from homage_sdk.shards.options import PackOptions
-from homage_sdk.shards.packing import LOCK, write_manifest
+from homage_sdk.shards.packing import LOCK, PLAN, write_manifest
 from homage_sdk.shards.plan import Plan, make_plan
 from homage_sdk.shards.tar import Member, read_members
 from homage_sdk.shards.verifying import verify
 from homage_sdk.shards.work import ShardRecord, make_shard, record_path
-from homage_sdk.storage import exclusive
+from homage_sdk.storage import exclusive, write_file
 
 if TYPE_CHECKING:
     from homage_sdk.dataset import Dataset
@@ -30,6 +38,8 @@ class RepairSummary:
     """Shards that were made again."""
     changed: tuple[str, ...]
     """Those whose bytes differ from before: other library versions, or changed videos."""
+    recovered: bool = False
+    """Whether the manifest was lost, and came back from its copy in the index."""
 
 
 def repair(
@@ -39,7 +49,9 @@ def repair(
     deep: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> RepairSummary:
-    """Make again the shards that ``verify`` finds broken, and the index where it is.
+    """Make again the shards that ``verify`` finds broken, and index or manifest where they are.
+
+    A lost manifest comes back from its copy in the index; shards are then held against it as ever.
 
     Args:
         path: the folder of shards.
@@ -48,14 +60,16 @@ def repair(
         progress: called with (samples done, samples to do).
 
     Raises:
-        ShardError: the manifest is broken, or the catalog is not the one they came from.
+        ShardError: manifest and index are both lost, or the catalog is another one.
         StorageError: another process writes here, or the disk is full.
 
     """
     folder = Path(path)
-    manifest = read_manifest(folder)
+    manifest, recovered = _manifest(folder)
     plan = _plan(folder, manifest, dataset)
     with exclusive(folder / LOCK, folder):
+        if recovered:  # its entry for the index is blank, so that both are written anew below
+            write_file(folder / MANIFEST, manifest.to_bytes())
         problems = verify(folder, deep=deep)
         files = {p.place.file for p in problems if p.severity == "error"}
         broken = [shard for shard in plan.shards if shard.name in files]
@@ -80,7 +94,26 @@ def repair(
         parts = record_path(folder, "").parent
         if parts.is_dir():
             parts.rmdir()
-    return RepairSummary(folder, tuple(sorted(records)), tuple(sorted(changed)))
+    return RepairSummary(folder, tuple(sorted(records)), tuple(sorted(changed)), recovered)
+
+
+def _manifest(folder: Path) -> tuple[Manifest, bool]:
+    """The manifest, and whether only the copy in the index could be read."""
+    try:
+        return read_manifest(folder), False
+    except ShardError as error:
+        if (folder / PLAN).is_file() or not any(folder.glob("*.tar")):
+            raise
+        path = folder / INDEX
+        copy = manifest_copy(path.read_bytes()) if path.is_file() else None
+        if copy is None:
+            raise ShardError(
+                "manifest and index are both lost",
+                place=str(folder),
+                found=error.message,
+                hint="nothing tells what the shards should be: pack again into a new folder",
+            ) from error
+        return parse_manifest(copy, f"the copy in {path}"), True
 
 
 def _plan(folder: Path, manifest: Manifest, dataset: Dataset) -> Plan:

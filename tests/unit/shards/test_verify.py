@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.errors import ShardError
+from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.problems import Problem
 from homage_sdk.shards import ShardSet, pack, repair, verify
 from homage_sdk.shards.index import index_bytes
@@ -184,6 +184,42 @@ def test_repair_makes_just_the_broken_again(
     assert summary.rebuilt == ("train-00000.tar", "val-00000.tar") and summary.changed == ()
     assert tree(copy) == tree(barcode_shards) and kept.stat().st_mtime_ns == before
     assert repair(copy, dataset).rebuilt == ()
+
+
+@pytest.mark.parametrize("how", ["lost", "cut", "garbled"])
+def test_a_lost_manifest_comes_back_from_the_index(
+    copy: Path, barcode_shards: Path, dataset: Dataset, how: str
+) -> None:
+    path = copy / MANIFEST
+    if how == "lost":
+        path.unlink()
+    else:
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2] if how == "cut" else data.replace(b"key", b"kay"))
+    (copy / "val-00000.tar").write_bytes(b"broken too")
+    with pytest.raises(ShardError):
+        ShardSet.open(copy)
+    summary = repair(copy, dataset)
+    assert summary.recovered and summary.rebuilt == ("val-00000.tar",)
+    assert tree(copy) == tree(barcode_shards)
+
+
+def test_a_lost_manifest_of_other_labels_is_not_made_up(
+    copy: Path, small_catalog: Path, dataset: Dataset
+) -> None:
+    (copy / MANIFEST).unlink()
+    with pytest.raises(UsageError, match=r"not empty.*`homage repair"):
+        pack(dataset, copy, SMALL, workers=1)
+    before = tree(copy)
+    with pytest.raises(ShardError, match="not the one that these shards were packed from"):
+        repair(copy, Dataset(small_catalog))
+    assert tree(copy) == before
+    index = copy / "index.parquet"
+    index.write_bytes(index.read_bytes()[:-9])
+    before = tree(copy)
+    with pytest.raises(ShardError, match=r"both lost.*pack again into a new folder"):
+        repair(copy, dataset)
+    assert tree(copy) == before
 
 
 def test_repair_refuses_another_catalog(copy: Path, dataset: Dataset, small_catalog: Path) -> None:
