@@ -13,7 +13,8 @@ FILE_CODES = (
         "HOM100",
         _ERROR,
         "file or folder cannot be read",
-        "The operating system refused: permissions, a broken link, a disk fault. It is left out.",
+        "The operating system refused (permissions, a broken link, a disk fault), or it is "
+        "something else than a file. It is left out.",
         "check its rights and the disk, or copy it again",
     ),
     ReaderCode(
@@ -66,7 +67,7 @@ FILE_CODES = (
         "not text",
         "The bytes are no text in any encoding we know: a damaged file, or a binary one under a "
         "label file's name.",
-        "copy it again",
+        "save it as UTF-8 if it is text, else copy it again",
     ),
     ReaderCode(
         "HOM108",
@@ -103,8 +104,9 @@ FILE_CODES = (
         "HOM132",
         _ERROR,
         "second file for the same thing",
-        "Two files carry the labels, the sensor or the video of the same id. The first in order "
-        "of path is read, the second is left out.",
+        "Two files carry the labels, the sensor or the video of the same id. The one in the "
+        "layout's own folder is read, of several the first in order of path; the rest are left "
+        "out.",
         "keep one of the two",
     ),
     ReaderCode(
@@ -121,6 +123,22 @@ FILE_CODES = (
         "view of a scene graph unknown",
         "Neither the document nor its file name says which view was annotated.",
         "map where the view is named in a --scene-graph-map file",
+    ),
+    # Downloads
+    ReaderCode(
+        "HOM140",
+        _WARNING,
+        "archive not unpacked",
+        "A packed file, and nothing of its name beside it: what it holds is not there to be read.",
+        "unpack it where it lies, then run the same command again",
+    ),
+    ReaderCode(
+        "HOM141",
+        _WARNING,
+        "download not finished",
+        "The name is one that browsers and download tools give to a file while it comes in. What "
+        "is there of it is not read.",
+        "let the download finish, or start it again",
     ),
     # Sensors
     ReaderCode(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homage_sdk.errors import ReleaseError
+from homage_sdk.release.downloads import unpacked_name
 from homage_sdk.release.hacgen import HACGEN
 from homage_sdk.release.layout import Layout, file_kind, sequence_in
 from homage_sdk.release.videoshift import VIDEOSHIFT
@@ -116,6 +117,8 @@ def _nothing(path: Path) -> ReleaseError:
         hint = f"this looks like a part of the release at {above}: name that folder"
     elif not entries:
         hint = "nothing was copied here yet; point at the download, or try `homage synth`"
+    elif any(unpacked_name(name) for name in entries):
+        hint = "unpack the archives first, then run the same command again"
     else:
         hint = "point at the folder that holds these, or try `homage synth OUT` for a synthetic one"
     shown = ", ".join(entries[:4]) + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")

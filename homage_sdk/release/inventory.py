@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from homage_sdk.errors import Place
 from homage_sdk.problems import Problem
@@ -81,16 +82,28 @@ def take_inventory(root: Path) -> Inventory:
                 path.encode()
                 if item.is_dir():
                     pending.append((f"{path}/", item.path))
+                    if file_kind(item.name) != "other":
+                        problems.append(_no_file(path, "a folder"))
                     continue
                 state = item.stat()
             except OSError as error:
-                problems.append(_unreadable(path, error))
+                problems.append(_unreadable(path, error, item))
                 continue
             except UnicodeEncodeError:
                 shown = path.encode("utf-8", "backslashreplace").decode()
                 problems.append(
-                    fault("HOM100", Place(shown), "file name is not UTF-8", found=repr(item.name))
+                    fault(
+                        "HOM100",
+                        Place(shown),
+                        "file name is not UTF-8",
+                        found=repr(item.name),
+                        expected="a name in UTF-8",
+                        hint="rename it",
+                    )
                 )
+                continue
+            if not S_ISREG(state.st_mode):
+                problems.append(_no_file(path, "a pipe, socket or device"))
                 continue
             files.append(FileEntry(path, file_kind(item.name), state.st_size, state.st_mtime_ns))
     files.sort(key=lambda entry: entry.path)
@@ -106,5 +119,15 @@ def rekind(inventory: Inventory, kinds: Sequence[tuple[int, str]]) -> Inventory:
     return Inventory(inventory.root, tuple(files), inventory.problems)
 
 
-def _unreadable(path: str, error: OSError) -> Problem:
-    return fault("HOM100", Place(path), found=error.strerror or type(error).__name__)
+def _unreadable(path: str, error: OSError, item: os.DirEntry[str] | None = None) -> Problem:
+    found = error.strerror or type(error).__name__
+    if item is not None and item.is_symlink():
+        target = str(Path(item.path).readlink()).encode("utf-8", "backslashreplace").decode()
+        found = f"a link to {target}: {found}"
+    return fault("HOM100", Place(path), found=found, expected="a file that can be read")
+
+
+def _no_file(path: str, found: str) -> Problem:
+    return fault(
+        "HOM100", Place(path), "not a file", found=found, expected="a file", hint="copy it again"
+    )

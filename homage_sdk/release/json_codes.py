@@ -62,7 +62,7 @@ JSON_CODES = (
         _ERROR,
         "key missing",
         "A record lacks a key that it needs. The value is taken as missing.",
-        "add the key, or map its name in a --scene-graph-map file",
+        "add or rename the key; in scene graphs, map its name in a --scene-graph-map file",
     ),
     ReaderCode(
         "HOM118",

@@ -101,7 +101,7 @@ def sensor_of(name: str) -> tuple[str, str, str] | None:
     ('p0002_r000_a000', 'acceleration', 'head')
     """
     sequence = sequence_in(name)
-    parts = name.removesuffix(".csv").split("__")
+    parts = re.sub(r"\.csv$", "", name, flags=re.I).split("__")
     if sequence is None or len(parts) != 3 or parts[0] != sequence or not all(parts):
         return None
     return (sequence, parts[1], parts[2])

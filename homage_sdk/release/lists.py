@@ -64,7 +64,9 @@ def _sequence(raw: str, row: int, faults: Faults) -> str | None:
     try:
         return str(SequenceId.parse(raw))
     except LabelError:
-        faults.add("HOM201", row=row, found=raw, expected="like p0002_r001_a007")
+        header = row == 1 and not any(c.isdigit() for c in raw)
+        hint = "a header? the lists have none: remove the line" if header else ""
+        faults.add("HOM201", row=row, found=raw, expected="like p0002_r001_a007", hint=hint)
         return None
 
 

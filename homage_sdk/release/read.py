@@ -18,11 +18,13 @@ from homage_sdk.release.inventory import FileEntry, Inventory, rekind, take_inve
 from homage_sdk.release.label_files import LabelFile, LabelReader
 from homage_sdk.release.layout import ids_in, sequence_in, view_number
 from homage_sdk.release.lists import read_class_lists, read_split_lists
+from homage_sdk.release.owners import KeyOf, at_home, first_of, name_key, view_key
 from homage_sdk.release.records import RAW_TABLES, Release
 from homage_sdk.release.scene_graphs import join, plain_graphs
 from homage_sdk.release.scene_graphs_careful import graphs_of
 from homage_sdk.release.scene_map import SceneGraphMap, Shape, read_scene_graph_map
 from homage_sdk.release.sensors import CsvSensorReader, SensorReader
+from homage_sdk.release.strays import strays
 from homage_sdk.release.text import is_stand_in
 
 Progress = Callable[[int, int], None]
@@ -126,8 +128,7 @@ class _Reading:
             "videos": self._videos(),
             "sensors": self._sensors(),
         }
-        self._unrecognised()
-        self._misplaced()
+        self.problems += strays(inventory, self.found.layout)
         return Release(
             root=self.found.root,
             layout=self.found.layout.name,
@@ -177,39 +178,37 @@ class _Reading:
 
     def _graph_files(self) -> list[LabelFile]:
         files = []
-        seen: dict[str, str] = {}
+        by_name = self.mapping.files.video_from == "name"
+        first = self._first("scene_graphs", name_key) if by_name else {}
         for number, entry in self.inventory.of_kind("scene_graphs"):
             sequence, view_id = ids_in(entry.name)
             view = view_number(view_id) if view_id else None
             if view is None and self.mapping.files.view >= 0:
                 view = self.mapping.files.view
             key = view_id or sequence
-            if key is not None and self.mapping.files.video_from == "name":
-                if key in seen:
-                    self._second(entry, seen[key], sequence or "")
-                    continue
-                seen[key] = entry.path
+            if key is not None and first.get(key, entry.path) != entry.path:
+                self._second(entry, first[key], sequence or "")
+                continue
             files.append(LabelFile(number, entry, sequence, view))
         return files
 
     def _owned(self, kind: str, example: str) -> list[tuple[int, FileEntry, str]]:
         """Files of a kind that belong to a sequence, one each."""
         owned = []
-        seen: dict[str, str] = {}
+        first = self._first(kind, sequence_in)
         for number, entry in self.inventory.of_kind(kind):
             sequence = sequence_in(entry.name)
             if sequence is None:
                 self._note("HOM130", entry, found=entry.name, expected=f"a name like {example}")
-            elif sequence in seen:
-                self._second(entry, seen[sequence], sequence)
+            elif first[sequence] != entry.path:
+                self._second(entry, first[sequence], sequence)
             else:
-                seen[sequence] = entry.path
                 owned.append((number, entry, sequence))
         return owned
 
     def _videos(self) -> pa.Table:
         rows: list[tuple[int, str | None, int | None]] = []
-        seen: dict[str, str] = {}
+        first = self._first("video", view_key)
         videos = list(self.inventory.of_kind("video"))
         names_only = len(videos) > 1 and not any(entry.bytes for _, entry in videos)
         if names_only:
@@ -219,14 +218,15 @@ class _Reading:
             if not names_only:
                 self._stand_in(entry)
             sequence, view_id = ids_in(entry.name)
-            if view_id is None or entry.name.split(".", 1)[0] != view_id:
-                self._note("HOM130", entry, found=entry.name, expected="p0002_r001_v000_a007.mkv")
+            if view_key(entry.name) is None:
+                meant = ids_in(entry.name.lower())[1] or "p0002_r001_v000_a007"
+                suffix = entry.name[entry.name.rfind(".") :]
+                self._note("HOM130", entry, found=entry.name, expected=f"{meant}{suffix}")
                 rows.append((number, None, None))
-            elif view_id in seen:
-                self._second(entry, seen[view_id], sequence or "")
+            elif view_id is not None and first[view_id] != entry.path:
+                self._second(entry, first[view_id], sequence or "")
                 rows.append((number, None, None))
-            else:
-                seen[view_id] = entry.path
+            elif view_id is not None:
                 rows.append((number, sequence, view_number(view_id)))
         return _table("videos", list(zip(*rows, strict=True)) or [[], [], []])
 
@@ -245,7 +245,10 @@ class _Reading:
     def _sensors(self) -> pa.Table:
         rows: list[tuple[object, ...]] = []
         seen: dict[tuple[str, str, str], str] = {}
-        for number, entry in self.inventory.of_kind("sensor"):
+        for number, entry in sorted(
+            self.inventory.of_kind("sensor"),
+            key=lambda item: not at_home(item[1], self.found.layout),
+        ):
             faults = Faults(entry.path, sequence_in(entry.name) or "")
             head = self.sensor_reader.head(self.inventory.root / entry.path, faults)
             self.problems += faults.problems
@@ -262,24 +265,8 @@ class _Reading:
         schema = RAW_TABLES["sensors"]
         return _table("sensors", list(zip(*rows, strict=True)) or [[] for _ in schema])
 
-    def _unrecognised(self) -> None:
-        for _, entry in self.inventory.of_kind("other"):
-            inside = entry.path.split("/", 1)[0] in self.found.layout.folders
-            if inside and entry.name.lower().endswith((".json", ".csv")):
-                self._note("HOM108", entry, found=entry.name)
-
-    def _misplaced(self) -> None:
-        """Files that lie in the folder of a participant who is not theirs."""
-        for entry in self.inventory.files:
-            if entry.kind not in ("atomic_actions", "scene_graphs", "video", "sensor"):
-                continue
-            parent = entry.path.rsplit("/", 2)[-2] if "/" in entry.path else ""
-            sequence = sequence_in(entry.name)
-            if sequence is None or not (parent[:1] == "p" and parent[1:].isdigit()):
-                continue
-            folder = sequence.split("_", 1)[0]
-            if parent != folder:
-                self._note("HOM131", entry, found=parent, expected=folder)
+    def _first(self, kind: str, key_of: KeyOf) -> dict[str, str]:
+        return first_of(self.inventory, kind, key_of, self.found.layout)
 
     def _second(self, entry: FileEntry, first: str, sequence: str) -> None:
         self._note("HOM132", entry, found=entry.path, expected=f"{first} alone", of=sequence)

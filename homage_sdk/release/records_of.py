@@ -24,7 +24,8 @@ class Record:
         pointer = f"{self._pointer}/{escape(key)}"
         if key not in self._value:
             if required:
-                self._faults.add("HOM117", pointer=pointer, found="nothing", expected=expected)
+                found = f"only {keys_of(self._value)}" if self._value else "nothing"
+                self._faults.add("HOM117", pointer=pointer, found=found, expected=expected)
             return None, pointer
         value = self._value[key]
         if value is None and required:
@@ -82,6 +83,12 @@ class Record:
         if None in value:
             self._faults.add("HOM120", pointer=pointer, found="null", expected="four numbers")
         return numbers if None not in numbers else nothing
+
+
+def keys_of(value: dict[str, Any]) -> str:
+    """The first keys of an object, for a report."""
+    shown_keys = [str(key)[:30] for key in list(value)[:6]]
+    return ", ".join(shown_keys) + (", ..." if len(value) > 6 else "")
 
 
 def records(value: Any, pointer: str, faults: Faults) -> list[tuple[int, Record]]:

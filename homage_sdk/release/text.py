@@ -66,9 +66,10 @@ def to_text(data: bytes, faults: Faults) -> str | None:
     try:
         text = data.decode(encoding or "utf-8")
     except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
         faults.add(
             "HOM107",
-            found=f"byte 0x{data[error.start]:02x} at offset {error.start}",
+            found=f"byte 0x{data[error.start]:02x} at offset {error.start}, line {line}",
             expected=f"{encoding or 'UTF-8'} text",
         )
         return None

@@ -280,6 +280,23 @@ def class_names_without_ids(copy: Copy) -> At:
     return At(copy.write_lines(path, [line.split(" ", 1)[1] for line in copy.lines(path)]))
 
 
+@fault("HOM140")
+def archive_of_labels(copy: Copy) -> At:
+    return At(copy.write("annotation_files/more_labels.tar.gz", b"\x1f\x8b packed"))
+
+
+@fault("HOM140")
+def packed_sensor_file(copy: Copy) -> At:
+    path = copy.sensors[0]
+    copy.remove(path)
+    return At(copy.write(f"{path}.gz", b"\x1f\x8b packed"))
+
+
+@fault("HOM141")
+def browser_still_writes(copy: Copy) -> At:
+    return At(copy.write("action_split_data/V1.0/p0001/p0001_r009_v000_a000.mkv.crdownload", b"x"))
+
+
 @fault("HOM150")
 def unknown_sensor(copy: Copy) -> At:
     path = copy.sensors[0]
@@ -357,6 +374,9 @@ FAULTS = (
     video_twice,
     document_of_another_video,
     view_unknown,
+    archive_of_labels,
+    packed_sensor_file,
+    browser_still_writes,
     line_without_a_comma,
     malformed_id_in_a_list,
     wrongly_padded_id_in_a_list,

@@ -35,6 +35,8 @@ _EXAMPLES = {
     "HOM132": "p0002_r001_a007__aa.json and p0002_r001_a007_aa.json",
     "HOM133": "p0002_r000_v001_a000_sg.json that says video p0002_r000_v002_a000",
     "HOM134": "p0002_r000_a000_sg.json that says nothing of a view",
+    "HOM140": "annotation_files.zip, and no folder annotation_files",
+    "HOM141": "p0002_r000_v000_a000.mkv.crdownload",
     "HOM150": "p0002_r000_a000__geiger_counter__head.csv",
     "HOM151": "a first line of clock,x,y,z",
     "HOM152": "a last line of noon,0.1,0.2,9.8",

@@ -99,12 +99,12 @@ def _repeats(data: Data) -> Iterator[tuple[int, int]]:
     hint="correct the spelling, or add the class to classInd.txt",
 )
 def unknown_activity(data: Data) -> Iterator[Finding]:
-    """A line whose activity no class list of activities holds, if there is one."""
+    """A line whose activity no class list holds, if there is one; without an id it is HOM201."""
     classes = data.class_entries
     known = set(classes.loc[classes["kind"] == "activity", "key"])
     entries = data.list_entries
     for row, activity in enumerate(entries["activity"] if known else ()):
-        if activity and activity not in known:
+        if activity and activity not in known and entries["sequence"].iat[row]:
             yield Finding(
                 data.row_place("list_entries", row),
                 entries["sequence"].iat[row] or "",

@@ -1,0 +1,54 @@
+"""Files that no reader takes, or that lie where they do not belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from homage_sdk.errors import Place
+from homage_sdk.problems import Problem
+from homage_sdk.release.codes import fault
+from homage_sdk.release.downloads import is_unfinished, unpacked_name
+from homage_sdk.release.inventory import FileEntry, Inventory
+from homage_sdk.release.layout import Layout, sequence_in
+from homage_sdk.release.owners import at_home
+
+
+def strays(inventory: Inventory, layout: Layout) -> Iterator[Problem]:
+    """Archives, unfinished downloads, label-like files, files in another participant's folder."""
+    there = {entry.path for entry in inventory.files}
+    there |= {folder for path in list(there) for folder in _folders_of(path)}
+    for _, entry in inventory.of_kind("other"):
+        stem = unpacked_name(entry.name)
+        size = f"{entry.bytes:,} bytes"
+        if is_unfinished(entry.name):
+            yield _stray("HOM141", entry, size, "a whole file")
+        elif stem is not None:
+            beside = f"{entry.path[: -len(entry.name)]}{stem}"
+            if beside not in there:
+                yield _stray("HOM140", entry, size, beside)
+        elif at_home(entry, layout) and entry.name.lower().endswith((".json", ".csv")):
+            yield _stray("HOM108", entry, entry.name)
+    for entry in inventory.files:
+        if entry.kind in ("atomic_actions", "scene_graphs", "video", "sensor"):
+            yield from _misplaced(entry)
+
+
+def _misplaced(entry: FileEntry) -> Iterator[Problem]:
+    parent = entry.path.rsplit("/", 2)[-2] if "/" in entry.path else ""
+    sequence = sequence_in(entry.name)
+    if sequence is None or not (parent[:1] == "p" and parent[1:].isdigit()):
+        return
+    folder = sequence.split("_", 1)[0]
+    if parent != folder:
+        yield _stray("HOM131", entry, parent, folder)
+
+
+def _stray(code: str, entry: FileEntry, found: str, expected: str = "") -> Problem:
+    place = Place(entry.path, sequence=sequence_in(entry.name) or "")
+    return fault(code, place, found=found, expected=expected)
+
+
+def _folders_of(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rsplit("/", 1)[0]
+        yield path
