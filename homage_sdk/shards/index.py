@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from homage_sdk.errors import ShardError
@@ -24,6 +26,9 @@ INDEX_SCHEMA = pa.schema(
         pa.field("crc32", pa.int64(), nullable=False),
     ]
 )
+
+MAX_ROWS = 2_000_000
+MAX_UNPACKED_BYTES = 500_000_000
 
 Location = tuple[str, int, int, int]
 """Shard name, offset, size, CRC-32."""
@@ -63,7 +68,12 @@ def manifest_copy(data: bytes) -> bytes | None:
 def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
     """Sample key to member to location; raises ShardError when it is no index of ours."""
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        words = [f.name for f in INDEX_SCHEMA if f.type == pa.string()]
+        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=words)
+        names = file.metadata.schema.names
+        if names == INDEX_SCHEMA.names:
+            _check_size(file.metadata, place)
+            table = file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ShardError(
             "the index cannot be read",
@@ -71,12 +81,15 @@ def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
             found=str(error).splitlines()[0],
             hint="run `homage repair`, or copy it again",
         ) from error
-    if table.schema.names != INDEX_SCHEMA.names or table.schema.types != INDEX_SCHEMA.types:
+    if names != INDEX_SCHEMA.names or not all(
+        (f.type.value_type if pa.types.is_dictionary(f.type) else f.type) == ours.type
+        for f, ours in zip(table.schema, INDEX_SCHEMA, strict=True)
+    ):
         raise ShardError(
             "an index of other columns", place=place, expected=", ".join(INDEX_SCHEMA.names)
         )
     found: dict[str, dict[str, Location]] = {}
-    columns = [column.to_pylist() for column in table.columns]
+    columns = [_values(column, place) for column in table.columns]
     for sample, member, shard, offset, size, crc in zip(*columns, strict=True):
         if None in (sample, member, shard, offset, size, crc) or offset < 0 or size < 0:
             raise ShardError("an impossible row", place=place, found=f"{sample}.{member}")
@@ -87,6 +100,37 @@ def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
             )
         members[member] = (shard, offset, size, crc)
     return found
+
+
+def _values(column: pa.ChunkedArray, place: str) -> list[Any]:
+    """A column as Python values; a word that occurs often is one object, and none is long."""
+    found: list[Any] = []
+    for chunk in column.chunks:
+        if not pa.types.is_dictionary(chunk.type):
+            found += chunk.to_pylist()
+            continue
+        if (
+            len(chunk.dictionary)
+            and (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > 200
+        ):
+            raise ShardError("a name of absurd length", place=place)
+        words = chunk.dictionary.to_pylist()
+        found += [None if i is None else words[i] for i in chunk.indices.to_pylist()]
+    return found
+
+
+def _check_size(metadata: pq.FileMetaData, place: str) -> None:
+    """Refuse, before anything is unpacked, what a few bytes may unfold to."""
+    groups = [metadata.row_group(g) for g in range(min(metadata.num_row_groups, 1000))]
+    rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
+    unpacked = sum(group.total_byte_size for group in groups)
+    if metadata.num_row_groups > 1000 or rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
+        raise ShardError(
+            "an index of absurd size",
+            place=place,
+            found=f"{rows:,} rows, {unpacked:,} bytes unpacked",
+            expected=f"at most {MAX_ROWS:,} rows, {MAX_UNPACKED_BYTES:,} bytes",
+        )
 
 
 def check_locations(
