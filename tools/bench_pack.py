@@ -34,6 +34,8 @@ from homage_sdk import Dataset
 from homage_sdk.catalog import ingest
 from homage_sdk.shards import PackOptions, pack
 from homage_sdk.shards.encode import encode_view, packed_size
+from homage_sdk.shards.forecast import forecast
+from homage_sdk.shards.plan import make_plan
 from homage_sdk.synth import write_release
 
 OPTIONS = PackOptions()
@@ -183,6 +185,15 @@ def measure(dataset: Dataset, root: Path, rounds: int) -> None:
     show("everything packed, CPU, against bare", f"{cpu['pack, 1 worker']:.2f} s", ratio)
     show("what two bare processes gain, wall", "", gains["bare"])
     show("packing with 2 workers, wall", "", gains["pack"], ">= 1.8x")
+    plan = make_plan(dataset, OPTIONS)
+    begin = time.monotonic()
+    expected = forecast(dataset, plan.shards, plan.options)
+    took_s = time.monotonic() - begin
+    made = sum(path.stat().st_size for path in (root / "shards").glob("*.tar"))
+    said = f"{expected.bytes / 1e6:.1f} of {made / 1e6:.1f} MB"
+    show(f"size foretold ({expected.videos} videos, {took_s:.1f} s)", said, expected.bytes / made)
+    said = f"{expected.cpu_s:.1f} of {cpu['pack, 1 worker']:.1f} s"
+    show("CPU time foretold", said, expected.cpu_s / cpu["pack, 1 worker"])
     one_view(dataset, paths, rounds)
 
 

@@ -2,15 +2,20 @@
 
     python tools/chaos_pack.py [CATALOG] --kills 200 [--workers 2] [--seed 0]
 
-Each round starts `homage pack` in a folder, sends SIGKILL to it after a random time, and starts it
-again until it ends by itself. The bytes must be those of a run that nobody disturbed. Without a
-catalog, one of a small synthetic release is made. Exit code 0 when every round agreed.
+Each round starts `homage pack` in a folder, kills it with SIGKILL, and starts it again until it
+ends by itself. The bytes must be those of a run that nobody disturbed. Moments are drawn from the
+whole life of a run, start-up and last writes included; every third one follows a file instead (the
+lock, the plan, a shard under its temporary name, the index, the manifest ...) as soon as it
+appears. What is killed is the whole process group, the parent alone (its workers must end by
+themselves), or one worker (the run must say so in one line). Without a catalog, one of a small
+synthetic release is made. Exit code 0 when every round agreed.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
 import shutil
 import signal
@@ -18,9 +23,37 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND = [sys.executable, "-c", "from homage_sdk.cli import main; main()", "pack"]
+TARGETS = ("group", "group", "parent", "worker")
+SIGNS = (
+    ".tmp-pack.lock",
+    ".tmp-plan.json-*",
+    "plan.json",
+    ".tmp-*.tar-*",
+    "*.tar",
+    ".parts/*.json",
+    ".tmp-index.parquet-*",
+    "index.parquet",
+    ".tmp-manifest.json-*",
+    "manifest.json",
+)
+"""Files that come and go in a run, in their order."""
+
+
+@dataclass(frozen=True)
+class Blow:
+    """A kill: of what, and when."""
+
+    target: str
+    after_s: float
+    sign: str | None
+    """Counted from the moment a file of this name appears; from the start when None."""
 
 
 def small_catalog(folder: Path) -> Path:
@@ -42,22 +75,68 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
-def pack(arguments: list[str], out: Path, kill_after_s: float | None) -> bool:
-    """Run the command once; True when it ended by itself, and well."""
-    process = subprocess.Popen(
+def start(arguments: list[str], out: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [*COMMAND, *arguments[:1], str(out), *arguments[1:]],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    try:
-        _, errors = process.communicate(timeout=kill_after_s)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return False
+
+
+def ended_well(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end; anything but success ends the whole trial."""
+    _, errors = process.communicate()
     if process.returncode != 0:
         raise SystemExit(f"pack failed: {errors.decode()}")
-    return True
+
+
+def wait_until(process: subprocess.Popen[bytes], what: Callable[[], bool]) -> bool:
+    """Whether it became true before the process ended."""
+    while process.poll() is None:
+        if what():
+            return True
+        time.sleep(0.0005)
+    return False
+
+
+def strike(arguments: list[str], out: Path, blow: Blow) -> str:
+    """Run the command once and kill it; what was killed, "" when it ended by itself before."""
+    process = start(arguments, out)
+    if blow.sign is not None:
+        wait_until(process, lambda: any(out.glob(blow.sign or "")))
+    begin = time.monotonic()
+    if not wait_until(process, lambda: time.monotonic() - begin >= blow.after_s):
+        ended_well(process)
+        return ""
+    workers = [pid for pid in _children(process.pid) if _is_worker(pid)]
+    if blow.target == "worker" and workers:
+        with suppress(ProcessLookupError):
+            os.kill(random.Random(blow.after_s).choice(workers), signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+        died = process.returncode == 2 and b"a packing process died" in errors
+        if not died and process.returncode != 0:  # 0: it had nothing left to do
+            raise SystemExit(f"a killed worker is not said in one line: {errors.decode()}")
+        return "worker"
+    if blow.target == "parent":
+        process.kill()
+        process.communicate(timeout=60)  # ends when the workers have let go of the pipe
+        return "parent"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    return "group"
+
+
+def _children(parent: int) -> list[int]:
+    with suppress(OSError):
+        return [int(p) for p in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    return []
+
+
+def _is_worker(pid: int) -> bool:
+    with suppress(OSError):
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def main() -> int:
@@ -69,24 +148,29 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=96)
     options = parser.parse_args()
     draw = random.Random(options.seed)
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         catalog = options.catalog or small_catalog(Path(folder))
         arguments = [str(catalog), "--workers", str(options.workers), "--size", str(options.size)]
         whole = Path(folder) / "whole"
-        start = time.monotonic()
-        pack(arguments, whole, None)
-        undisturbed_s = time.monotonic() - start
+        started = time.monotonic()
+        ended_well(start(arguments, whole))
+        undisturbed_s = time.monotonic() - started
         expected = tree(whole)
-        kills = rounds = 0
-        while kills < options.kills:
+        killed: Counter[str] = Counter()
+        rounds = 0
+        while killed.total() < options.kills:
             out = Path(folder) / "killed"
             shutil.rmtree(out, ignore_errors=True)
-            while kills < options.kills:
-                if pack(arguments, out, draw.uniform(0.2, 1.1) * undisturbed_s):
+            while killed.total() < options.kills:
+                sign = draw.choice(SIGNS) if draw.random() < 1 / 3 else None
+                after_s = draw.uniform(0, 0.01 if sign else 1.05 * undisturbed_s)
+                target = strike(arguments, out, Blow(draw.choice(TARGETS), after_s, sign))
+                if not target:
                     break
-                kills += 1
+                killed[target] += 1
             else:
-                pack(arguments, out, None)
+                ended_well(start(arguments, out))
             rounds += 1
             found = tree(out)
             if found != expected:
@@ -95,7 +179,11 @@ def main() -> int:
                 )
                 print(f"round {rounds}: other bytes in {', '.join(names)}")
                 return 1
-        print(f"{kills} kills over {rounds} rounds: the same {len(expected)} files every time")
+        of = ", ".join(f"{count} {target}" for target, count in sorted(killed.items()))
+        print(
+            f"{killed.total()} kills ({of}) over {rounds} rounds in {time.monotonic() - begin:.0f} "
+            f"s: the same {len(expected)} files every time; undisturbed: {undisturbed_s:.1f} s"
+        )
     return 0
 
 

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from homage_sdk.sequence import Sequence as Takes
     from homage_sdk.view import View
 
-BUDGET_S = 2.0
-_MOST_VIDEOS = 32
+_SHARE, _LEAST_S, _MOST_S = 0.03, 0.4, 2.0
+_PATIENCE_S = 4.0
+"""However busy the machine is, a trial ends after so long."""
+_FEWEST_VIDEOS, _MOST_VIDEOS = 6, 32
 _MOST_SOUNDS = 8
 _GOPS = 2
 _SOUND_S = 4.0
@@ -78,34 +80,34 @@ def forecast(
     dataset: Dataset,
     shards: Sequence[PlannedShard],
     options: PackOptions,
-    budget_s: float = BUDGET_S,
+    budget_s: float | None = None,
 ) -> Forecast:
-    """Estimate bytes and CPU seconds of these shards; the trial takes about ``budget_s`` seconds.
+    """Estimate bytes and CPU seconds of these shards.
 
-    Videos that cannot be read are passed over. Without a single one that can, the estimate rests on
-    typical videos.
+    The trial takes about ``budget_s`` CPU seconds: left out, a small share of the work, at most
+    two. Videos that cannot be read are passed over. Without a single one that can, the estimate
+    rests on typical videos.
     """
     samples = [planned for shard in shards for planned in shard.samples]
+    work = [(dataset[planned.sequence], planned) for planned in samples]
+    rough = [_roughly(sequence, planned, options) for sequence, planned in work]
+    if budget_s is None:
+        budget_s = min(_MOST_S, max(_LEAST_S, _SHARE * sum(cpu_s for _, cpu_s in rough)))
     trial = _try(dataset, samples, options, budget_s)
     videos = sum(rates.videos for rates in trial.views.values())
-    size = cpu_s = 0.0
-    for planned in samples:
-        sequence = dataset[planned.sequence]
-        if videos:
-            more, longer = _of_sample(sequence, planned, options, trial)
-        else:
-            more, longer = _roughly(sequence, planned, options)
-        size, cpu_s = size + more, cpu_s + longer
-    return Forecast(int(size), cpu_s, videos)
+    parts = [_of_sample(*each, options, trial) for each in work] if videos else rough
+    return Forecast(int(sum(size for size, _ in parts)), sum(cpu_s for _, cpu_s in parts), videos)
 
 
 def _try(
     dataset: Dataset, samples: Sequence[PlannedSample], options: PackOptions, budget_s: float
 ) -> _Trial:
     trial = _Trial()
-    end = time.monotonic() + budget_s
+    end_s, latest_s = time.thread_time() + budget_s, time.monotonic() + _PATIENCE_S
     for view in _in_turns(dataset, samples, options):
-        if time.monotonic() > end or sum(r.videos for r in trial.views.values()) >= _MOST_VIDEOS:
+        count = sum(rates.videos for rates in trial.views.values())
+        spent = time.thread_time() > end_s and count >= _FEWEST_VIDEOS
+        if spent or count >= _MOST_VIDEOS or time.monotonic() > latest_s:
             break
         try:
             _try_view(view, options, trial)

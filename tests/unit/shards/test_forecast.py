@@ -18,21 +18,21 @@ from homage_sdk.shards.plan import make_plan
     "options",
     [
         PackOptions(),
-        PackOptions(crf=30, short_side=96, audio=False),
-        PackOptions(unit="clip", views="ego", sensors=False),
+        PackOptions(unit="clip", views="ego", sensors=False, crf=28, short_side=96),
     ],
-    ids=["default", "coarse", "windows"],
+    ids=["default", "windows"],
 )
 def test_the_size_is_foretold_within_a_quarter(
-    small_catalog: Path, tmp_path: Path, options: PackOptions
+    small_catalog: Path, small_shards: Path, tmp_path: Path, options: PackOptions
 ) -> None:
     dataset = Dataset(small_catalog)
     plan = make_plan(dataset, options)
     start = time.monotonic()
     expected = forecast(dataset, plan.shards, plan.options)
-    assert time.monotonic() - start < 5  # about two seconds of trial on a free machine
+    assert time.monotonic() - start < 8  # less than one on a free machine
     assert expected.videos >= 4 and expected.cpu_s > 0
-    made = pack(dataset, tmp_path / "out", options, workers=1)
+    out = small_shards if options == PackOptions() else tmp_path / "out"
+    made = pack(dataset, out, options, workers=1)
     assert 0.75 <= expected.bytes / made.bytes <= 1.25
 
 
