@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from pathlib import Path
 from homage_sdk.errors import StorageError
 
 _CHUNK_BYTES = 1 << 20
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
+"""What ``flock`` says on a file system without locks (Lustre and NFS can be mounted so)."""
 
 
 @contextmanager
@@ -34,6 +38,9 @@ def explained(target: Path) -> Iterator[None]:
             errno.EROFS: "the file system is read-only: choose another folder",
             errno.ENOTDIR: "a part of the path is a file: choose another folder",
             errno.EEXIST: "a part of the path is a file: choose another folder",
+            errno.EXDEV: "this file system cannot rename: write to a local folder, then copy it",
+            errno.ENOSYS: "this file system cannot do it: write to a local folder, then copy it",
+            errno.ENOTSUP: "this file system cannot do it: write to a local folder, then copy it",
             errno.EFBIG: "the file is larger than this file system or a limit allows",
             errno.ENAMETOOLONG: "the name is too long for this file system",
         }
@@ -46,10 +53,13 @@ def explained(target: Path) -> Iterator[None]:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable."""
+    """Make the names in ``folder`` durable, where the file system knows how."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:  # some network and FUSE file systems sync files only
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF):
+            raise
     finally:
         os.close(handle)
 
@@ -158,6 +168,13 @@ def exclusive(lock: Path, target: Path) -> Iterator[None]:
                     place=str(target),
                     hint="wait for it to end, or stop it, then run the same command again",
                 ) from error
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                with _claimed(lock.with_suffix(".claim"), target):
+                    yield
+                lock.unlink(missing_ok=True)
+                return
             if not _is_same_file(handle, lock):
                 continue  # its last holder removed the name between our open and our lock
             try:
@@ -167,6 +184,39 @@ def exclusive(lock: Path, target: Path) -> Iterator[None]:
             return
         finally:
             os.close(handle)
+
+
+@contextmanager
+def _claimed(claim: Path, target: Path) -> Iterator[None]:
+    """Hold a file that only one process can make, where the file system has no locks.
+
+    It names its maker. One whose maker on this machine is gone is taken over; one of another
+    machine has to be removed by hand.
+    """
+    mine = f"{socket.gethostname()} {os.getpid()}"
+    while True:
+        try:
+            handle = os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            theirs = claim.read_text(encoding="utf-8") if claim.exists() else ""
+            host, _, process = theirs.partition(" ")
+            gone = process.isdigit() and not Path("/proc", process).exists()
+            if host != socket.gethostname() or not gone:
+                raise StorageError(
+                    "another process is writing here",
+                    place=str(target),
+                    found=f"process {process or '?'} on {host or 'some machine'}",
+                    hint=f"wait for it to end; if it is gone, remove {claim}",
+                ) from None
+            claim.unlink(missing_ok=True)
+            continue
+        os.write(handle, mine.encode())
+        os.close(handle)
+        break
+    try:
+        yield
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def _is_same_file(handle: int, path: Path) -> bool:

@@ -73,7 +73,7 @@ def ingest(
     check_target(catalog)
     inventory = take_inventory(found.root)
     source = Source(
-        root=str(found.root.resolve()),
+        root=_recordable(found.root),
         layout=found.layout.name,
         fingerprint=inventory.fingerprint,
     )
@@ -121,6 +121,22 @@ def ingest(
         dropped=built.dropped,
     )
     return IngestSummary(catalog, info, tuple(problems))
+
+
+def _recordable(root: Path) -> str:
+    """The release's folder as the catalog, which is text, records it."""
+    for path in (root.resolve(), root.absolute()):
+        try:
+            path.as_posix().encode()
+        except UnicodeEncodeError:
+            continue
+        return str(path)
+    raise ReleaseError(
+        "the folder's name is not UTF-8, so that no catalog can record it",
+        found=repr(str(root.absolute())),
+        expected="a path in UTF-8",
+        hint="rename it, or make a link to it that has a plain name and ingest that",
+    )
 
 
 def _class_of(reader: SensorReader) -> str:

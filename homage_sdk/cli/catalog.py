@@ -99,24 +99,13 @@ def _release_info(path: Path) -> None:
 
     from homage_sdk.cli.console import out, progress
     from homage_sdk.release import read_release
-    from homage_sdk.release.layout import sequence_in
+    from homage_sdk.release.contents import files_by_kind, sequences
 
     with progress("reading") as told:
         release = read_release(path, progress=told)
     out.print(f"{release.root}: a release, layout {release.layout}", markup=False)
-    kinds = Counter(release["files"]["kind"].to_pylist())
-    sequences = {
-        sequence
-        for name in ("list_entries", "videos")
-        for sequence in release[name]["sequence"].to_pylist()
-    } | {
-        sequence_in(file.rsplit("/", 1)[-1])
-        for file, kind in zip(
-            release["files"]["path"].to_pylist(), release["files"]["kind"].to_pylist(), strict=True
-        )
-        if kind in ("atomic_actions", "scene_graphs")
-    }
-    counts = {"sequences": len(sequences - {None})}
+    kinds = files_by_kind(release)
+    counts = {"sequences": len(sequences(release))}
     counts |= {f"files: {kind.replace('_', ' ')}": count for kind, count in sorted(kinds.items())}
     names = ("actions", "frames", "objects", "relationships")
     counts |= {name: release[name].num_rows for name in names}

@@ -75,9 +75,11 @@ def validate(
     known = baselines.read_baseline(baseline) if baseline else None
     wanted = chooser(_codes(select), _codes(ignore))
     if (path / "catalog.json").exists():
-        problems = _recorded(path, deep=deep)
+        problems, contents = _recorded(path, deep=deep), None
     else:
-        problems = _find(path, deep=deep, scene_graph_map=scene_graph_map, workers=workers)
+        problems, contents = _find(
+            path, deep=deep, scene_graph_map=scene_graph_map, workers=workers
+        )
     problems = [problem for problem in problems if wanted(problem.code)]
     if write_baseline is not None:
         baselines.write_baseline(write_baseline, problems)
@@ -91,7 +93,9 @@ def validate(
     if strict:
         problems = bad[:1]
     if format is Format.rich:
-        table = problem_table(problems, path=str(path), known=hidden, places=places)
+        table = problem_table(
+            problems, path=str(path), known=hidden, places=places, contents=contents
+        )
         if output is None and out.is_terminal:
             out.print(table, soft_wrap=False)
         else:
@@ -112,10 +116,12 @@ def _find(
     deep: bool,
     scene_graph_map: Path | None,
     workers: int | None,
-) -> list[Problem]:
+) -> tuple[list[Problem], str]:
+    """The problems, and in a line what the release holds."""
     from homage_sdk.catalog.probing import probe_videos
     from homage_sdk.cli.console import progress
     from homage_sdk.release import read_release
+    from homage_sdk.release.contents import summary
     from homage_sdk.validation import validate as run_rules
     from homage_sdk.validation import video_paths
 
@@ -132,7 +138,7 @@ def _find(
                 workers=workers,
                 advance=lambda _: step(next(done), len(videos)),
             )
-    return run_rules(release, probes=probes)
+    return run_rules(release, probes=probes), summary(release)
 
 
 def _recorded(path: Path, *, deep: bool) -> list[Problem]:

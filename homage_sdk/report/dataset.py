@@ -76,7 +76,7 @@ def example_sequence(dataset: Dataset) -> Sequence | None:
 def sequence_section(sequence: Sequence) -> Section:
     """One sequence: a synchronized film strip, its scene graph on the picture, action lanes."""
     graph = max(sequence.scene_graphs, key=lambda g: (len(g.relationships), -g.frame), default=None)
-    last = sequence.n_frames
+    last = max(1, sequence.n_frames)  # a sequence that a list names and nothing else
     now = Frame(graph.frame if graph else max(1, last // 2))
     moments = sorted({now} | {Frame(1 + i * (last - 1) // (_MOMENTS - 1)) for i in range(_MOMENTS)})
     strips = []

@@ -113,7 +113,7 @@ def statistics(dataset: Dataset, *, top: int = 10) -> Statistics:
     sensors = dataset.sql("SELECT DISTINCT sensor FROM sensors ORDER BY 1")
     return Statistics(
         sequences=sequences.num_rows,
-        videos=dataset.table("views").num_rows,
+        videos=one("SELECT count(path) FROM views"),
         hours=one("SELECT coalesce(sum(duration_s), 0) / 3600 FROM sequences"),
         video_hours=one("SELECT sum(duration_s) / 3600 FROM views"),
         participants=one("SELECT count(DISTINCT participant) FROM sequences"),

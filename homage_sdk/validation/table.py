@@ -18,9 +18,17 @@ _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 def problem_table(
-    problems: Sequence[Problem], *, path: str, known: int = 0, places: int = 3
+    problems: Sequence[Problem],
+    *,
+    path: str,
+    known: int = 0,
+    places: int = 3,
+    contents: str | None = None,
 ) -> RenderableType:
-    """What ``homage validate`` shows; at most ``places`` places of each kind, the rest counted."""
+    """What ``homage validate`` shows; at most ``places`` places of each kind, the rest counted.
+
+    ``contents`` says what was looked at.
+    """
     groups: dict[str, list[Problem]] = {}
     for problem in problems:
         groups.setdefault(problem.code, []).append(problem)
@@ -43,6 +51,8 @@ def problem_table(
             )
     if parts:
         parts.append(Text())
+    if contents is not None:
+        parts.append(Text(contents))
     parts.append(summary(problems, path=path, known=known))
     return Group(*parts)
 

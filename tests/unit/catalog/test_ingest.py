@@ -257,3 +257,15 @@ def test_annotation_only_downloads_are_complete_without_a_video(tmp_path: Path) 
     assert summary.errors == 0
     assert summary.counts["sequences"] == 1
     assert summary.counts["views"] == 0
+
+
+def test_a_release_whose_name_is_not_utf8_is_refused_in_a_line_and_goes_by_a_link(
+    tmp_path: Path,
+) -> None:
+    odd = tmp_path / os.fsdecode(b"r\xe9lease")
+    whole(odd)
+    with pytest.raises(ReleaseError, match=r"not UTF-8.*make a link"):
+        ingest(odd, tmp_path / "c", media=False)
+    (tmp_path / "plain").symlink_to(odd)
+    info = ingest(tmp_path / "plain", tmp_path / "c", media=False).info
+    assert info.source.root == str(tmp_path / "plain")

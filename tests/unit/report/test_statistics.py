@@ -47,7 +47,7 @@ def test_counts_are_those_of_the_tables(
 ) -> None:
     sequences = rows["sequences"]
     assert figures.sequences == len(sequences)
-    assert figures.videos == len(rows["views"])
+    assert figures.videos == sum(v["path"] is not None for v in rows["views"])
     assert figures.hours == pytest.approx(sum(s["duration_s"] or 0 for s in sequences) / 3600)
     assert figures.video_hours == pytest.approx(
         sum(v["duration_s"] or 0 for v in rows["views"]) / 3600
@@ -139,3 +139,12 @@ def test_a_selection_without_labels_has_no_shares(dataset: Dataset) -> None:
     assert nothing.overlapping is None
     assert nothing.views_a_sequence is None
     assert "sequences" in render(statistics_table(nothing, path="x"))
+
+
+def test_labels_alone_are_counted_without_a_video(tmp_path: Path) -> None:
+    from homage_sdk.catalog import ingest
+    from tests.unit.release.tiny import whole
+
+    ingest(whole(tmp_path / "r").root, tmp_path / "c", media=False)
+    figures = statistics(Dataset(tmp_path / "c"))
+    assert (figures.sequences, figures.videos, figures.instances) == (2, 0, 4)

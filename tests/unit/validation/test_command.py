@@ -36,12 +36,23 @@ def _run(*words: object) -> tuple[int, str]:
 
 def test_a_clean_release_exits_0_and_a_faulty_one_1(shared_folder: Path, faulty: Path) -> None:
     code, said = _run("validate", make_clean(shared_folder, "hacgen"), "--deep")
-    assert (code, said.startswith("clean")) == (0, True)
+    there, verdict = said.splitlines()
+    assert code == 0
+    assert there.startswith("layout hacgen: 6 sequences, ")
+    assert verdict.startswith("clean: ")
     code, said = _run("validate", faulty)
     assert code == 1
     assert "HOM300" in said
     assert "HOM203" in said
     assert "1 error" in said
+
+
+def test_what_is_not_there_is_said(shared_folder: Path, tmp_path: Path) -> None:
+    copy = Copy(make_clean(shared_folder, "hacgen"), tmp_path / "release")
+    copy.remove(*copy.videos, *copy.sensors, *copy.files("_list.csv"))
+    code, said = _run("validate", copy.root)
+    assert code == 0
+    assert said.splitlines()[0].endswith("; not here: split lists, videos, sensors")
 
 
 def test_what_cannot_run_is_one_error(tmp_path: Path) -> None:

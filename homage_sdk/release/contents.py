@@ -1,0 +1,54 @@
+"""What a release holds, counted, and what it lacks."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from homage_sdk.release.layout import sequence_in
+from homage_sdk.release.records import Release
+
+_PARTS = {
+    "split_list": "split lists",
+    "class_list": "class lists",
+    "atomic_actions": "atomic actions",
+    "scene_graphs": "scene graphs",
+    "video": "videos",
+    "sensor": "sensors",
+}
+
+
+def sequences(release: Release) -> set[str]:
+    """The ids of the sequences that a list, a label file or a video names."""
+    named: set[str | None] = set()
+    for table in ("list_entries", "videos"):
+        named |= set(release[table]["sequence"].to_pylist())
+    paths, kinds = (release["files"][column].to_pylist() for column in ("path", "kind"))
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind in ("atomic_actions", "scene_graphs"):
+            named.add(sequence_in(path.rsplit("/", 1)[-1]))
+    return {each for each in named if each is not None}
+
+
+def files_by_kind(release: Release) -> Counter[str]:
+    """How many files of each kind there are."""
+    return Counter(release["files"]["kind"].to_pylist())
+
+
+def summary(release: Release) -> str:
+    """One line for a person: what is there, and which parts of a release are not.
+
+    A part that is not there is normal (downloads are partial) and worth saying.
+    """
+    files = files_by_kind(release)
+    videos = release["videos"]["sequence"]
+    counts = {
+        "sequences": len(sequences(release)),
+        "videos": len(videos) - videos.null_count,
+        "atomic actions": release["actions"].num_rows,
+        "annotated frames": release["frames"].num_rows,
+        "sensor files": release["sensors"].num_rows,
+    }
+    there = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    lacks = ", ".join(name for kind, name in _PARTS.items() if not files[kind])
+    text = f"layout {release.layout}: {there or 'nothing that can be read'}"
+    return f"{text}; not here: {lacks}" if lacks else text
