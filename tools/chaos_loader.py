@@ -1,30 +1,44 @@
 """Kill a training process in mid-epoch, resume it, and compare the batches it saw.
 
-    python tools/chaos_loader.py [SHARDS] --kills 50 [--workers 2] [--batches 40]
+    python tools/chaos_loader.py [SHARDS] --kills 50 [--loaders index stream] [--workers 0 2]
 
-A child process iterates over epochs, writes down the hash of each batch and then the state of the
-loader, and is sent SIGKILL at random moments. The batches that all its lives saw together must be
-those of a child that nobody disturbed. Without shards, those of a small synthetic release are made.
-Exit code 0 when they agree.
+A child process iterates over epochs, writes down the hash of each batch together with the state of
+the loader, and is sent SIGKILL at a random moment after its first batch. The batches that all its
+lives saw together must be those of a child that nobody disturbed, which had no workers; and the
+workers of a killed child must end by themselves. Kills are dealt to the loaders and numbers of
+workers in turn. Without shards, those of a small synthetic release are made. Exit code 0 when all
+agree.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import torch
 from chaos_pack import small_catalog
 
 from homage_sdk import Dataset
-from homage_sdk.shards import Batch, ClipLoader, LoaderOptions, PackOptions, ShardSet, pack
+from homage_sdk.shards import (
+    Batch,
+    ClipLoader,
+    LoaderOptions,
+    PackOptions,
+    ShardSet,
+    StreamLoader,
+    pack,
+)
 from homage_sdk.storage import write_file
 
 
@@ -36,18 +50,34 @@ def small_shards(folder: Path) -> Path:
 
 def digest(batch: Batch) -> str:
     """A hash of every tensor and id of a batch."""
-    whole = hashlib.sha256(repr(batch.sequence).encode())
-    tensors = [batch.frames, batch.activity, batch.atomic_block, *batch.video.values()]
-    tensors += [*batch.view.values(), *batch.present.values()]
-    for tensor in [*tensors, *([] if batch.logmel is None else [batch.logmel])]:
-        whole.update(tensor.contiguous().numpy().tobytes())
+    whole = hashlib.sha256()
+
+    def add(name: str, value: object) -> None:
+        if is_dataclass(value):
+            value = {field.name: getattr(value, field.name) for field in fields(value)}
+        if isinstance(value, dict):
+            for key in sorted(value):
+                add(f"{name}.{key}", value[key])
+            return
+        whole.update(name.encode())
+        if isinstance(value, torch.Tensor):
+            whole.update(repr((value.dtype, value.shape)).encode())
+            whole.update(value.contiguous().numpy().tobytes())
+        else:
+            whole.update(repr(value).encode())
+
+    add("batch", batch)
     return whole.hexdigest()
 
 
-def child(shards: Path, journal: Path, workers: int, batches: int) -> None:
+def child(shards: Path, journal: Path, kind: str, workers: int, batches: int) -> None:
     """See ``batches`` batches in all; the journal holds the hashes and the loader's state."""
     options = LoaderOptions(batch_size=2, blocks=4, size=64, workers=workers)
-    loader = ClipLoader(ShardSet.open(shards), options)
+    loader = (
+        ClipLoader(ShardSet.open(shards), options)
+        if kind == "index"
+        else StreamLoader(shards, options, buffer=4)
+    )
     seen: list[str] = []
     if journal.is_file():
         saved = json.loads(journal.read_text())
@@ -57,58 +87,130 @@ def child(shards: Path, journal: Path, workers: int, batches: int) -> None:
         for batch in loader:
             seen.append(digest(batch))
             write_file(journal, json.dumps({"seen": seen, "state": loader.state_dict()}))
+            os.write(1, b".")
             if len(seen) == batches:
                 break
+
+
+class Chaos:
+    """One loader with one number of workers, and what its lives have seen so far."""
+
+    def __init__(self, shards: Path, folder: Path, kind: str, workers: int, batches: int) -> None:
+        self.name = f"{kind}, {workers} workers"
+        self.kills = self.rounds = 0
+        self._groups: list[int] = []
+        self.killed_after: list[int] = []
+        self._folder = folder / f"{kind}-{workers}"
+        self._arguments = [str(shards), "--loaders", kind, "--workers", str(workers)]
+        self._arguments += ["--batches", str(batches)]
+        self.batches = batches
+        self.running_s = 1.0
+
+    @property
+    def journal(self) -> Path:
+        """Of the round that is going on."""
+        return self._folder / f"{self.rounds}.json"
+
+    def live(self, kill_after: float | None) -> bool:
+        """One life; True when it came to its end. Killed after this part of what is left."""
+        command = [sys.executable, __file__, *self._arguments, "--journal", str(self.journal)]
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            )
+            assert process.stdout
+            process.stdout.read(1)  # its first batch, or its end
+            start = time.monotonic()
+            try:
+                left = 1 - len(self.seen()) / self.batches
+                timeout_s = None if kill_after is None else kill_after * left * self.running_s
+                if process.wait(timeout_s):
+                    errors.seek(0)
+                    raise SystemExit(f"{self.name}: the child failed: {errors.read().decode()}")
+                if kill_after is None:
+                    self.running_s = time.monotonic() - start
+                return True
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)  # it alone: its workers must notice
+                process.wait()
+                self.kills += 1
+                self.killed_after.append(len(self.seen()))
+                self._groups.append(process.pid)
+                return False
+            finally:
+                process.stdout.close()
+
+    def check_nothing_left(self) -> None:
+        """Wait for the workers of killed children to end; SystemExit when they do not."""
+        deadline = time.monotonic() + 30
+        for group in self._groups:
+            while True:
+                try:
+                    os.killpg(group, 0)
+                except ProcessLookupError:
+                    break
+                if time.monotonic() > deadline:
+                    os.killpg(group, signal.SIGKILL)
+                    raise SystemExit(f"{self.name}: a killed process left workers behind")
+                time.sleep(0.05)
+
+    def seen(self) -> list[str]:
+        """The hashes of this round's batches."""
+        if not self.journal.is_file():
+            return []
+        seen: list[str] = json.loads(self.journal.read_text())["seen"]
+        return seen
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shards", type=Path, nargs="?")
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kills", type=int, default=50, help="in all")
+    parser.add_argument("--loaders", nargs="+", choices=("index", "stream"))
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--journal", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    kinds = options.loaders or ["index", "stream"]
     if options.journal:
-        child(options.shards, options.journal, options.workers, options.batches)
+        child(options.shards, options.journal, kinds[0], options.workers[0], options.batches)
         return 0
-    draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         shards = options.shards or small_shards(Path(folder))
+        return run(shards, Path(folder), kinds, options)
 
-        def live(journal: Path, kill_after_s: float | None) -> bool:
-            arguments = [str(shards), "--journal", str(journal)]
-            arguments += ["--workers", str(options.workers), "--batches", str(options.batches)]
-            process = subprocess.Popen([sys.executable, __file__, *arguments])
-            try:
-                if process.wait(kill_after_s) != 0:
-                    raise SystemExit("the child failed")
-                return True
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                return False
 
-        start = time.monotonic()
-        whole = Path(folder) / "whole.json"
-        live(whole, None)
-        undisturbed_s = time.monotonic() - start
-        expected = json.loads(whole.read_text())["seen"]
-        kills = rounds = 0
-        while kills < options.kills:
-            journal = Path(folder) / f"{rounds}.json"
-            while kills < options.kills:
-                if live(journal, draw.uniform(0.3, 1.1) * undisturbed_s):
-                    break
-                kills += 1
-            else:
-                live(journal, None)
-            rounds += 1
-            if json.loads(journal.read_text())["seen"] != expected:
-                print(f"round {rounds}: other batches")
+def run(shards: Path, folder: Path, kinds: list[str], options: argparse.Namespace) -> int:
+    draw = random.Random(options.seed)
+    expected: dict[str, list[str]] = {}
+    tried: list[Chaos] = []
+    for kind, workers in itertools.product(kinds, options.workers):
+        whole = Chaos(shards, folder / "whole", kind, 0, options.batches)
+        whole.live(None)
+        expected[kind] = whole.seen()
+        tried.append(Chaos(shards, folder, kind, workers, options.batches))
+        tried[-1].running_s = whole.running_s
+    start = time.monotonic()
+    for number, chaos in enumerate(tried):
+        share = options.kills // len(tried) + (number < options.kills % len(tried))
+        while chaos.kills < share:
+            while chaos.kills < share and not chaos.live(draw.uniform(0.0, 0.9)):
+                pass
+            if len(chaos.seen()) < options.batches:
+                chaos.live(None)
+            if chaos.seen() != expected[kinds[number // len(options.workers)]]:
+                print(f"{chaos.name}, round {chaos.rounds + 1}: other batches")
                 return 1
-        print(f"{kills} kills over {rounds} rounds: the same {len(expected)} batches every time")
+            chaos.rounds += 1
+        chaos.check_nothing_left()
+        print(
+            f"{chaos.name}: {chaos.kills} kills over {chaos.rounds} rounds, "
+            f"after batches {sorted(chaos.killed_after)}"
+        )
+    total = sum(chaos.kills for chaos in tried)
+    each_s = (time.monotonic() - start) / max(1, total)
+    print(f"{total} kills: the same {options.batches} batches every time ({each_s:.1f} s a kill)")
     return 0
 
 

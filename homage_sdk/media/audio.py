@@ -34,7 +34,7 @@ def read_audio(
     window alone. Exact to the file's clock: to a millisecond in .mkv.
 
     Args:
-        path: a video or sound file, or an open binary file.
+        path: a video or sound file, or an open FLAC file.
         begin_s: may be negative.
         end_s: later than ``begin_s``.
         sample_rate: of the result, in Hz; resampled where the file has another.
@@ -59,8 +59,8 @@ def read_audio(
         stream.codec_context.thread_count = 1
         zero_s = _video_start(container) if video_start_s is None else video_start_s
         base = stream.time_base or Fraction(1, 1000)
-        _seek(container, stream, begin_s + zero_s - _WARM_UP_S)
         try:
+            _seek(container, stream, begin_s + zero_s - _WARM_UP_S)
             resampler: av.AudioResampler | None = None
             at: int | None = None  # position in samples of what comes next
             for frame in container.decode(stream):
@@ -118,8 +118,11 @@ def _paste(
 def _open(path: Path | BinaryIO) -> av.container.InputContainer:
     if isinstance(path, Path | str):
         return open_media(Path(path))
+    if path.read(4) != b"fLaC":  # not guessed: a text may name other files, or a port to listen at
+        raise MediaError("not a sound file", expected="FLAC")
+    path.seek(0)
     try:
-        return av.open(path, "r", metadata_errors="replace")
+        return av.open(path, "r", format="flac", metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError("not a sound file", found=str(error)) from error
 

@@ -71,7 +71,7 @@ def _check_sensors(packed: PackedSensors, data: bytes) -> None:
 
 def _check_view(view: PackedView, data: bytes) -> None:
     try:
-        with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
+        with av.open(io.BytesIO(data), "r", format="mp4", metadata_errors="replace") as container:
             stream = container.streams.video[0]
             context = stream.codec_context
             context.thread_count = 1
@@ -90,8 +90,12 @@ def _check_view(view: PackedView, data: bytes) -> None:
 
 def _check_sound(sound: PackedSound, data: bytes) -> None:
     try:
-        with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
-            count = sum(frame.samples for frame in container.decode(container.streams.audio[0]))
+        with av.open(io.BytesIO(data), "r", format="flac", metadata_errors="replace") as container:
+            count = 0
+            for frame in container.decode(container.streams.audio[0]):
+                count += frame.samples
+                if count > sound.n_samples:
+                    break
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         raise Mismatch("HOM912", str(getattr(error, "strerror", None) or error)) from error
     if count != sound.n_samples:
