@@ -261,9 +261,10 @@ def _may_pass(error: Exception) -> bool:
     status = getattr(error, "status", None)
     if isinstance(status, int) and status >= 300:
         return status >= 500 or status in (408, 425, 429)
+    name = type(error).__name__  # of aiohttp and botocore, which need not be there
     return isinstance(error, (OSError, TimeoutError, EOFError)) or (
         not isinstance(error, (ValueError, TypeError, AttributeError, KeyError))
-        and "Credential" not in type(error).__name__
+        and not any(word in name for word in ("Credential", "Redirect", "NonHttp"))
     )
 
 
