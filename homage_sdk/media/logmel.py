@@ -72,7 +72,7 @@ class LogMel(nn.Module):
 
     def n_columns(self, n_samples: int) -> int:
         """T: how many columns a waveform of ``n_samples`` gives."""
-        return 1 + (n_samples - self.n_fft % 2) // self.hop
+        return n_columns(n_samples, self.n_fft, self.hop)
 
     def forward(self, waveform: Tensor, out: Tensor | None = None) -> Tensor:
         """Waveform float32 [B, S] to dB, float32 [B, n_mels, T]; zeros beyond both ends.
@@ -150,6 +150,11 @@ class _Workspace:
         torch.sub(self._mel, zero, out=level).mul_(_DB)
         if model.top_db is not None:
             level.clamp_(min=_DB * (loudest - zero) - model.top_db)
+
+
+def n_columns(n_samples: int, n_fft: int, hop: int) -> int:
+    """How many columns a waveform of ``n_samples`` gives."""
+    return 1 + (n_samples - n_fft % 2) // hop
 
 
 def mel_filters(n_mels: int, sample_rate: int, n_fft: int) -> Tensor:

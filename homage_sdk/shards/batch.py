@@ -54,24 +54,24 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
         """The same batch with every tensor on ``device``."""
-        return _map(self, lambda t: t.to(device, non_blocking=non_blocking))
+        return map_tensors(self, lambda t: t.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory (called by torch's DataLoader)."""
-        return _map(self, Tensor.pin_memory)
+        return map_tensors(self, Tensor.pin_memory)
 
 
 T = TypeVar("T")
 
 
-def _map(value: T, change: Callable[[Tensor], Tensor]) -> T:
+def map_tensors(value: T, change: Callable[[Tensor], Tensor]) -> T:
     """Apply ``change`` to every tensor inside dataclasses and dicts; leave the rest."""
     changed: object = value
     if isinstance(value, Tensor):
         changed = change(value)
     elif isinstance(value, dict):
-        changed = {key: _map(item, change) for key, item in value.items()}
+        changed = {key: map_tensors(item, change) for key, item in value.items()}
     elif is_dataclass(value) and not isinstance(value, type):
-        items = {f.name: _map(getattr(value, f.name), change) for f in fields(value)}
+        items = {f.name: map_tensors(getattr(value, f.name), change) for f in fields(value)}
         changed = replace(value, **items)
     return cast(T, changed)

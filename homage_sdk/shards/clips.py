@@ -18,12 +18,16 @@ from homage_sdk.media.audio import read_audio
 from homage_sdk.media.logmel import LogMel
 from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.decode import Crop, decode_clip
-from homage_sdk.shards.labels import atomic_targets, block_graphs, collate_graphs
+from homage_sdk.shards.form import Allocate, Form
+from homage_sdk.shards.labels import Graph, Labels, collate_graphs
 from homage_sdk.shards.manifest import Manifest, PackedView, SampleInfo
 from homage_sdk.shards.options import LoaderOptions
 from homage_sdk.shards.read import MAX_JSON_BYTES, parse_json
-from homage_sdk.shards.sampling import ClipChoice, Grid, stream
+from homage_sdk.shards.sampling import ClipChoice, stream
 from homage_sdk.time import Frame
+
+_KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
+_KNOWN_WITH_GRAPHS = 64
 
 Fetch = Callable[[SampleInfo, str], bytes]
 """Gives the bytes of a member of a sample: from the index, or from a stream."""
@@ -33,8 +37,7 @@ class Assembler:
     """Turns rows of clip choices into batches.
 
     Holds no state but caches of constants, so that any process makes the same batch of the same
-    rows. ``shared`` puts the large tensors into shared memory, to be handed to another process
-    without a copy.
+    rows. ``shared`` puts pictures into shared memory, to be handed to another process.
     """
 
     def __init__(
@@ -43,82 +46,65 @@ class Assembler:
         self.options = options
         self.stride = int(manifest.options["stride"])
         self.audio_rate = int(manifest.options["audio_rate"])
-        self.grid = Grid.of(options, self.stride)
+        self.form = Form(manifest, options)
+        self.grid = self.form.grid
         self._fetch = fetch
-        self._shared = shared
+        self._allocate = _shared_for_pictures if shared else _ordinary
         self._atomic = manifest.classes("atomic")
         self._activity = manifest.classes("activity")
+        self._known: dict[str, Labels] = {}
         self._logmel = LogMel(options.n_mels, self.audio_rate, options.n_fft, options.hop)
 
-    @property
-    def n_samples(self) -> int:
-        """S: samples of sound in a clip."""
-        return round(self.grid.span * self.stride / 30 * self.audio_rate)
-
-    def batch(self, rows: Sequence[ClipChoice | None], epoch: int) -> Batch:
+    def batch(
+        self, rows: Sequence[ClipChoice | None], epoch: int, allocate: Allocate | None = None
+    ) -> Batch:
         """One batch; a row of None is padding: absent, with an empty sequence id.
 
-        Raises HomageError naming the sample that cannot be read.
+        ``allocate`` gives the tensors to fill. Raises HomageError naming the sample that cannot be
+        read.
         """
-        grid, options = self.grid, self.options
-        B, N, K = len(rows), grid.blocks, grid.block_frames
-        kinds: list[str] = [m for m in ("ego", "third") if m in options.modalities]
-        video = {kind: self._blank(B, N, K, options.size, options.size, 3) for kind in kinds}
-        view = {kind: torch.full((B,), -1, dtype=torch.int64) for kind in kinds}
-        present = {m: torch.zeros(B, dtype=torch.bool) for m in options.modalities}
-        batch = Batch(
-            sequence=tuple(row.sample.sequence if row else "" for row in rows),
-            clip=torch.tensor([row.clip if row else 0 for row in rows]),
-            n_clips=torch.tensor([row.n_clips if row else 0 for row in rows]),
-            frames=torch.ones((B, N, K), dtype=torch.int64),
-            block_valid=torch.zeros((B, N), dtype=torch.bool),
-            activity=torch.full((B,), -1, dtype=torch.int64),
-            atomic_block=torch.zeros((B, N, len(self._atomic))),
-            atomic_clip=torch.zeros((B, len(self._atomic))),
-            video=video,
-            view=view,
-            present=present,
-        )
-        waves = torch.zeros(B, self.n_samples) if "audio" in options.modalities else None
-        graphs: list[list[dict[str, Any] | None]] = [[None] * N for _ in rows]
-        for b, row in enumerate(rows):
-            if row is None:
-                continue
-            with _naming(row.sample):
-                graphs[b] = self._labels(batch, b, row)
-                for kind in kinds:
-                    self._view(batch, b, row, kind, epoch)
-                if waves is not None and row.main and row.sample.sound is not None:
-                    self._sound(waves[b], row)
-                    present["audio"][b] = True
-        for kind in kinds:
-            for b in torch.nonzero(~present[kind]).flatten().tolist():
-                video[kind][b] = 0
-        if waves is not None:
-            with _one_thread():
-                batch.logmel = self._logmel(waves)
-            batch.logmel[~present["audio"]] = 0
-        if "scene_graph" in options.modalities:
+        batch = self.form.blank(len(rows), allocate or self._allocate)
+        batch.sequence = tuple(row.sample.sequence if row else "" for row in rows)
+        batch.clip.copy_(torch.tensor([row.clip if row else 0 for row in rows]))
+        batch.n_clips.copy_(torch.tensor([row.n_clips if row else 0 for row in rows]))
+        batch.frames.fill_(1)
+        batch.activity.fill_(-1)
+        for view in batch.view.values():
+            view.fill_(-1)
+        for tensor in (batch.block_valid, batch.atomic_block, batch.atomic_clip):
+            tensor.zero_()
+        for flags in batch.present.values():
+            flags.zero_()
+        graphs: list[list[Graph | None]] = [[None] * self.grid.blocks for _ in rows]
+        with _one_thread():
+            for b, row in enumerate(rows):
+                if row is None:
+                    continue
+                with _naming(row.sample):
+                    graphs[b] = self._labels(batch, b, row)
+                    for kind in self.form.videos:
+                        self._view(batch, b, row, kind, epoch)
+                    self._sound(batch, b, row)
+        for modality, content in (*batch.video.items(), ("audio", batch.logmel)):
+            if content is not None and not batch.present[modality].all():
+                content[~batch.present[modality]] = 0
+        if "scene_graph" in batch.present:
             batch.scene_graph = collate_graphs(graphs)
-            present["scene_graph"] = batch.scene_graph.present.any(dim=1)
+            batch.present["scene_graph"].copy_(batch.scene_graph.present.any(dim=1))
         return batch
 
-    def _labels(self, batch: Batch, b: int, row: ClipChoice) -> list[dict[str, Any] | None]:
+    def _labels(self, batch: Batch, b: int, row: ClipChoice) -> list[Graph | None]:
         sample, grid = row.sample, self.grid
         positions = grid.positions(row.start)
         shown = np.minimum(positions, sample.n_frames - 1)
         frames = (sample.first_frame + shown * self.stride).reshape(grid.blocks, grid.block_frames)
         valid = (positions < sample.n_frames).reshape(frames.shape)[:, 0]
-        place = f"{sample.key}.ann.json"
-        data = self._fetch(sample, "ann.json")
-        if len(data) > MAX_JSON_BYTES:
-            raise ShardError("labels of absurd size", place=place)
-        annotations = parse_json(data, place)
+        labels = self._labels_of(sample)
         try:
-            atomic = atomic_targets(annotations, frames, len(self._atomic)) * valid[:, None]
-            graphs = block_graphs(annotations, frames, self.grid.step * self.stride)
+            graphs = labels.block_graphs(frames, self.grid.step * self.stride)
         except (KeyError, TypeError) as error:
-            raise ShardError("labels of another form", place=place, found=repr(error)) from error
+            raise _another_form(sample, error) from error
+        atomic = labels.atomic(frames, len(self._atomic)) * valid[:, None]
         batch.frames[b] = torch.from_numpy(frames)
         batch.block_valid[b] = torch.from_numpy(valid)
         batch.atomic_block[b] = torch.from_numpy(atomic)
@@ -126,6 +112,26 @@ class Assembler:
         if sample.activity_id is not None:
             batch.activity[b] = self._activity.index(sample.activity_id)
         return [graph if ok and row.main else None for graph, ok in zip(graphs, valid, strict=True)]
+
+    def _labels_of(self, sample: SampleInfo) -> Labels:
+        """The labels of a sample; those of the samples last asked for are kept."""
+        known = self._known.get(sample.key)
+        if known is not None:
+            return known
+        place = f"{sample.key}.ann.json"
+        data = self._fetch(sample, "ann.json")
+        if len(data) > MAX_JSON_BYTES:
+            raise ShardError("labels of absurd size", place=place)
+        annotations = parse_json(data, place)
+        with_graphs = "scene_graph" in self.options.modalities
+        try:
+            labels = Labels.of(annotations, len(self._atomic), with_graphs=with_graphs)
+        except (KeyError, TypeError) as error:
+            raise _another_form(sample, error) from error
+        while len(self._known) >= (_KNOWN_WITH_GRAPHS if with_graphs else _KNOWN):
+            self._known.pop(next(iter(self._known)))
+        self._known[sample.key] = labels
+        return labels
 
     def _view(self, batch: Batch, b: int, row: ClipChoice, kind: str, epoch: int) -> None:
         view = row.third if kind == "third" else row.sample.ego
@@ -155,24 +161,33 @@ class Assembler:
         crop = Crop.random(view.width, view.height, side, draw)
         return crop, options.flip and bool(draw.integers(2))
 
-    def _sound(self, wave: Tensor, row: ClipChoice) -> None:
+    def _sound(self, batch: Batch, b: int, row: ClipChoice) -> None:
         sound = row.sample.sound
-        if sound is None:
+        if batch.logmel is None or sound is None or not row.main:
             return
-        begin_s = Frame.from_index(row.start * self.stride).seconds().value
-        end_s = begin_s + self.n_samples / self.audio_rate
+        rate, n_samples = self.audio_rate, self.form.n_samples
+        first = round(Frame.from_index(row.start * self.stride).seconds().value * rate)
         data = self._fetch(row.sample, sound.field)
-        heard = read_bytes(data, begin_s, end_s, self.audio_rate)
-        wave.copy_(torch.from_numpy(heard)[: len(wave)])
+        heard = read_bytes(data, first / rate, (first + n_samples) / rate, rate)
+        self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
+        batch.present["audio"][b] = True
 
-    def _blank(self, *shape: int) -> Tensor:
-        """Room for pictures; rows that stay absent are cleared at the end."""
-        if not self._shared:
-            return torch.empty(shape, dtype=torch.uint8)
-        memory: Any = torch.UntypedStorage  # a fresh shared mapping holds zeros already
-        flat: Any = torch.empty(0, dtype=torch.uint8)
-        made: Tensor = flat.set_(memory._new_shared(math.prod(shape)), 0, shape)
-        return made
+
+def _another_form(sample: SampleInfo, error: Exception) -> ShardError:
+    return ShardError("labels of another form", place=f"{sample.key}.ann.json", found=repr(error))
+
+
+def _ordinary(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype)
+
+
+def _shared_for_pictures(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    if dtype != torch.uint8:
+        return torch.empty(shape, dtype=dtype)
+    memory: Any = torch.UntypedStorage
+    flat: Any = torch.empty(0, dtype=torch.uint8)
+    made: Tensor = flat.set_(memory._new_shared(math.prod(shape)), 0, shape)
+    return made
 
 
 def read_bytes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,46 +13,74 @@ import torch
 from homage_sdk.errors import ShardError
 from homage_sdk.shards.batch import SceneGraphBatch
 
-
-def atomic_targets(
-    annotations: dict[str, Any], frames: npt.NDArray[np.int64], n_classes: int
-) -> npt.NDArray[np.float32]:
-    """Float32 [N, C]: 1 where an action shares a frame with a block's span.
-
-    ``frames`` is int64 [N, K]: a block spans its first to its last shown frame, both included.
-    """
-    out = np.zeros((len(frames), n_classes), dtype=np.float32)
-    first, last = frames[:, 0], frames[:, -1]
-    for action in annotations["atomic_actions"]:
-        column = action["column"]
-        if not 0 <= column < n_classes:
-            raise ShardError("a class beyond the taxonomy", found=f"atomic column {column}")
-        out[(action["first_frame"] <= last) & (action["last_frame"] >= first), column] = 1
-    return out
+Graph = dict[str, Any]
 
 
-def block_graphs(
-    annotations: dict[str, Any], frames: npt.NDArray[np.int64], stride: int
-) -> list[dict[str, Any] | None]:
-    """For each block the annotated frame within its time that lies nearest its middle, or None.
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of one sample, ready to be asked about clips; L atomic actions."""
 
-    ``frames`` is int64 [N, K], ``stride`` frames apart: a block lasts until the next one begins, so
-    that no annotated frame falls between two blocks.
-    """
-    graphs = annotations["scene_graphs"]
-    found: list[dict[str, Any] | None] = []
-    for first, shown in zip(frames[:, 0].tolist(), frames[:, -1].tolist(), strict=True):
-        last = shown + stride - 1
-        middle = (first + last) / 2
-        inside = [g for g in graphs if first <= g["frame"] <= last]
-        found.append(
-            min(inside, key=lambda g: (abs(g["frame"] - middle), g["frame"], g["id"]), default=None)
+    first_frame: npt.NDArray[np.int64]  # [L]
+    last_frame: npt.NDArray[np.int64]  # [L], included
+    column: npt.NDArray[np.int64]  # [L], of the atomic class
+    graphs: tuple[Graph, ...]
+
+    @classmethod
+    def of(cls, annotations: dict[str, Any], n_classes: int, *, with_graphs: bool) -> Labels:
+        """From a parsed ``ann.json``; graphs are left out unless they are wanted.
+
+        Raises ShardError where a class is beyond the taxonomy, and KeyError or TypeError where the
+        document has another form.
+        """
+        actions, graphs = annotations["atomic_actions"], tuple(annotations["scene_graphs"])
+        first, last, column = (
+            _whole_numbers([action[name] for action in actions])
+            for name in ("first_frame", "last_frame", "column")
         )
-    return found
+        if (wrong := column[(column < 0) | (column >= n_classes)]).size:
+            raise ShardError("a class beyond the taxonomy", found=f"atomic column {wrong[0]}")
+        return cls(first, last, column, graphs if with_graphs else ())
+
+    def atomic(self, frames: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.float32]:
+        """Float32 [N, C]: 1 where an action shares a frame with a block's span.
+
+        ``frames`` is int64 [N, K]: a block spans its first to its last shown frame, both included.
+        """
+        out = np.zeros((len(frames), n_classes), dtype=np.float32)
+        shares = (self.first_frame <= frames[:, -1:]) & (self.last_frame >= frames[:, :1])
+        block, action = np.nonzero(shares)
+        out[block, self.column[action]] = 1
+        return out
+
+    def block_graphs(self, frames: npt.NDArray[np.int64], stride: int) -> list[Graph | None]:
+        """For each block the annotated frame within its time nearest its middle, or None.
+
+        ``frames`` is int64 [N, K], ``stride`` frames apart: a block lasts until the next one
+        begins, so that no annotated frame falls between two blocks.
+        """
+        found: list[Graph | None] = []
+        for first, shown in zip(frames[:, 0].tolist(), frames[:, -1].tolist(), strict=True):
+            last = shown + stride - 1
+            middle = (first + last) / 2
+            inside = [g for g in self.graphs if first <= g["frame"] <= last]
+            found.append(
+                min(
+                    inside,
+                    key=lambda g: (abs(g["frame"] - middle), g["frame"], g["id"]),
+                    default=None,
+                )
+            )
+        return found
+
+
+def _whole_numbers(values: list[Any]) -> npt.NDArray[np.int64]:
+    if not all(type(value) is int and abs(value) < 2**62 for value in values):
+        raise TypeError("not whole numbers")
+    return np.array(values, dtype=np.int64)
 
 
 def collate_graphs(
-    rows: Sequence[Sequence[dict[str, Any] | None]],
+    rows: Sequence[Sequence[Graph | None]],
 ) -> SceneGraphBatch:
     """Pad the graphs of B x N blocks to a batch; boxes are divided by their picture's size."""
     n_objects = max((len(g["objects"]) for row in rows for g in row if g), default=0)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from typing import Any
 
-import torch
-from torch.utils.data import DataLoader, Dataset, get_worker_info
-
-from homage_sdk.errors import HomageError, ShardError, UsageError
+from homage_sdk.errors import UsageError
 from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.clips import Assembler
+from homage_sdk.shards.form import Allocate, Form, Recycler
+from homage_sdk.shards.manifest import SampleInfo
 from homage_sdk.shards.options import LoaderOptions
 from homage_sdk.shards.read import ShardSet
 from homage_sdk.shards.sampling import (
@@ -21,6 +21,7 @@ from homage_sdk.shards.sampling import (
     train_order,
     usable,
 )
+from homage_sdk.shards.workers import WorkerPool
 
 
 class ClipLoader:
@@ -29,6 +30,9 @@ class ClipLoader:
     The order is a pure function of (seed, epoch); ranks take slices of it and all see the same
     number of batches; the number of workers changes nothing but the speed. In training the next
     epoch begins by itself when one has been iterated to its end.
+
+    Workers are started by the first iteration and kept for the next ones; they end with the loader,
+    or at ``close``.
 
     Args:
         shards: an opened folder.
@@ -42,25 +46,16 @@ class ClipLoader:
     def __init__(self, shards: ShardSet, options: LoaderOptions | None = None) -> None:
         self.shards = shards
         self.options = options or LoaderOptions()
-        self.grid = Grid.of(self.options, shards.stride)
-        self.samples = usable(shards.samples, self.options)
+        self._rows = _Rows(shards, self.options)
+        self.grid, self.samples = self._rows.grid, self._rows.samples
+        self._maker = _Maker(shards, self._rows)
+        self._form = Form(shards.manifest, self.options)
+        self._memory = Recycler(self._form.n_bytes(self.options.batch_size))
+        self._pool: WorkerPool | None = None
         self.epoch = 0
         self._position = 0
         self._resume_at = 0
-        per_step = self.options.batch_size * self.options.world_size
-        if self.options.mode == "eval":
-            self._eval = eval_clips(self.samples, self.grid, self.options)
-            self._length = -(-len(self._eval) // per_step)
-        else:
-            self._eval = []
-            self._length = len(self.samples) // per_step
-            if not self._length:
-                raise UsageError(
-                    "fewer sequences than one batch",
-                    found=f"{len(self.samples)} sequences",
-                    expected=f"at least {per_step} (batch size times ranks)",
-                    hint="choose a smaller batch_size",
-                )
+        self._length = self._rows.n_batches
 
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank."""
@@ -69,8 +64,7 @@ class ClipLoader:
     @property
     def n_clips(self) -> int:
         """Rows of an epoch over all ranks, padding left out."""
-        per_step = self.options.batch_size * self.options.world_size
-        return len(self._eval) if self.options.mode == "eval" else self._length * per_step
+        return self._rows.n_clips
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration gives; a position loaded for it is kept."""
@@ -94,102 +88,99 @@ class ClipLoader:
 
     def rows(self, epoch: int, step: int) -> list[ClipChoice | None]:
         """The rows of this rank's batch at ``step``: what, not yet read."""
+        return self._rows(epoch, step)
+
+    def close(self) -> None:
+        """End the workers, where there are any; another iteration starts new ones."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def __iter__(self) -> Iterator[Batch]:
+        start, self._resume_at = self._resume_at, 0
+        self._position = start
+        epoch = self.epoch
+        with contextlib.closing(self._batches(epoch, start)) as batches:
+            for batch in batches:
+                self._position += 1
+                yield batch
+                del batch
+        self._position = 0
+        if self.options.mode == "train" and self.epoch == epoch:
+            self.epoch = epoch + 1
+
+    def _batches(self, epoch: int, start: int) -> Generator[Batch]:
+        steps = range(start, self._length)
+        if not self.options.workers or not steps:
+            for step in steps:
+                yield self._maker((epoch, step), self._memory())
+            return
+        pool, self._pool = self._pool, None  # another iteration meanwhile gets processes of its own
+        if pool is None:
+            options = self.options
+            pool = WorkerPool(
+                self._maker, self._form, options.batch_size, options.workers, options.prefetch
+            )
+        try:
+            yield from pool.run((epoch, step) for step in steps)
+        finally:
+            if self._pool is None and pool.open:
+                self._pool = pool
+            else:
+                pool.close()
+
+
+class _Rows:
+    """What every batch of every epoch holds, before it is read."""
+
+    def __init__(self, shards: ShardSet, options: LoaderOptions) -> None:
+        self.options = options
+        self.grid = Grid.of(options, shards.stride)
+        self.samples = usable(shards.samples, options)
+        self._order: tuple[int, list[SampleInfo]] | None = None  # of the last epoch asked for
+        self._eval: list[ClipChoice] = []
+        per_step = options.batch_size * options.world_size
+        if options.mode == "eval":
+            self._eval = eval_clips(self.samples, self.grid, options)
+            self.n_clips = len(self._eval)
+            self.n_batches = -(-self.n_clips // per_step)
+            return
+        self.n_batches = len(self.samples) // per_step
+        self.n_clips = self.n_batches * per_step
+        if not self.n_batches:
+            raise UsageError(
+                "fewer sequences than one batch",
+                found=f"{len(self.samples)} sequences",
+                expected=f"at least {per_step} (batch size times ranks)",
+                hint="choose a smaller batch_size",
+            )
+
+    def __call__(self, epoch: int, step: int) -> list[ClipChoice | None]:
         options = self.options
         begin = (step * options.world_size + options.rank) * options.batch_size
         end = begin + options.batch_size
         if options.mode == "eval":
             chosen: list[ClipChoice | None] = list(self._eval[begin:end])
             return chosen + [None] * (options.batch_size - len(chosen))
-        order = self._order(epoch)[begin:end]
-        return [train_clip(sample, self.grid, options, epoch) for sample in order]
-
-    def _order(self, epoch: int) -> list[Any]:
-        cached = getattr(self, "_cached_order", None)
-        if cached is None or cached[0] != epoch:
-            cached = (epoch, train_order(self.samples, self.options.seed, epoch))
-            self._cached_order = cached
-        order: list[Any] = cached[1]
-        return order
-
-    def __iter__(self) -> Iterator[Batch]:
-        start, self._resume_at = self._resume_at, 0
-        self._position = start
-        epoch = self.epoch
-        source = _Batches(self, epoch)
-        steps = range(start, self._length)
-        batches: Iterator[Batch | _Failure]
-        if self.options.workers and steps:
-            batches = _from_workers(source, steps, self.options)
-        else:
-            batches = (source[step] for step in steps)
-        for item in batches:
-            if isinstance(item, _Failure):
-                raise item.error
-            self._position += 1
-            yield item
-        self._position = 0
-        if self.options.mode == "train" and self.epoch == epoch:
-            self.epoch = epoch + 1
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, train_order(self.samples, options.seed, epoch)
+        return [train_clip(s, self.grid, options, epoch) for s in self._order[1][begin:end]]
 
 
-class _Failure:
-    """An error on its way from a worker: as a value, it keeps its one line."""
+class _Maker:
+    """Makes the batch of (epoch, step), here or in a worker."""
 
-    def __init__(self, error: HomageError) -> None:
-        self.error = error
-
-
-class _Batches(Dataset["Batch | _Failure"]):
-    """The batches of an epoch by step, for torch's DataLoader."""
-
-    def __init__(self, loader: ClipLoader, epoch: int) -> None:
-        self._loader = loader
-        self._epoch = epoch
+    def __init__(self, shards: ShardSet, rows: _Rows) -> None:
+        self._shards, self._rows = shards, rows
         self._assembler: Assembler | None = None
 
-    def __getitem__(self, step: int) -> Batch | _Failure:
+    def __call__(self, task: tuple[int, int], allocate: Allocate) -> Batch:
         if self._assembler is None:
-            shards = self._loader.shards
+            shards = self._shards
             self._assembler = Assembler(
                 shards.manifest,
-                self._loader.options,
-                lambda sample, field: shards.read(sample.key, field),
-                shared=get_worker_info() is not None,
+                self._rows.options,
+                lambda sample, name: shards.read(sample.key, name),
             )
-        try:
-            return self._assembler.batch(self._loader.rows(self._epoch, step), self._epoch)
-        except HomageError as error:
-            return _Failure(error)
-
-
-def _from_workers(
-    source: _Batches, steps: range, options: LoaderOptions
-) -> Iterator[Batch | _Failure]:
-    loader: DataLoader[Batch | _Failure] = DataLoader(
-        source,
-        batch_size=None,
-        sampler=list(steps),
-        num_workers=options.workers,
-        prefetch_factor=options.prefetch,
-        collate_fn=_as_is,
-        pin_memory=torch.cuda.is_available(),
-    )
-    batches = iter(loader)
-    while True:
-        try:
-            item = next(batches)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            if "worker" not in str(error):
-                raise
-            raise ShardError(
-                "a loading process died",
-                found=str(error).splitlines()[0],
-                hint="it was killed or ran out of memory: use fewer workers",
-            ) from error
-        yield item
-
-
-def _as_is(item: Any) -> Any:
-    return item
+        epoch, step = task
+        return self._assembler.batch(self._rows(epoch, step), epoch, allocate)

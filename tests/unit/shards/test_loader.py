@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import collections
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -339,41 +337,6 @@ def test_a_damaged_sample_is_named_in_one_line(barcode_shards: Path, tmp_path: P
         with pytest.raises(ShardError, match=r"p0002_r000_a003\.v000\.mp4") as caught:
             list(ClipLoader(shards, options(mode="eval", workers=workers)))
         assert "\n" not in str(caught.value)
-
-
-KILLED_WORKER = """
-import os, signal, sys
-import psutil, torch
-from homage_sdk import HomageError
-from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet
-
-torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.3
-options = LoaderOptions(modalities=("ego",), mode="eval", workers=1, prefetch=1, batch_size=1,
-                        blocks=4, size=64)
-try:
-    batches = iter(ClipLoader(ShardSet.open(sys.argv[1]), options))
-    next(batches)
-    for child in psutil.Process().children():
-        if child.name().startswith("pt_data_worker") or "python" in child.name():
-            os.kill(child.pid, signal.SIGKILL)
-    for _ in batches:
-        pass
-except HomageError as error:
-    print("one line:", error)
-"""
-
-
-def test_a_killed_worker_is_an_error_in_one_line(shards: ShardSet) -> None:
-    # In a process of its own: torch answers a dead child by raising from a signal handler, which
-    # may strike whatever the test process does next.
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_WORKER, str(shards.path)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "one line: a loading process died" in done.stdout, done.stdout + done.stderr
 
 
 def test_impossible_wishes_are_refused(shards: ShardSet) -> None:
