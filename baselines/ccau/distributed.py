@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from homage_sdk.errors import TrainingError
 
@@ -59,8 +60,27 @@ def join_world(device: str = "auto") -> Iterator[World]:
     dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
     try:
         yield World(rank, size, here)
+    except RuntimeError as error:
+        if not _is_lost_peer(error):
+            raise
+        raise TrainingError(
+            f"rank {rank} lost another rank",
+            found=str(error).splitlines()[0][:200],
+            hint="that one was killed or says itself what stopped it; the same command goes on",
+        ) from error
     finally:
         dist.destroy_process_group()
+
+
+def _is_lost_peer(error: RuntimeError) -> bool:
+    """Whether a collective failed since a process or its machine is gone, or is silent.
+
+    Gloo raises a bare RuntimeError then, nccl a DistBackendError; its store a DistNetworkError.
+    """
+    if isinstance(error, dist.DistError):
+        return True
+    lost = ("connection closed", "connection reset", "timed out waiting", "broken pipe")
+    return "gloo" in str(error).lower() and any(text in str(error).lower() for text in lost)
 
 
 def gather(world: World, value: Any) -> list[Any]:
@@ -79,6 +99,16 @@ def broadcast(world: World, value: Any) -> Any:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def share_buffers(world: World, module: nn.Module) -> None:
+    """Give every rank the first one's buffers: the running statistics that a checkpoint holds.
+
+    Each rank's BatchNorm sees its own clips, so between two steps the ranks differ in them.
+    """
+    if world.size > 1:
+        for buffer in module.buffers():
+            dist.broadcast(buffer, src=0)
 
 
 def stop_together(world: World, fault: str | None) -> None:

@@ -23,7 +23,13 @@ from baselines.ccau.board import Board
 from baselines.ccau.checkpoint import Checkpoint, Identity
 from baselines.ccau.config import Config
 from baselines.ccau.data import Parts, open_loader, prepare
-from baselines.ccau.distributed import World, join_world, mean_over_ranks, stop_together
+from baselines.ccau.distributed import (
+    World,
+    join_world,
+    mean_over_ranks,
+    share_buffers,
+    stop_together,
+)
 from baselines.ccau.faults import name_fault
 from baselines.ccau.norms import absent_here, refuse_synchronised, synchronise
 from baselines.ccau.optimise import as_floats, autocast, clip_gradients, make_optimizer, memory_mb
@@ -264,13 +270,14 @@ class _Trainer:
 
     def _end_of_epoch(self, log: MetricsLog) -> None:
         """Validate, keep the best, decide whether to go on, save."""
-        config, state = self.config, self.state
+        config, state, world = self.config, self.state, self.world
         selecting = config.run.selection != "last" and config.run.validate_every > 0
         is_best = False
         if selecting and (state.ended or state.epoch % config.run.validate_every == 0):
             on_paper = config.run.selection == "paper"
             chosen = paper_selection(config, self.shards) if on_paper else self.parts.validation
-            found = validate(self.task, self.shards, config, chosen, self.world)
+            share_buffers(world, self.task)
+            found = validate(self.task, self.shards, config, chosen, world)
             is_best = state.plateau.observe(found.score, state.step, config.optim)
             if not state.ended and state.plateau.exhausted(config.optim):
                 state.ended = "early stop"
