@@ -4,9 +4,12 @@
 
 Without a catalog, one of a synthetic release at 1024x768 is made first (a minute or two). The floor
 is the same videos through a bare PyAV loop (decode, scale, x264) without any product around it, in
-one process and in two: what a second processor gains on this machine at best. Walls are the best of
-the rounds, taken in turns, because other programs only ever lengthen them; how busy others kept the
-machine is printed. Start-up of the worker processes is part of every wall, and printed by itself.
+one process and in two: what a second processor gains on this machine at best. Start-up of the
+processes is part of every wall, and printed by itself.
+
+Rounds are taken in turns and the shortest counts, because other programs only ever lengthen a wall.
+How busy they kept the machine is printed, and so is the wall less the time for which a process that
+could have run had to wait for a processor (of several, the mean): what it is on a quiet machine.
 """
 
 from __future__ import annotations
@@ -19,9 +22,11 @@ import resource
 import shutil
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -43,9 +48,14 @@ OPTIONS = PackOptions()
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds of one run; ``others``: processors that other programs kept busy meanwhile."""
+    """Seconds of one run.
+
+    ``quiet_s`` is the wall without waiting for a processor, ``others`` how many processors other
+    programs kept busy meanwhile.
+    """
 
     wall_s: float
+    quiet_s: float
     cpu_s: float
     others: float
 
@@ -63,11 +73,46 @@ def machine_s() -> float:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+class Waits(threading.Thread):
+    """Watches for how long this process or its children wait for a processor."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._done = threading.Event()
+        self._own = self._read(os.getpid())
+        self._last: dict[int, tuple[float, float]] = {}
+
+    def run(self) -> None:
+        """Keep what each child last said of itself."""
+        me = os.getpid()
+        while not self._done.wait(0.02):
+            for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split():
+                with suppress(OSError, ValueError):
+                    self._last[int(pid)] = self._read(int(pid))
+
+    def stop(self) -> float:
+        """Seconds waited: of this process, or the mean of the children that worked."""
+        self._done.set()
+        self.join()
+        ran, waited = (
+            now - then for now, then in zip(self._read(os.getpid()), self._own, strict=True)
+        )
+        working = [waits for busy, waits in self._last.values() if busy > max(ran, 0.2)]
+        return statistics.mean(working or [waited])
+
+    @staticmethod
+    def _read(pid: int) -> tuple[float, float]:
+        ran, waited = Path(f"/proc/{pid}/schedstat").read_text().split()[:2]
+        return int(ran) / 1e9, int(waited) / 1e9
+
+
 def timed(work: Callable[[], object]) -> Taken:
+    waits = Waits()
+    waits.start()
     machine, cpu, wall = machine_s(), cpu_s(), time.monotonic()
     work()
     wall, cpu, machine = time.monotonic() - wall, cpu_s() - cpu, machine_s() - machine
-    return Taken(wall, cpu, max(0.0, machine - cpu) / wall)
+    return Taken(wall, wall - waits.stop(), cpu, max(0.0, machine - cpu) / wall)
 
 
 def bare(path: str) -> int:
@@ -162,29 +207,32 @@ def measure(dataset: Dataset, root: Path, rounds: int) -> None:
 
     work: dict[str, Callable[[], object]] = {
         "start-up of 2": lambda: start_up(2),
-        "bare, 1 process": lambda: floor(paths, 1),
-        "bare, 2 processes": lambda: floor(paths, 2),
-        "pack, 1 worker": lambda: packed(1),
-        "pack, 2 workers": lambda: packed(2),
+        "bare, 1": lambda: floor(paths, 1),
+        "bare, 2": lambda: floor(paths, 2),
+        "pack, 1": lambda: packed(1),
+        "pack, 2": lambda: packed(2),
     }
     taken: dict[str, list[Taken]] = {name: [] for name in work}
     bare(paths[0])
     for _ in range(rounds):
         for name, run in work.items():
             taken[name].append(timed(run))
-    best = {name: min(runs, key=lambda run: run.wall_s) for name, runs in taken.items()}
-    for name, run in best.items():
-        said = f"{run.wall_s:6.2f} s, CPU {run.cpu_s:6.2f} s"
-        show(f"{name} (others: {run.others:.2f} processors)", said)
-    gains = {
-        name: best[f"{name}, 1 {one}"].wall_s / best[f"{name}, 2 {many}"].wall_s
-        for name, one, many in (("bare", "process", "processes"), ("pack", "worker", "workers"))
-    }
-    cpu = {name: min(run.cpu_s for run in runs) for name, runs in taken.items()}
-    ratio = cpu["pack, 1 worker"] / cpu["bare, 1 process"]
-    show("everything packed, CPU, against bare", f"{cpu['pack, 1 worker']:.2f} s", ratio)
-    show("what two bare processes gain, wall", "", gains["bare"])
-    show("packing with 2 workers, wall", "", gains["pack"], ">= 1.8x")
+    print(f"{'best of ' + str(rounds):22} {'wall':>9} {'quiet':>9} {'CPU':>9} {'others busy':>13}")
+    for name, runs in taken.items():
+        run = min(runs, key=lambda run: run.wall_s)
+        quiet_s, used_s = (min(getattr(r, x) for r in runs) for x in ("quiet_s", "cpu_s"))
+        print(f"{name:22} {run.wall_s:7.2f} s {quiet_s:7.2f} s {used_s:7.2f} s {run.others:13.2f}")
+
+    def gain(what: str, how: str) -> float:
+        one, two = (min(getattr(r, how) for r in taken[f"{what}, {n}"]) for n in (1, 2))
+        return float(one / two)
+
+    used_s = min(run.cpu_s for run in taken["pack, 1"])
+    ratio = used_s / min(run.cpu_s for run in taken["bare, 1"])
+    show("everything packed, CPU, against bare", f"{used_s:.2f} s", ratio)
+    for name, how in (("wall", "wall_s"), ("quiet", "quiet_s")):
+        show(f"what two bare processes gain, {name}", "", gain("bare", how))
+        show(f"packing with 2 workers, {name}", "", gain("pack", how), ">= 1.8x")
     plan = make_plan(dataset, OPTIONS)
     begin = time.monotonic()
     expected = forecast(dataset, plan.shards, plan.options)
@@ -192,8 +240,8 @@ def measure(dataset: Dataset, root: Path, rounds: int) -> None:
     made = sum(path.stat().st_size for path in (root / "shards").glob("*.tar"))
     said = f"{expected.bytes / 1e6:.1f} of {made / 1e6:.1f} MB"
     show(f"size foretold ({expected.videos} videos, {took_s:.1f} s)", said, expected.bytes / made)
-    said = f"{expected.cpu_s:.1f} of {cpu['pack, 1 worker']:.1f} s"
-    show("CPU time foretold", said, expected.cpu_s / cpu["pack, 1 worker"])
+    said = f"{expected.cpu_s:.1f} of {used_s:.1f} s"
+    show("CPU time foretold", said, expected.cpu_s / used_s)
     one_view(dataset, paths, rounds)
 
 
