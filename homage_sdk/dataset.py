@@ -12,6 +12,7 @@ from homage_sdk.catalog.rows import SequenceRow
 from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.labels import Labels
+from homage_sdk.patterns import Action, Triple
 from homage_sdk.selection import Wanted, unknown_sequence, with_sensors, with_views
 from homage_sdk.sequence import Sequence
 from homage_sdk.taxonomy import Taxonomy
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from homage_sdk.matches import ActionMatch, Matches, TripleMatch
-    from homage_sdk.patterns import Action, Triple
     from homage_sdk.sql import Parameters, SqlSession
 
 
@@ -48,7 +48,8 @@ class Dataset:
     """
 
     def __init__(self, path: str | Path, *, root: str | Path | None = None) -> None:
-        self._labels = Labels(Path(path).absolute(), None if root is None else Path(root))
+        media = None if root is None else Path(root).expanduser()
+        self._labels = Labels(Path(path).expanduser().absolute(), media)
         self._positions = tuple(range(len(self._labels.rows)))
 
     @classmethod
@@ -163,13 +164,13 @@ class Dataset:
     def having(
         self,
         *,
-        views: Collection[str | int] | None = None,
+        views: Collection[str | int] | str | int | None = None,
         min_views: int | None = None,
         audio: bool | None = None,
         activity: bool | None = None,
         atomic_actions: bool | None = None,
         scene_graphs: bool | None = None,
-        sensors: Collection[str] | None = None,
+        sensors: Collection[str] | str | None = None,
         media: bool | None = None,
     ) -> Dataset:
         """The sequences that have all of this.
@@ -295,6 +296,10 @@ class Dataset:
         Nothing runs until the result is looked at; ``found.explain()`` shows the SQL. Raises
         QueryError where a name fits no class, with the nearest.
         """
+        if not isinstance(pattern, Action | Triple):
+            raise UsageError(
+                "not a pattern", found=repr(pattern)[:80], expected="Action(...) or Triple(...)"
+            )
         from homage_sdk.matches import Matches
         from homage_sdk.query import compile_pattern
 

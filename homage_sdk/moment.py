@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 from homage_sdk.annotations import SceneGraph
 from homage_sdk.atomic_actions import AtomicActions
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homage_sdk.release.sensors import SensorValues
     from homage_sdk.sequence import Sequence
 
-PICKS = ("nearest", "before", "after")
+_HIGHEST_RATE = 768_000
 
 
 class Moment:
@@ -38,6 +38,8 @@ class Moment:
     """
 
     def __init__(self, sequence: Sequence, when: When | int, pick: Pick = "nearest") -> None:
+        from homage_sdk.media.index import PICKS
+
         if pick not in PICKS:
             raise UsageError(f"no pick {pick!r}", expected=", ".join(PICKS))
         self.sequence = sequence
@@ -91,6 +93,7 @@ class Moment:
         """Mono sound around the moment: float32 [S], silence outside; None without any sound."""
         from homage_sdk.media.audio import read_audio
 
+        check_rate(sample_rate)
         source = self.sequence.sounding(view)
         if source is None or source.path is None:
             return None
@@ -121,6 +124,16 @@ class Moment:
     def scene_graph(self) -> SceneGraph | None:
         """The annotated frame that ``pick`` chooses."""
         return self.sequence.scene_graphs.nearest(self.frame, self.pick)
+
+
+def check_rate(sample_rate: int) -> None:
+    """Raise UsageError for what is no rate that sound is sampled at."""
+    if not isinstance(sample_rate, SupportsIndex) or not 1 <= sample_rate <= _HIGHEST_RATE:
+        raise UsageError(
+            "not a sample rate",
+            found=repr(sample_rate),
+            expected=f"1 to {_HIGHEST_RATE:,} a second",
+        )
 
 
 class _Images(Mapping[int, "npt.NDArray[np.uint8] | None"]):

@@ -13,9 +13,9 @@ Wanted = Callable[[SequenceRow], bool]
 """Whether a sequence is kept."""
 
 
-def with_views(labels: Labels, views: Collection[str | int]) -> Wanted:
+def with_views(labels: Labels, views: Collection[str | int] | str | int) -> Wanted:
     """Sequences with each of these: ``"ego"``, ``"third"`` or view numbers; else UsageError."""
-    wanted: set[str | int] = {views} if isinstance(views, str) else set(views)
+    wanted: set[str | int] = {views} if isinstance(views, str | int) else set(views)
     numbers = {each for each in wanted if isinstance(each, int)}
     kinds = wanted - numbers
     if not kinds <= {"ego", "third"}:

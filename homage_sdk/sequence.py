@@ -19,7 +19,7 @@ from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, MediaError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.labels import Labels, below
-from homage_sdk.moment import Moment
+from homage_sdk.moment import Moment, check_rate
 from homage_sdk.scene_graphs import SceneGraphs
 from homage_sdk.sensor import Sensor
 from homage_sdk.time import Moment as When
@@ -123,9 +123,10 @@ class Sequence:
         for view in self.views:
             if view.number == number:
                 return view
-        there = ", ".join(f"v{view.number:03d}" for view in self.views)
+        named = f"v{number:03d}" if isinstance(number, int) else repr(number)
+        there = ", ".join(str(view.number) for view in self.views)
         raise UnknownIdError(
-            f"sequence {self.id} has no view v{number:03d}", expected=there or "nothing: no views"
+            f"sequence {self.id} has no view {named}", expected=there or "nothing: no views"
         )
 
     @property
@@ -263,6 +264,7 @@ class Sequence:
         """
         from homage_sdk.media.audio import read_audio
 
+        check_rate(sample_rate)
         begin_s = as_seconds(begin).value
         end_s = self.duration_s if end is None else as_seconds(end).value
         if end_s is None or end_s <= begin_s:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import total_ordering
 from math import floor
+from numbers import Real
 from operator import index
 from typing import SupportsIndex
 
@@ -33,6 +34,8 @@ class Frame:
     number: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.number, int | SupportsIndex):
+            raise LabelError("not a frame", found=repr(self.number), expected="a whole number")
         if self.number < 1:
             raise LabelError("frames count from 1", found=str(self.number), expected="1 or more")
 
@@ -68,6 +71,8 @@ class Seconds:
     value: float
 
     def __post_init__(self) -> None:
+        if not isinstance(self.value, float | Real):
+            raise LabelError("not a moment", found=repr(self.value), expected="a number of seconds")
         if not self.value >= 0 or self.value == float("inf"):
             raise LabelError("not a moment", found=f"{self.value} s", expected="0 or more seconds")
 
@@ -90,11 +95,10 @@ Moment = Frame | Seconds
 """What a user may name a moment by."""
 
 
-def as_frame(moment: Moment | int, fps: Fraction = NOMINAL_FPS) -> Frame:
-    """The annotation frame of a moment; a bare ``int`` is a frame number."""
-    if isinstance(moment, Seconds):
-        return moment.frame(fps)
-    return moment if isinstance(moment, Frame) else Frame(moment)
+def as_frame(moment: Moment | SupportsIndex | float, fps: Fraction = NOMINAL_FPS) -> Frame:
+    """The annotation frame of a moment; a bare whole number is a frame, any other is seconds."""
+    named = as_moment(moment)
+    return named.frame(fps) if isinstance(named, Seconds) else named
 
 
 def as_seconds(moment: Moment | float, fps: Fraction = NOMINAL_FPS) -> Seconds:
@@ -114,7 +118,15 @@ def as_moment(moment: Moment | SupportsIndex | float) -> Moment:
         return moment
     if isinstance(moment, SupportsIndex):
         return Frame(index(moment))
-    return Seconds(float(moment))
+    return Seconds(moment if isinstance(moment, float) else _real(moment))
+
+
+def _real(value: object) -> float:
+    if isinstance(value, Real):  # numpy's scalars too
+        return float(value)
+    raise LabelError(
+        "not a moment", found=repr(value), expected="a frame number, seconds, Frame() or Seconds()"
+    )
 
 
 RELATIONS = (

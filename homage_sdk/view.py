@@ -215,6 +215,7 @@ class View:
         end = begin if last is None else as_frame(as_moment(last)).number
         if end < begin:
             raise UsageError("the last frame lies before the first", found=f"{begin} to {end}")
-        moments = [Frame(n).seconds().value for n in range(begin, end + 1, stride)]
         reader = self.reader
+        reader.index.at(Frame(end - (end - begin) % stride), pick)  # the last must be there
+        moments = [Frame(n).seconds().value for n in range(begin, end + 1, stride)]
         return reader.frames(reader.index.at_many(np.array(moments), pick))

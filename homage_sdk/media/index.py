@@ -14,11 +14,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from homage_sdk.errors import MediaError
+from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.time import Frame, Moment, Seconds, as_seconds
 
 Pick = Literal["nearest", "before", "after"]
 """Which frame stands for a moment: the nearest, the one on screen, or the next to come."""
+
+PICKS: tuple[Pick, ...] = ("nearest", "before", "after")
 
 _EPSILON_S = 1e-6
 
@@ -73,7 +75,8 @@ class PtsIndex:
     def at(self, moment: Moment, pick: Pick = "nearest") -> int:
         """The 0-based index of the frame that stands for ``moment``.
 
-        Raises MediaError when the moment lies more than a frame beyond either end.
+        Up to a frame beyond the last one, that one stands for it whatever the ``pick``. Raises
+        MediaError when the moment lies more than a frame beyond either end.
         """
         return int(self.at_many(np.array([as_seconds(moment).value]), pick)[0])
 
@@ -81,6 +84,8 @@ class PtsIndex:
         self, seconds: npt.NDArray[np.float64], pick: Pick = "nearest"
     ) -> npt.NDArray[np.int64]:
         """Like ``at`` for many moments, in seconds after the first frame: int64 [n]."""
+        if pick not in PICKS:
+            raise UsageError(f"no pick {pick!r}", expected=", ".join(PICKS))
         if not len(self.pts):
             raise MediaError("the video has no frames")
         times = self.seconds

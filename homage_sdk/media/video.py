@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -45,7 +47,8 @@ class VideoReader:
             uint8 [n, H, W, 3], RGB, as displayed (rotation applied).
 
         Raises:
-            MediaError: the file is missing or damaged, or a position lies outside the video.
+            MediaError: the file is missing or damaged, a position lies outside the video, or the
+                pictures would take more than half of the memory.
 
         """
         wanted = [int(i) for i in indices]
@@ -67,13 +70,25 @@ class VideoReader:
             for position, frame in zip(order, decoder.frames(order), strict=True):
                 image = rgb(frame)
                 if out is None:
-                    out = np.empty((len(wanted), *image.shape), dtype=np.uint8)
+                    out = self._room(len(wanted), image.shape)
                 if image.shape != out.shape[1:]:
                     raise MediaError("the picture changes its size", place=str(self.path))
                 out[places[position]] = image
         if out is None:  # unreachable: `wanted` is not empty
             raise MediaError("no frames", place=str(self.path))
         return out
+
+    def _room(self, n: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+        need, there = n * math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if need > there // 2:
+            raise MediaError(
+                "more pictures than fit into memory",
+                place=str(self.path),
+                found=f"{n:,} pictures of {need / 1e9:,.1f} GB",
+                expected=f"at most half of this machine's {there / 1e9:,.1f} GB",
+                hint="ask for a part at a time, or for a larger stride",
+            )
+        return np.empty((n, *shape), dtype=np.uint8)
 
     def at(self, moment: Moment, pick: Pick = "nearest") -> npt.NDArray[np.uint8]:
         """The frame that stands for a moment: uint8 [H, W, 3]."""
