@@ -124,7 +124,7 @@ class Sequence:
             if view.number == number:
                 return view
         named = f"v{number:03d}" if isinstance(number, int) else repr(number)
-        there = ", ".join(str(view.number) for view in self.views)
+        there = ", ".join(f"v{view.number:03d}" for view in self.views)
         raise UnknownIdError(
             f"sequence {self.id} has no view {named}", expected=there or "nothing: no views"
         )
