@@ -227,58 +227,6 @@ def require_classes(
         )
 
 
-def optimizer_tensors(
-    optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]
-) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """The optimizer's state by parameter name, and its groups as JSON values."""
-    tensors: dict[str, Tensor] = {}
-    groups = []
-    for group in optimizer.param_groups:
-        groups.append(
-            {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in group.items()
-                if key != "params"
-            }
-        )
-        for parameter in group["params"]:
-            for key, value in optimizer.state.get(parameter, {}).items():
-                tensors[f"{names[parameter]}::{key}"] = torch.as_tensor(value)
-    return tensors, groups
-
-
-def load_optimizer(
-    optimizer: torch.optim.Optimizer,
-    names: Mapping[Tensor, str],
-    tensors: Mapping[str, Tensor],
-    groups: list[Mapping[str, Any]],
-) -> None:
-    """Undo ``optimizer_tensors``."""
-    if len(groups) != len(optimizer.param_groups):
-        raise CheckpointError(
-            "the optimizer has other parameter groups",
-            found=str(len(groups)),
-            expected=str(len(optimizer.param_groups)),
-        )
-    state_by_name: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        name, _, entry = key.rpartition("::")
-        state_by_name.setdefault(name, {})[entry] = tensor
-    state = optimizer.state_dict()
-    position = 0
-    for group, own, saved in zip(
-        optimizer.param_groups, state["param_groups"], groups, strict=True
-    ):
-        own.update({key: value for key, value in saved.items() if key in own and key != "params"})
-        if "betas" in own:
-            own["betas"] = tuple(own["betas"])
-        for parameter in group["params"]:
-            if names[parameter] in state_by_name:
-                state["state"][position] = state_by_name[names[parameter]]
-            position += 1
-    optimizer.load_state_dict(state)
-
-
 def _standalone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Contiguous CPU copies; safetensors refuses two names for one memory."""
     return {

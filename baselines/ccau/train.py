@@ -18,7 +18,6 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from baselines.ccau import checkpoint as checkpoints
 from baselines.ccau.board import Board
 from baselines.ccau.checkpoint import Checkpoint, Identity
 from baselines.ccau.config import Config
@@ -34,6 +33,7 @@ from baselines.ccau.faults import name_fault
 from baselines.ccau.norms import absent_here, refuse_synchronised, synchronise
 from baselines.ccau.optimise import as_floats, autocast, clip_gradients, make_optimizer, memory_mb
 from baselines.ccau.parts import excluded_activities, paper_selection, selection_parts
+from baselines.ccau.resume import restore, save
 from baselines.ccau.runs import BEST, LAST, MetricsLog, open_on_first, write_json
 from baselines.ccau.schedule import learning_rate
 from baselines.ccau.setup import build_task, class_names, describe
@@ -108,13 +108,10 @@ class _Trainer:
         if self.synchronised:
             synchronise(self.task.nets)
         self.modalities = self.task.modalities
-        self.names: dict[torch.Tensor, str] = {
-            p: n for n, p in self.task.named_parameters() if p.requires_grad
-        }
         self.optimizer = make_optimizer(self.task, config)
         self.state = State(world_size=world.size)
         if checkpoint is not None:
-            self._restore(checkpoint)
+            self.state = restore(checkpoint, self.task, self.optimizer, shards, world)
         self.module: nn.Module = self.task
         if config.optim.compile:
             for net in self.task.nets.values():
@@ -298,36 +295,6 @@ class _Trainer:
         self._save(LAST)
 
     def _save(self, name: str) -> None:
-        if not self.world.is_first:
-            return
-        tensors, groups = checkpoints.optimizer_tensors(self.optimizer, self.names)
-        files = {"model": self.task.state_dict()}
-        if name == LAST:
-            files["optimizer"] = tensors
-        checkpoints.save(
-            self.out / name,
-            files=files,
-            state={"training": asdict(self.state), "optimizer_groups": groups},
-            identity=self.identity,
-        )
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        self.state = State.from_json(checkpoint.state["training"])
-        if self.state.world_size != self.world.size:
-            raise ConfigError(
-                "this run was trained on another number of ranks",
-                place=self.out,
-                found=str(self.world.size),
-                expected=str(self.state.world_size),
-                hint="launch as many processes as before, or start again with --fresh",
-            )
-        checkpoints.require_classes(
-            checkpoint, class_names(self.shards), shards=str(self.shards.path)
-        )
-        checkpoints.load_into(self.task, checkpoint.tensors("model"), place=checkpoint.folder)
-        checkpoints.load_optimizer(
-            self.optimizer,
-            self.names,
-            checkpoint.tensors("optimizer"),
-            checkpoint.state["optimizer_groups"],
-        )
+        if self.world.is_first:
+            optimizer = self.optimizer if name == LAST else None
+            save(self.out / name, self.task, optimizer, self.state, self.identity)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from baselines.ccau import checkpoint
-from baselines.ccau.checkpoint import Identity, load, load_into, load_optimizer, require_classes
+from baselines.ccau.checkpoint import Identity, load, load_into, require_classes
+from baselines.ccau.resume import load_optimizer, optimizer_tensors
 from homage_sdk.errors import CheckpointError, HomageError
 
 CLASSES = {"activity": ("cook", "clean"), "atomic": ("hold cup",)}
@@ -209,7 +210,7 @@ def test_the_optimizer_goes_on_as_if_never_stopped():
     first, optimizer = make()
     steps(first, optimizer, 0, 3)
     names = {p: n for n, p in first.named_parameters()}
-    tensors, groups = checkpoint.optimizer_tensors(optimizer, names)
+    tensors, groups = optimizer_tensors(optimizer, names)
     groups = json.loads(json.dumps(groups))
     second, optimizer = make()
     second.load_state_dict(first.state_dict())

@@ -1,0 +1,99 @@
+"""The sections of a configuration that are about running: task, data, optim and run.
+
+``model``, ``composition``, ``align``, ``distillation`` and ``augment`` lie beside what they set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Modality = Literal["ego", "third", "audio", "scene_graph"]
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """What is learned from what."""
+
+    kind: Literal["single", "cooperative", "static_kd", "cooperative_kd"] = "cooperative"
+    modalities: tuple[Modality, ...] = ("ego", "third", "audio")
+    teachers: dict[str, str] = field(default_factory=dict)
+    """static_kd: modality to the run folder of its trained teacher."""
+    students: tuple[Modality, ...] = ("ego",)
+    """static_kd: who learns; the other modalities need a teacher."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How clips are read from shards. Letters: B clips, N blocks, K frames a block."""
+
+    batch_size: int = 16
+    """Clips a rank and micro-batch."""
+    eval_batch_size: int = 16
+    size: int = 128
+    """Pixels a side after the crop."""
+    blocks: int = 8
+    block_frames: int = 5
+    stride: int = 3
+    """Source frames from one shown frame to the next."""
+    n_mels: int = 128
+    workers: int = 0
+    eval_third_views: Literal["all", "first"] = "all"
+    validation_share: float = 0.15
+    """Share of the training sequences set aside by participant to select the model on."""
+    exclude_activities: tuple[str, ...] = ()
+    """Names of activities that training never sees."""
+    novel_share: float = 0.0
+    """Share of the activities that training never sees (few-shot; the paper's 15 of 75 is 0.2)."""
+    novel_seed: int = 0
+    crop: int = 0
+    """Side in packed pixels of the square that is cut out and scaled to ``size``; 0: ``size``."""
+    flip: bool = True
+    n_fft: int = 1024
+    hop: int = 160
+    """Samples from one column of the log-mel to the next."""
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Defaults as in the public code (CCAU.md, "Optimisation")."""
+
+    lr: float = 1e-3
+    weight_decay: float = 1e-5
+    epochs: int = 100
+    max_steps: int = 0
+    """Stop after so many optimiser steps; 0: by epochs alone."""
+    accumulate: int = 1
+    """Micro-batches a step. Negatives of the alignment come from each micro-batch alone."""
+    clip_norm: float = 0.0
+    """Largest gradient norm of each modality's network; 0: no clipping."""
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    warmup_steps: int = 0
+    plateau_factor: float = 0.1
+    plateau_patience: int = 10
+    """Validations without a better selection score before the rate falls."""
+    lr_floor: float = 1e-5
+    early_stop: int = 0
+    """Validations without a better score before training ends; 0: never."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16: autocast of the networks; losses stay fp32."""
+    compile: bool = False
+    sync_batchnorm: bool = False
+    """Batch statistics over all ranks; GPUs only, and each rank must hold each modality."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How a run goes on, beside what it learns."""
+
+    seed: int = 0
+    device: str = "auto"
+    validate_every: int = 1
+    """Epochs between validations; 0: never, and the last weights are the result."""
+    checkpoint_every: int = 0
+    """Optimiser steps between checkpoints inside an epoch; one is written after each epoch."""
+    selection: Literal["validation", "paper", "last"] = "validation"
+    """``validation``: best on participants carved out of train. ``paper``: best on the split
+    ``val``, which is also a test split. ``last``: no selection."""
+    tensorboard: bool = False
+    bootstrap_draws: int = 1000
