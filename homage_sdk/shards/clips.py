@@ -138,7 +138,7 @@ class Assembler:
         if view is None or view.n_frames <= row.start or (kind == "ego" and not row.main):
             return
         positions = np.minimum(self.grid.positions(row.start), view.n_frames - 1)
-        crop, flip = self._crop(view, row, kind, epoch)
+        crop, flip = self.crop(view, row, kind, epoch)
         target = batch.video[kind][b].numpy()
         decode_clip(
             self._fetch(row.sample, view.field),
@@ -152,7 +152,8 @@ class Assembler:
         batch.view[kind][b] = view.number
         batch.present[kind][b] = True
 
-    def _crop(self, view: PackedView, row: ClipChoice, kind: str, epoch: int) -> tuple[Crop, bool]:
+    def crop(self, view: PackedView, row: ClipChoice, kind: str, epoch: int) -> tuple[Crop, bool]:
+        """What a row shows of a view, and whether mirrored."""
         options = self.options
         side = options.crop or options.size
         if options.mode == "eval":

@@ -1,0 +1,135 @@
+"""Whole training samples: CPU time against the sum of their parts, and memory over many batches.
+
+Used by bench_media.py, which makes the shards.
+"""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from timing import cpu_s, show
+
+from homage_sdk.media.audio import read_audio
+from homage_sdk.media.logmel import LogMel
+from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet
+from homage_sdk.shards.clips import Assembler
+from homage_sdk.shards.decode import decode_clip
+
+TRAINING = LoaderOptions(mode="train", batch_size=4, require="all")
+COUNT = TRAINING.blocks * TRAINING.block_frames
+CLIP_S = COUNT / 10
+
+
+class Parts:
+    """The parts of the samples of an epoch, each alone: the loader's own windows, crops and flips.
+
+    Bytes are read beforehand and memory is used again: only decoding, sound and log-mel remain.
+    """
+
+    def __init__(self, shards: ShardSet, loader: ClipLoader) -> None:
+        self._loader = loader
+        self._bytes = {
+            (s.key, field): shards.read(s.key, field)
+            for s in loader.samples
+            for field in shards.members(s.key)
+        }
+        self._assembler = Assembler(shards.manifest, loader.options, lambda s, f: b"")
+        self._out = np.empty((4, COUNT, 128, 128, 3), np.uint8)
+        self._model, self._level = LogMel(), torch.empty(1, 128, 401)
+
+    def run(self, epoch: int) -> dict[str, float]:
+        """CPU milliseconds a sample of each part."""
+        used = {"2 clips": 0.0, "FLAC": 0.0, "log-mel": 0.0}
+        rows = [r for step in range(len(self._loader)) for r in self._loader.rows(epoch, step) if r]
+        for number, row in enumerate(rows):
+            start = cpu_s()
+            for kind, view in (("ego", row.sample.ego), ("third", row.third)):
+                if view is not None:
+                    crop, flip = self._assembler.crop(view, row, kind, epoch)
+                    at = np.minimum(self._loader.grid.positions(row.start), view.n_frames - 1)
+                    data = self._bytes[row.sample.key, view.field]
+                    decode_clip(data, at, 10.0, crop, self._out[number % 4], flip=flip)
+            clips = cpu_s()
+            begin_s = row.start / 10
+            flac = io.BytesIO(self._bytes[row.sample.key, "ego.flac"])
+            wave = read_audio(flac, begin_s, begin_s + CLIP_S, video_start_s=0.0)
+            heard = cpu_s()
+            self._model(torch.from_numpy(wave)[None], self._level)
+            used["2 clips"] += clips - start
+            used["FLAC"] += heard - clips
+            used["log-mel"] += cpu_s() - heard
+        return {name: 1e3 * seconds / len(rows) for name, seconds in used.items()}
+
+
+def measure_samples(shards: ShardSet, rounds: int) -> None:
+    """Whole samples against the sum of their parts, epoch by epoch, in turns."""
+    loaders = {n: ClipLoader(shards, TRAINING.with_(workers=n)) for n in (0, 2)}
+    start_up = {}
+    for n, loader in loaders.items():
+        before, start = cpu_s(), time.monotonic()
+        next(iter(loader))
+        start_up[n] = (1e3 * (cpu_s() - before), 1e3 * (time.monotonic() - start))
+    parts = Parts(shards, loaders[0])
+    bare: list[dict[str, float]] = []
+    whole: dict[int, list[float]] = {n: [] for n in loaders}
+    for epoch in range(3 + 2 * rounds):
+        apart = parts.run(epoch)
+        for n, loader in loaders.items():
+            loader.set_epoch(epoch)
+            before = cpu_s()
+            clips = sum(len(batch) for batch in loader)
+            ms = 1e3 * (cpu_s() - before) / clips
+            if epoch >= 3:  # steady: the workers' memory has been touched
+                whole[n].append(ms)
+        if epoch >= 3:
+            bare.append(apart)
+    total = statistics.median(sum(each.values()) for each in bare)
+    for name in bare[0]:
+        show(f"  part: {name}", f"{statistics.median(each[name] for each in bare):.2f} ms")
+    show("sum of the parts of a sample", f"{total:.2f} ms")
+    for n, limit in ((0, "<= 1.1x"), (2, "<= 1.3x")):
+        ms = statistics.median(whole[n])
+        show(f"whole sample, {n} workers", f"{ms:.2f} ms", ms / total, limit)
+    cpu_ms, wall_ms = start_up[2]
+    show("  2 workers, once: start to the first batch", f"{wall_ms:.0f} ms", None)
+    show("    CPU of it", f"{cpu_ms:.0f} ms")
+
+
+def resident_mb(pid: int | str, share: str = "Rss") -> float:
+    """Resident memory of a process; as ``Pss``, pages that others share count in part."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{share}:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit(f"no {share} of process {pid}")
+
+
+def endure(shards: ShardSet, batches: int, workers: int) -> None:
+    """Load so many batches and print resident memory at every tenth of them."""
+    loader = ClipLoader(shards, TRAINING.with_(workers=workers))
+    print(f"{workers} workers, {batches} batches of {TRAINING.batch_size} clips")
+    print(f"{'batches':>8} {'RSS here':>10} {'workers, PSS each':>24}")
+    seen, first, last = 0, 0.0, 0.0
+    while seen < batches:
+        for _ in loader:
+            seen += 1
+            if seen % max(1, batches // 10) == 0:
+                here = resident_mb("self")
+                theirs = [
+                    resident_mb(child.pid, "Pss")
+                    for child in multiprocessing.active_children()
+                    if child.pid is not None
+                ]
+                last = here + sum(theirs)
+                first = first or last
+                each = ", ".join(f"{mb:.1f}" for mb in theirs) or "-"
+                print(f"{seen:8} {here:7.1f} MB {each:>21} MB", flush=True)
+            if seen == batches:
+                break
+    loader.close()
+    print(f"from the first line to the last: {last - first:+.1f} MB\n", flush=True)
