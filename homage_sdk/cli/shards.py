@@ -215,6 +215,7 @@ def repair(
     *,
     deep: Annotated[bool, typer.Option("--deep", help="Look as hard as `verify --deep`.")] = False,
     root: Root = None,
+    workers: Workers = None,
 ) -> None:
     """Make again just the shards that are broken."""
     from homage_sdk import Dataset
@@ -222,7 +223,8 @@ def repair(
     from homage_sdk.shards import repair as run_repair
 
     with progress("repairing") as step:
-        summary = run_repair(shards, Dataset(catalog, root=root), deep=deep, progress=step)
+        dataset = Dataset(catalog, root=root)
+        summary = run_repair(shards, dataset, deep=deep, workers=workers, progress=step)
     if summary.recovered:
         out.print(f"{shards}: the manifest was brought back from the index", markup=False)
     made = ", ".join(summary.rebuilt) or "no shard was broken"

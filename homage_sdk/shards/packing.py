@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -89,12 +89,10 @@ def pack(
     plan = make_plan(dataset, options)
     done = _complete(out, plan)
     if done is not None:
-        if (
-            out / LOCK
-        ).exists():  # killed after its last write, or not quite done yet: then refused
+        if (out / LOCK).exists():  # killed after its last write, or at work still: then refused
             with exclusive(out / LOCK, out):
-                pass
-        _clean(out)
+                clean(out)
+        clean(out)
         return _summary(out, done, 0)
     _require_media(dataset, options)
     with explained(out):
@@ -118,8 +116,8 @@ def pack(
             count = workers or processors()
             processes.run(dataset, todo, plan.options, out, workers=count, tick=tick)
         tick(plan.n_samples - before)
-        manifest = write_manifest(out, dataset, plan, _collect(out, plan))
-        _clean(out)
+        manifest = write_manifest(out, dataset, plan, collect(out, plan.shards))
+        clean(out)
     return _summary(out, manifest, len(todo))
 
 
@@ -197,9 +195,7 @@ def _complete(out: Path, plan: Plan) -> Manifest | None:
 
 def _adopt(out: Path, plan: Plan) -> None:
     """Make ``out`` ours: a new folder, or one begun with the same plan."""
-    for leftover in out.glob(".tmp-*"):
-        if leftover.name != LOCK:
-            leftover.unlink(missing_ok=True)
+    _sweep(out)
     written = plan.to_bytes()
     path = out / PLAN
     if path.is_file():
@@ -225,9 +221,16 @@ def _adopt(out: Path, plan: Plan) -> None:
     write_file(path, written)
 
 
-def _collect(out: Path, plan: Plan) -> list[ShardRecord]:
+def _sweep(out: Path) -> None:
+    for leftover in out.glob(".tmp-*"):
+        if leftover.name != LOCK:
+            leftover.unlink(missing_ok=True)
+
+
+def collect(out: Path, shards: Iterable[PlannedShard]) -> list[ShardRecord]:
+    """The records of shards that are all finished; StorageError when one is not."""
     records = []
-    for shard in plan.shards:
+    for shard in shards:
         record = finished(out, shard)
         if record is None:
             raise StorageError(
@@ -258,7 +261,9 @@ def _require_media(dataset: Dataset, options: PackOptions) -> None:
         )
 
 
-def _clean(out: Path) -> None:
+def clean(out: Path) -> None:
+    """Remove what packing leaves beside the shards, also after a kill."""
+    _sweep(out)
     shutil.rmtree(out / PARTS, ignore_errors=True)
     (out / PLAN).unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import ShardError
+from homage_sdk.shards.engines import processes
 from homage_sdk.shards.index import manifest_copy
 from homage_sdk.shards.manifest import (
     INDEX,
@@ -18,11 +19,11 @@ from homage_sdk.shards.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.options import PackOptions
-from homage_sdk.shards.packing import LOCK, PLAN, write_manifest
-from homage_sdk.shards.plan import Plan, make_plan
+from homage_sdk.shards.packing import LOCK, PLAN, clean, collect, processors, write_manifest
+from homage_sdk.shards.plan import Plan, PlannedShard, make_plan
 from homage_sdk.shards.tar import Member, read_members
 from homage_sdk.shards.verifying import verify
-from homage_sdk.shards.work import ShardRecord, make_shard, record_path
+from homage_sdk.shards.work import ShardRecord
 from homage_sdk.storage import exclusive, write_file
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def repair(
     dataset: Dataset,
     *,
     deep: bool = False,
+    workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RepairSummary:
     """Make again the shards that ``verify`` finds broken, and index or manifest where they are.
@@ -57,10 +59,12 @@ def repair(
         path: the folder of shards.
         dataset: the catalog they were packed from; it may hold more sequences than they do.
         deep: look as hard as ``verify(deep=True)``.
+        workers: processes; all processors when left out.
         progress: called with (samples done, samples to do).
 
     Raises:
         ShardError: manifest and index are both lost, or the catalog is another one.
+        MediaError: a video that was packed into a broken shard is not there now.
         StorageError: another process writes here, or the disk is full.
 
     """
@@ -73,28 +77,32 @@ def repair(
         problems = verify(folder, deep=deep)
         files = {p.place.file for p in problems if p.severity == "error"}
         broken = [shard for shard in plan.shards if shard.name in files]
+        _require_videos(dataset, manifest, broken)
         total = sum(len(shard.samples) for shard in broken)
-        done = 0
-        records: dict[str, ShardRecord] = {}
 
-        def tick() -> None:
-            nonlocal done
-            done += 1
+        def tick(done: int) -> None:
             if progress is not None:
                 progress(done, total)
 
-        for shard in broken:
-            records[shard.name] = make_shard(dataset, shard, plan.options, folder, tick)
-            record_path(folder, shard.name).unlink(missing_ok=True)
+        count = workers or processors()
+        processes.run(dataset, broken, plan.options, folder, workers=count, tick=tick)
+        records = {record.info.name: record for record in collect(folder, broken)}
         before = {shard.name: shard.sha256 for shard in manifest.shards}
         changed = [name for name, r in records.items() if r.info.sha256 != before[name]]
         if files:
             kept = [records.get(s.name) or _kept(folder, manifest, s.name) for s in plan.shards]
             write_manifest(folder, dataset, plan, kept)
-        parts = record_path(folder, "").parent
-        if parts.is_dir():
-            parts.rmdir()
+        clean(folder)
     return RepairSummary(folder, tuple(sorted(records)), tuple(sorted(changed)), recovered)
+
+
+def _require_videos(dataset: Dataset, manifest: Manifest, broken: list[PlannedShard]) -> None:
+    """Refuse to make a shard again without the videos that were in it."""
+    names = {shard.name for shard in broken}
+    for sample in manifest.samples:
+        if sample.shard in names:
+            for view in sample.views:
+                dataset[sample.sequence].view(view.number).file()
 
 
 def _manifest(folder: Path) -> tuple[Manifest, bool]:
@@ -102,7 +110,8 @@ def _manifest(folder: Path) -> tuple[Manifest, bool]:
     try:
         return read_manifest(folder), False
     except ShardError as error:
-        if (folder / PLAN).is_file() or not any(folder.glob("*.tar")):
+        begun = (folder / PLAN).is_file() and not (folder / MANIFEST).is_file()
+        if begun or not any(folder.glob("*.tar")):
             raise
         path = folder / INDEX
         copy = manifest_copy(path.read_bytes()) if path.is_file() else None

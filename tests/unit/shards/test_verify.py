@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.errors import MediaError, ShardError, UsageError
 from homage_sdk.problems import Problem
 from homage_sdk.shards import ShardSet, pack, repair, verify
 from homage_sdk.shards.index import index_bytes
@@ -220,6 +220,28 @@ def test_a_lost_manifest_of_other_labels_is_not_made_up(
     with pytest.raises(ShardError, match=r"both lost.*pack again into a new folder"):
         repair(copy, dataset)
     assert tree(copy) == before
+
+
+def test_repair_does_not_make_a_shard_without_its_videos(
+    copy: Path, barcode_catalog: Path, barcode_shards: Path, tmp_path: Path
+) -> None:
+    (copy / "val-00000.tar").write_bytes(b"broken")
+    before = tree(copy)
+    with pytest.raises(MediaError, match=r"not there.*--root"):
+        repair(copy, Dataset(barcode_catalog, root=tmp_path))
+    assert tree(copy) == before
+
+
+def test_repair_clears_up_after_a_repair_that_was_killed(
+    copy: Path, barcode_shards: Path, dataset: Dataset
+) -> None:
+    (copy / ".parts").mkdir()
+    (copy / ".parts" / "val-00000.tar.json").write_bytes(b"half")
+    (copy / ".tmp-val-00000.tar-123").write_bytes(b"half")
+    (copy / "val-00000.tar").write_bytes(b"broken")
+    assert repair(copy, dataset, workers=2).rebuilt == ("val-00000.tar",)
+    assert tree(copy) == tree(barcode_shards)
+    assert not (copy / ".parts").exists() and verify(copy) == []
 
 
 def test_repair_refuses_another_catalog(copy: Path, dataset: Dataset, small_catalog: Path) -> None:
