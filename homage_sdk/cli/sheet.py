@@ -70,6 +70,7 @@ def _lanes(sequence: Sequence, width: int) -> Iterator[str]:
             _bar(row, action, str(number[action.action_id]), last)
         yield "  " + "".join(row).rstrip()
     digits = len(str(len(actions)))
+    yield f"  {'#':>{digits}}  {'seconds':^13} {'frames':>11}  action"
     for action in actions:
         begin, end = action.interval.begin_s(), action.interval.end_s()
         frames = f"{action.first_frame}-{action.last_frame}"

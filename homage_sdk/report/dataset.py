@@ -117,8 +117,10 @@ def _overlay(sequence: Sequence, graph: SceneGraph) -> str:
 def _sound(sequence: Sequence) -> str | None:
     if not any(view.has_audio for view in sequence.views) or not sequence.duration_s:
         return None
+    ends = [a.interval.end_s() for a in sequence.atomic_actions]
+    end = max([sequence.duration_s, *ends])  # as far as the lanes above it
     try:
-        samples = sequence.audio(Seconds(0.0), Seconds(sequence.duration_s), sample_rate=16_000)
+        samples = sequence.audio(Seconds(0.0), Seconds(end), sample_rate=16_000)
     except MediaError:
         return None
     return None if samples is None else spectrogram_url(samples, 16_000)

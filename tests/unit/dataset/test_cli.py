@@ -176,3 +176,12 @@ sys.exit(run(app, sys.argv[1:]))
         process.kill()
     assert process.returncode == 130
     assert "Traceback" not in err and "stopped" in err
+
+
+def test_help_has_a_place_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said, _ = homage(capsys, "--help")
+    assert code == 0
+    places = [said.index(f"│ {name} ") for name in ("validate", "ingest", "stats", "pack", "synth")]
+    assert places == sorted(places)
+    for panel in ("Your download", "Look and ask", "Shards for training", "Without the dataset"):
+        assert panel in said

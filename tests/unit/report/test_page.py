@@ -32,3 +32,20 @@ def test_a_page_of_next_to_nothing_names_its_sequence(tmp_path: Path, make: obje
     ingest(tiny.root, tmp_path / "c", media=False)
     sections = dataset_sections(Dataset(tmp_path / "c"))
     assert "p0001_r001_a001" in sections[-1].title
+
+
+def test_the_spectrogram_spans_what_the_lanes_span(
+    small_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans: list[float] = []
+    monkeypatch.setattr(
+        "homage_sdk.report.dataset.spectrogram_url",
+        lambda samples, rate: spans.append(len(samples) / rate) or "",
+    )
+    longer = next(
+        s
+        for s in Dataset(small_catalog).having(audio=True)
+        if max((a.last_frame for a in s.atomic_actions), default=0) > s.n_frames
+    )
+    dataset_sections(Dataset(small_catalog), sequence=longer)
+    assert spans == [pytest.approx(max(a.interval.end_s() for a in longer.atomic_actions))]
