@@ -13,6 +13,9 @@ import torch
 from homage_sdk.errors import ShardError
 from homage_sdk.shards.batch import SceneGraphBatch
 
+MAX_GRAPH = 10_000
+"""No annotated frame has more objects or relationships."""
+
 Graph = dict[str, Any]
 
 
@@ -63,14 +66,37 @@ class Labels:
             last = shown + stride - 1
             middle = (first + last) / 2
             inside = [g for g in self.graphs if first <= g["frame"] <= last]
-            found.append(
-                min(
-                    inside,
-                    key=lambda g: (abs(g["frame"] - middle), g["frame"], g["id"]),
-                    default=None,
-                )
+            nearest = min(
+                inside, key=lambda g: (abs(g["frame"] - middle), g["frame"], g["id"]), default=None
             )
+            if nearest is not None:
+                _check_graph(nearest)
+            found.append(nearest)
         return found
+
+
+def _check_graph(graph: Graph) -> None:
+    """Raise TypeError or KeyError for another form, ShardError for a size that no frame has."""
+    objects, relations = graph["objects"], graph["relationships"]
+    size = max(len(objects), len(relations))
+    if size > MAX_GRAPH:  # a batch is padded to its largest graph
+        raise ShardError(
+            "a scene graph of absurd size",
+            found=f"{size:,} objects or relationships in frame {graph['frame']}",
+            expected=f"at most {MAX_GRAPH:,}",
+        )
+    _whole_numbers([item["column"] for part in (objects, relations) for item in part])
+    names = [item["id"] for item in objects]
+    names += [item[end] for item in relations for end in ("subject", "object")]
+    boxes = [side for item in objects for side in item["box"]]
+    if (
+        not all(isinstance(name, str | int) for name in names)
+        or any(len(item["box"]) != 4 for item in objects)
+        or not all(type(side) in (int, float) for side in (*boxes, graph["width"], graph["height"]))
+    ):
+        raise TypeError("not a scene graph")
+    if not graph["width"] or not graph["height"]:
+        raise ShardError("a scene graph without a picture size", found=f"frame {graph['frame']}")
 
 
 def _whole_numbers(values: list[Any]) -> npt.NDArray[np.int64]:
@@ -96,10 +122,6 @@ def collate_graphs(
                 continue
             present[b, n] = True
             width, height = graph["width"], graph["height"]
-            if not width or not height:
-                raise ShardError(
-                    "a scene graph without a picture size", found=f"frame {graph['frame']}"
-                )
             scale = torch.tensor([width, height, width, height], dtype=torch.float32)
             places = {}
             for o, item in enumerate(graph["objects"]):

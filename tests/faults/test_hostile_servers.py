@@ -80,7 +80,7 @@ def test_an_endless_body_is_left(small_shards: Path, name: str, said: str) -> No
 
 def test_an_endless_member_is_not_believed(small_shards: Path) -> None:
     """A header that claims two gigabytes, and a server that delivers them."""
-    from tests.faults.test_hostile_shards import info
+    from tests.faults.hostile import info
 
     def behave(request: Handler, data: bytes) -> None:
         endless(request, info("p0001_r000_a000.v000.mp4", 1_900_000_000).tobuf())

@@ -6,13 +6,11 @@ Each attack goes through every door: opening, the index loader, the stream, and 
 from __future__ import annotations
 
 import hashlib
-import io
 import pickle
-import resource
 import shutil
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -20,105 +18,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from homage_sdk.errors import HomageError, ShardError, UsageError
+from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet, StreamLoader, verify
 from homage_sdk.shards.index import INDEX_SCHEMA
 from homage_sdk.shards.tar import MAX_MEMBER_BYTES, ShardWriter, read_members
+from tests.faults.hostile import (
+    OPTIONS,
+    Bomb,
+    append,
+    bounded,
+    copy,
+    first_shard,
+    info,
+    mp4,
+    refused_by_stream,
+    replace,
+    reseal,
+)
 
-OPTIONS = LoaderOptions(mode="eval", batch_size=2, blocks=2, size=64)
-
-
-class Bomb:
-    """Unpickling this leaves a trace."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Path.touch, (self.trace,))
-
-
-@pytest.fixture
-def copy(small_shards: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(small_shards, tmp_path / "shards"))
-
-
-@pytest.fixture(autouse=True)
-def bounded(tmp_path: Path) -> Iterator[None]:
-    """Nothing appears outside the folder, memory stays small, time stays short."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.monotonic()
-    yield
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # kB
-    assert time.monotonic() - start < 60
-    assert not list(tmp_path.glob("trace*")), "something of the stranger's was run"
-
-
-def reseal(folder: Path) -> None:
-    """What an attacker does: hashes, sizes and index that agree with the bad content."""
-    manifest = orjson.loads((folder / "manifest.json").read_bytes())
-    rows = []
-    for shard in manifest["shards"]:
-        data = (folder / shard["name"]).read_bytes()
-        shard["bytes"], shard["sha256"] = len(data), hashlib.sha256(data).hexdigest()
-        try:
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                for member in archive:
-                    key, _, field = member.name.partition(".")
-                    offset, size = member.offset_data, member.size
-                    rows.append((key, field, shard["name"], offset, size, 0))
-        except (tarfile.TarError, OSError):
-            pass
-    columns = [
-        pa.array(c, f.type) for c, f in zip(zip(*rows, strict=True), INDEX_SCHEMA, strict=True)
-    ]
-    pq.write_table(pa.table(columns, schema=INDEX_SCHEMA), folder / "index.parquet")
-    index = (folder / "index.parquet").read_bytes()
-    manifest["index"] |= {"bytes": len(index), "sha256": hashlib.sha256(index).hexdigest()}
-    (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
-
-
-def replace(folder: Path, shard: str, name: str, content: bytes) -> None:
-    """Put other content into a member, and seal the folder again."""
-    rebuilt = io.BytesIO()
-    writer = ShardWriter(rebuilt.write)
-    with (folder / shard).open("rb") as file:
-        for member, data in read_members(file, shard):
-            writer.add(member.key, member.field, content if member.name == name else data)
-    writer.finish()
-    (folder / shard).write_bytes(rebuilt.getvalue())
-    reseal(folder)
-
-
-def first_shard(folder: Path) -> Path:
-    return sorted(folder.glob("*.tar"))[0]
-
-
-def append(path: Path, *members: tarfile.TarInfo | tuple[tarfile.TarInfo, bytes]) -> None:
-    """Put members at the front of a shard, as crafted."""
-    old = path.read_bytes()
-    out = io.BytesIO()
-    for member in members:
-        info, content = member if isinstance(member, tuple) else (member, b"")
-        out.write(info.tobuf(tarfile.GNU_FORMAT))
-        out.write(content + bytes(-len(content) % 512))
-    path.write_bytes(out.getvalue() + old)
-
-
-def info(
-    name: str, size: int = 0, kind: bytes = tarfile.REGTYPE, link: str = ""
-) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.size, made.type, made.linkname = size, kind, link
-    return made
-
-
-def refused_by_stream(folder: Path) -> str:
-    with pytest.raises(HomageError) as caught:
-        for _ in StreamLoader(folder, OPTIONS):
-            pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+__all__ = ["bounded", "copy"]  # fixtures
 
 
 PICKLES = ["x.pkl", "x.pyd", "x.pickle", "x.pth", "x.npy", "x.cls", "meta.pyd"]
@@ -358,24 +276,6 @@ def test_very_many_tiny_members_take_bounded_memory_and_time(tmp_path: Path) -> 
         for _ in read_members(file, path.name):
             count += 1
     assert count == 40_000 and time.process_time() - start < 10
-
-
-def mp4(width: int, height: int, frames: int, declared: tuple[int, int] | None = None) -> bytes:
-    import av
-    import numpy as np
-
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"preset": "ultrafast", "x264-params": "bframes=0"}
-        picture = np.zeros((height * 3 // 2, width), np.uint8)
-        for k in range(frames):
-            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-            frame.pts = k
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return out.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["huge picture", "many frames", "other size", "no frames", "text"])
