@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
 from homage_sdk.shards import ShardSet
 
@@ -32,6 +33,31 @@ def test_three_lines_of_plain_webdataset_read_every_sample(small_shards: Path) -
             with av.open(io.BytesIO(sample[view.field])) as container:
                 frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
             assert np.stack(frames).shape == (view.n_frames, view.height, view.width, 3)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_shuffling_webloader_reads_every_sample_once(small_shards: Path, workers: int) -> None:
+    """Worker processes, shards and samples in random order, samples split over the workers."""
+    import webdataset as wds
+
+    urls = sorted(str(path) for path in small_shards.glob("*.tar"))
+
+    def keys(seed: int) -> list[str]:
+        dataset = wds.WebDataset(urls, shardshuffle=len(urls), seed=seed).shuffle(8)
+        dataset = dataset.to_tuple("__key__", "meta.json", "ann.json").map(parsed)
+        loader = wds.WebLoader(dataset, batch_size=None, num_workers=workers)
+        return [key for key, _, _ in loader]
+
+    first, second = keys(1), keys(2)
+    shards = ShardSet.open(small_shards)
+    assert sorted(first) == sorted(second) == [sample.key for sample in shards.samples]
+    assert first != second
+
+
+def parsed(sample: tuple[str, bytes, bytes]) -> tuple[str, object, object]:
+    key, meta, labels = sample
+    return key, json.loads(meta), json.loads(labels)
 
 
 def test_the_standard_library_reads_the_same_members(small_shards: Path) -> None:
