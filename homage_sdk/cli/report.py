@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
         sequence: Annotated[
             str | None, typer.Option(help="Which sequence to show; the fullest by default.")
         ] = None,
+        root: Annotated[Path | None, typer.Option(help="Where the media lie now.")] = None,
     ) -> None:
         """Write one self-contained page: what is in the dataset, its problems, a sequence."""
         from homage_sdk import Dataset
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
         from homage_sdk.report.page import render_page
         from homage_sdk.storage import write_file
 
-        dataset = Dataset(catalog)
+        dataset = Dataset(catalog, root=root)
         chosen = dataset[sequence] if sequence else None
         write_file(
             out,
