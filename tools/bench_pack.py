@@ -1,11 +1,11 @@
 """How fast packing is, and what two processes gain: beside bare decoding and encoding.
 
-    python tools/bench_pack.py [CATALOG] [--rounds 3] [--seconds 20] [--sequences 8]
+    python tools/bench_pack.py [CATALOG] [--rounds 3] [--seconds 30] [--sequences 8]
 
-Without a catalog, one of a synthetic release at 1024x768 is made first (a minute or two). The floor
-is the same videos through a bare PyAV loop (decode, scale, x264) without any product around it, in
-one process and in two: what a second processor gains on this machine at best. Start-up of the
-processes is part of every wall, and printed by itself.
+Without a catalog, one of a synthetic release at 1024x768 is made first (some two minutes). The
+floor is the same videos through a bare PyAV loop (decode, scale, x264) without any product around
+it, in one process and in two: what a second processor gains on this machine at best. Start-up of
+the processes is part of every wall, and printed by itself.
 
 Rounds are taken in turns and the shortest counts, because other programs only ever lengthen a wall.
 How busy they kept the machine is printed, and so is the wall less the time for which a process that
@@ -249,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("catalog", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--sequences", type=int, default=8)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

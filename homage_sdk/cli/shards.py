@@ -106,7 +106,7 @@ def pack(
         dataset = busiest_activities(dataset, limit)
 
     def announce(plan: Plan, todo: Sequence[PlannedShard]) -> None:
-        out.print(_announcement(dataset, plan, todo, workers), markup=False)
+        out.print(_announcement(dataset, plan, todo, workers, shards), markup=False)
 
     if plan_only:
         plan = make_plan(dataset, options)
@@ -149,8 +149,10 @@ def _views(text: str | None) -> str | tuple[int, ...] | None:
 
 
 def _announcement(
-    dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], workers: int | None
+    dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], workers: int | None, folder: Path
 ) -> str:
+    import shutil
+
     from homage_sdk.shards.forecast import forecast
     from homage_sdk.shards.packing import processors
 
@@ -163,12 +165,16 @@ def _announcement(
         if expected.videos
         else "from typical videos, as none of these could be read"
     )
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    free = shutil.disk_usage(there).free
+    short = f"; only {free / 1e6:,.0f} MB are free there" if free < expected.bytes else ""
     rest = "" if len(todo) == len(plan.shards) else f", {len(todo)} of them still to make"
     return (
         f"{plan.n_samples} samples into {len(plan.shards)} shards{rest} ({options.fps:g} frames a "
         f"second, short side {options.short_side}, crf {options.crf}); estimated {basis}: "
         f"{expected.bytes / 1e6:,.{0 if expected.bytes > 1e7 else 1}f} MB, {wait} with {count} "
         f"{'process' if count == 1 else 'processes'}"
+        f"{short}"
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,6 +56,20 @@ def test_without_videos_it_rests_on_typical_ones_and_says_so(
     command = ["pack", str(small_catalog), str(tmp_path / "out"), "--root", str(tmp_path)]
     assert run(app, [*command, "--plan"]) == 0
     assert "estimated from typical videos, as none" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_disk_too_small_for_it_is_said_before_the_work(
+    small_catalog: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = ["pack", str(small_catalog), str(tmp_path / "a" / "b"), "--plan"]
+    assert run(app, command) == 0 and "free there" not in capsys.readouterr().out
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2**17))
+    assert run(app, command) == 0
+    assert "only 0 MB are free there" in " ".join(capsys.readouterr().out.split())
+    assert not (tmp_path / "a").exists()
 
 
 def test_the_estimate_is_made_only_where_work_follows(
