@@ -17,9 +17,10 @@ from typing import Any
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.clips import Assembler
+from homage_sdk.shards.form import Form, Recycler
 from homage_sdk.shards.forward import Members, read_stretch
 from homage_sdk.shards.index import check_locations, parse_index
-from homage_sdk.shards.jobs import Failure, Job, from_workers
+from homage_sdk.shards.jobs import Job, StreamWorkers
 from homage_sdk.shards.manifest import INDEX, MANIFEST, Manifest, SampleInfo, parse_manifest
 from homage_sdk.shards.options import LoaderOptions
 from homage_sdk.shards.remote import Patience, Remote
@@ -39,7 +40,7 @@ class StreamLoader:
     The order is a pure function of (seed, epoch) and ``buffer``; ranks take slices of it and all
     see the same number of batches; the number of workers changes nothing but the speed: this
     process reads each byte once, workers decode. In training the next epoch begins by itself when
-    one has been iterated to its end.
+    one has been iterated to its end. Workers are kept until the loader ends, or ``close``.
 
     Args:
         url: a local folder or ``http(s)://``, ``s3://``, ``gs://``, ``az://`` address of one.
@@ -83,6 +84,8 @@ class StreamLoader:
         self.grid = Grid.of(self.options, int(self.manifest.options["stride"]))
         self.samples = usable(self.manifest.samples, self.options)
         self._eval = self._eval_rows() if self.options.mode == "eval" else []
+        self._memory = Recycler(Form(self.manifest, self.options).n_bytes(self.options.batch_size))
+        self._workers: StreamWorkers | None = None
         self.epoch = 0
         self._position = self._resume_at = 0
         per_step = self.options.batch_size * self.options.world_size
@@ -131,6 +134,12 @@ class StreamLoader:
         self.epoch = int(state["epoch"])
         self._position = self._resume_at = int(state["position"])
 
+    def close(self) -> None:
+        """End the workers, where there are any; another iteration starts new ones."""
+        workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.close()
+
     def rows(self, epoch: int) -> list[list[Row]]:
         """The rows of this rank's batches of an epoch, in order: what, not yet read."""
         options = self.options
@@ -151,19 +160,14 @@ class StreamLoader:
         self._position = start
         epoch = self.epoch
         jobs = self._jobs(epoch, start)
-        batches: Generator[Batch | Failure]
-        if self.options.workers and start < self._length:
-            batches = from_workers(jobs, self.manifest, self.options)
-        else:
-            batches = self._here(jobs)
-        with contextlib.closing(batches):
-            for item in batches:
-                if isinstance(item, Failure):
-                    error = item.error
-                    del item
-                    raise error
+        elsewhere = self.options.workers and start < self._length
+        with contextlib.closing(
+            self._in_workers(jobs) if elsewhere else self._here(jobs)
+        ) as batches:
+            for batch in batches:
                 self._position += 1
-                yield item
+                yield batch
+                del batch
         self._position = 0
         if self.options.mode == "train" and self.epoch == epoch:
             self.epoch = epoch + 1
@@ -176,7 +180,38 @@ class StreamLoader:
 
         assembler = Assembler(self.manifest, self.options, fetch)
         for held in jobs:
-            yield assembler.batch(held.rows, held.epoch)
+            yield assembler.batch(held.rows, held.epoch, self._memory())
+
+    def _in_workers(self, jobs: Iterator[Job]) -> Generator[Batch]:
+        workers, self._workers = self._workers, None  # another iteration meanwhile gets its own
+        if workers is None:
+            workers = StreamWorkers(self.manifest, self.options, self._job_bytes())
+        try:
+            yield from workers.run(jobs)
+        finally:
+            if self._workers is None and workers.open:
+                self._workers = workers
+            else:
+                workers.close()
+
+    def _job_bytes(self) -> int:
+        """No batch of this loader is made of more bytes."""
+        sizes = sorted(
+            sum(size for _, _, size, _ in self._index[sample.key].values())
+            for sample in self.samples
+        )
+        return self._within_memory(sum(sizes[-self.options.batch_size :]), "one batch")
+
+    def _within_memory(self, n_bytes: int, what: str) -> int:
+        if n_bytes > self._memory_bytes:
+            raise ShardError(
+                "the samples that wait are larger than the memory allowed for them",
+                place=self.url,
+                found=f"{n_bytes:,} bytes in {what}",
+                expected=f"at most {self._memory_bytes:,} bytes",
+                hint="choose a smaller buffer or batch, or pack smaller samples",
+            )
+        return n_bytes
 
     def _eval_rows(self) -> list[ClipChoice]:
         """Every (sequence, clip, view) once, as the shards hold them."""
@@ -206,14 +241,7 @@ class StreamLoader:
                 key, members = next(feed)
                 held[key] = members
                 held_bytes += sum(map(len, members.values()))
-                if held_bytes > self._memory_bytes:
-                    raise ShardError(
-                        "the samples that wait are larger than the memory allowed for them",
-                        place=self.url,
-                        found=f"{held_bytes:,} bytes in {len(held)} samples",
-                        expected=f"at most {self._memory_bytes:,} bytes",
-                        hint="choose a smaller buffer, or pack smaller samples",
-                    )
+                self._within_memory(held_bytes, f"{len(held)} samples")
             yield Job(epoch, step, {key: held[key] for key in keys})
             for key in keys:
                 uses[key] -= 1

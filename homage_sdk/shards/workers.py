@@ -69,7 +69,7 @@ class WorkerPool:
         self._close = weakref.finalize(self, _end, self._workers, os.getpid())
         context = mp.get_context()
         for _ in range(workers):
-            memory = _Memory(form.n_bytes(rows), prefetch + self._lendable)
+            memory = SharedMemory(form.n_bytes(rows), prefetch + self._lendable)
             here, there = context.Pipe()
             process = context.Process(
                 target=_work, args=(maker, memory, there), name="homage loader", daemon=True
@@ -160,7 +160,7 @@ class _DiedError(Exception):
 class _Worker:
     """One process, as seen from this one."""
 
-    def __init__(self, process: BaseProcess, pipe: Connection, memory: _Memory) -> None:
+    def __init__(self, process: BaseProcess, pipe: Connection, memory: SharedMemory) -> None:
         self.process, self.pipe, self._memory = process, pipe, memory
         self._held = 0  # slots that it has not been given back yet
         self._free: deque[int] = deque()  # those that it can be; finalizers add, in any thread
@@ -212,7 +212,7 @@ class _Worker:
                 raise RuntimeError(f"a loading process failed:\n{result}")
 
 
-class _Memory:
+class SharedMemory:
     """Slots of memory that a process started with this object shares."""
 
     def __init__(self, slot_bytes: int, slots: int, handle: int | None = None) -> None:
@@ -232,8 +232,8 @@ class _Memory:
         return _shared_memory, (self.slot_bytes, self.slots, DupFd(self._handle))
 
 
-def _shared_memory(slot_bytes: int, slots: int, handle: Any) -> _Memory:
-    return _Memory(slot_bytes, slots, handle.detach())
+def _shared_memory(slot_bytes: int, slots: int, handle: Any) -> SharedMemory:
+    return SharedMemory(slot_bytes, slots, handle.detach())
 
 
 def _anonymous_file() -> int:
@@ -256,7 +256,7 @@ def _end(workers: list[_Worker], owner: int) -> None:
             worker.process.kill()
 
 
-def _work(maker: Maker, memory: _Memory, pipe: Connection) -> None:
+def _work(maker: Maker, memory: SharedMemory, pipe: Connection) -> None:
     """What a worker does until it is told no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the one who waits for batches
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -284,7 +284,9 @@ def _work(maker: Maker, memory: _Memory, pipe: Connection) -> None:
             pipe.send_bytes(pickle.dumps((run, answer)))
 
 
-def _answer(maker: Maker, task: Any, memory: _Memory, free: list[int]) -> _Made | HomageError | str:
+def _answer(
+    maker: Maker, task: Any, memory: SharedMemory, free: list[int]
+) -> _Made | HomageError | str:
     """Make a batch in a free slot; an error that nobody meant comes back as its traceback."""
     try:
         batch = maker(task, Cutter(memory.slot(free[-1])))
