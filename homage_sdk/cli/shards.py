@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,9 +79,10 @@ def pack(
     nothing. Exit code 1: some videos could not be packed, and are listed.
     """
     from homage_sdk import Dataset
-    from homage_sdk.cli.console import out, progress
+    from homage_sdk.cli.console import ProgressCallback, out, progress
     from homage_sdk.shards import pack as run_pack
     from homage_sdk.shards.options import PackOptions
+    from homage_sdk.shards.packing import processors
     from homage_sdk.shards.plan import make_plan
 
     changes: dict[str, Any] = {
@@ -106,13 +108,21 @@ def pack(
         dataset = busiest_activities(dataset, limit)
 
     def announce(plan: Plan, todo: Sequence[PlannedShard]) -> None:
-        out.print(_announcement(dataset, plan, todo, workers, shards), markup=False)
+        processes = None if engine is EngineName.ray else workers or processors()
+        out.print(_announcement(dataset, plan, todo, processes, shards), markup=False)
 
     if plan_only:
         plan = make_plan(dataset, options)
         announce(plan, plan.shards)
         return
-    with progress("packing") as step:
+    with ExitStack() as bar:
+
+        def step(done: int, total: int) -> None:
+            if not shown:  # the bar begins below the announcement
+                shown.append(bar.enter_context(progress("packing")))
+            shown[0](done, total)
+
+        shown: list[ProgressCallback] = []
         summary = run_pack(
             dataset,
             shards,
@@ -149,17 +159,19 @@ def _views(text: str | None) -> str | tuple[int, ...] | None:
 
 
 def _announcement(
-    dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], workers: int | None, folder: Path
+    dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], processes: int | None, folder: Path
 ) -> str:
+    """What will be made, how large and how long; ``processes`` is None where nobody knows them."""
     import shutil
 
     from homage_sdk.shards.forecast import forecast
     from homage_sdk.shards.packing import processors
 
-    options, count = plan.options, workers or processors()
+    options, count = plan.options, processes or 1
     expected = forecast(dataset, todo, options)
     minutes = expected.cpu_s / min(count, processors()) / 60
     wait = "under a minute" if minutes < 1 else f"{minutes:,.0f} minutes"
+    who = f"{count} {'process' if count == 1 else 'processes'}" if processes else "one processor"
     basis = (
         f"from a trial on {expected.videos} of the videos"
         if expected.videos
@@ -172,9 +184,7 @@ def _announcement(
     return (
         f"{plan.n_samples} samples into {len(plan.shards)} shards{rest} ({options.fps:g} frames a "
         f"second, short side {options.short_side}, crf {options.crf}); estimated {basis}: "
-        f"{expected.bytes / 1e6:,.{0 if expected.bytes > 1e7 else 1}f} MB, {wait} with {count} "
-        f"{'process' if count == 1 else 'processes'}"
-        f"{short}"
+        f"{expected.bytes / 1e6:,.{0 if expected.bytes > 1e7 else 1}f} MB, {wait} with {who}{short}"
     )
 
 
