@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Generator
 
 from homage_sdk.errors import UsageError
 from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.clips import Assembler
+from homage_sdk.shards.epochs import EpochLoader
 from homage_sdk.shards.form import Allocate, Form, Recycler
 from homage_sdk.shards.manifest import SampleInfo
 from homage_sdk.shards.options import LoaderOptions
@@ -24,7 +23,7 @@ from homage_sdk.shards.sampling import (
 from homage_sdk.shards.workers import WorkerPool
 
 
-class ClipLoader:
+class ClipLoader(EpochLoader):
     """Iterates over the batches of one epoch.
 
     The order is a pure function of (seed, epoch); ranks take slices of it and all see the same
@@ -45,46 +44,19 @@ class ClipLoader:
 
     def __init__(self, shards: ShardSet, options: LoaderOptions | None = None) -> None:
         self.shards = shards
-        self.options = options or LoaderOptions()
-        self._rows = _Rows(shards, self.options)
+        options = options or LoaderOptions()
+        self._rows = _Rows(shards, options)
+        super().__init__(options, self._rows.n_batches)
         self.grid, self.samples = self._rows.grid, self._rows.samples
         self._maker = _Maker(shards, self._rows)
         self._form = Form(shards.manifest, self.options)
         self._memory = Recycler(self._form.n_bytes(self.options.batch_size))
         self._pool: WorkerPool | None = None
-        self.epoch = 0
-        self._position = 0
-        self._resume_at = 0
-        self._length = self._rows.n_batches
-
-    def __len__(self) -> int:
-        """Batches an epoch, the same on every rank."""
-        return self._length
 
     @property
     def n_clips(self) -> int:
         """Rows of an epoch over all ranks, padding left out."""
         return self._rows.n_clips
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration gives; a position loaded for it is kept."""
-        if epoch != self.epoch:
-            self.epoch, self._position, self._resume_at = epoch, 0, 0
-
-    def state_dict(self) -> dict[str, int]:
-        """Where the stream stands: seed, epoch, and how many batches of it were handed out."""
-        return {"seed": self.options.seed, "epoch": self.epoch, "position": self._position}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state_dict``: the next iteration begins with the batch after it."""
-        if int(state["seed"]) != self.options.seed:
-            raise UsageError(
-                "the state of another stream",
-                found=f"seed {state['seed']}",
-                expected=f"seed {self.options.seed}",
-            )
-        self.epoch = int(state["epoch"])
-        self._position = self._resume_at = int(state["position"])
 
     def rows(self, epoch: int, step: int) -> list[ClipChoice | None]:
         """The rows of this rank's batch at ``step``: what, not yet read."""
@@ -95,19 +67,6 @@ class ClipLoader:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
-
-    def __iter__(self) -> Iterator[Batch]:
-        start, self._resume_at = self._resume_at, 0
-        self._position = start
-        epoch = self.epoch
-        with contextlib.closing(self._batches(epoch, start)) as batches:
-            for batch in batches:
-                self._position += 1
-                yield batch
-                del batch
-        self._position = 0
-        if self.options.mode == "train" and self.epoch == epoch:
-            self.epoch = epoch + 1
 
     def _batches(self, epoch: int, start: int) -> Generator[Batch]:
         steps = range(start, self._length)

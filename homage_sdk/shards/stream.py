@@ -7,7 +7,6 @@ name, through the strict reader of ``tar.py``.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -17,6 +16,7 @@ from typing import Any
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.clips import Assembler
+from homage_sdk.shards.epochs import EpochLoader
 from homage_sdk.shards.form import Form, Recycler
 from homage_sdk.shards.forward import Members, read_stretch
 from homage_sdk.shards.index import check_locations, parse_index
@@ -34,7 +34,7 @@ _MAX_INDEX_BYTES = 1_000_000_000
 Row = ClipChoice | None
 
 
-class StreamLoader:
+class StreamLoader(EpochLoader):
     """Batches of clips from a folder of shards anywhere that fsspec reads.
 
     The order is a pure function of (seed, epoch) and ``buffer``; ranks take slices of it and all
@@ -73,7 +73,7 @@ class StreamLoader:
     ) -> None:
         if buffer < 1:
             raise UsageError("a buffer holds at least one sample", found=str(buffer))
-        self.options = options or LoaderOptions()
+        super().__init__(options or LoaderOptions(), 0)
         self.verify = verify
         self._buffer, self._memory_bytes = buffer, memory_bytes
         self._remote = Remote(str(url), storage, patience)
@@ -86,8 +86,6 @@ class StreamLoader:
         self._eval = self._eval_rows() if self.options.mode == "eval" else []
         self._memory = Recycler(Form(self.manifest, self.options).n_bytes(self.options.batch_size))
         self._workers: StreamWorkers | None = None
-        self.epoch = 0
-        self._position = self._resume_at = 0
         per_step = self.options.batch_size * self.options.world_size
         self._length = len(self.samples) // per_step
         if self.options.mode == "eval":
@@ -100,39 +98,11 @@ class StreamLoader:
                 hint="choose a smaller batch_size",
             )
 
-    def __len__(self) -> int:
-        """Batches an epoch, the same on every rank."""
-        return self._length
-
     @property
     def n_clips(self) -> int:
         """Rows of an epoch over all ranks, padding left out."""
         per_step = self.options.batch_size * self.options.world_size
         return len(self._eval) if self.options.mode == "eval" else self._length * per_step
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration gives; a position loaded for it is kept."""
-        if epoch != self.epoch:
-            self.epoch, self._position, self._resume_at = epoch, 0, 0
-
-    def state_dict(self) -> dict[str, int]:
-        """Where the stream stands: seed, epoch, and how many batches of it were handed out."""
-        return {"seed": self.options.seed, "epoch": self.epoch, "position": self._position}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state_dict``: the next iteration begins with the batch after it.
-
-        What was handed out is neither decoded nor, where shards or large parts of them hold
-        nothing else, read again.
-        """
-        if int(state["seed"]) != self.options.seed:
-            raise UsageError(
-                "the state of another stream",
-                found=f"seed {state['seed']}",
-                expected=f"seed {self.options.seed}",
-            )
-        self.epoch = int(state["epoch"])
-        self._position = self._resume_at = int(state["position"])
 
     def close(self) -> None:
         """End the workers, where there are any; another iteration starts new ones."""
@@ -155,22 +125,10 @@ class StreamLoader:
             rows = [train_clip(sample, self.grid, options, epoch) for sample in chosen]
         return [rows[at : at + options.batch_size] for at in range(0, share, options.batch_size)]
 
-    def __iter__(self) -> Iterator[Batch]:
-        start, self._resume_at = self._resume_at, 0
-        self._position = start
-        epoch = self.epoch
+    def _batches(self, epoch: int, start: int) -> Generator[Batch]:
         jobs = self._jobs(epoch, start)
         elsewhere = self.options.workers and start < self._length
-        with contextlib.closing(
-            self._in_workers(jobs) if elsewhere else self._here(jobs)
-        ) as batches:
-            for batch in batches:
-                self._position += 1
-                yield batch
-                del batch
-        self._position = 0
-        if self.options.mode == "train" and self.epoch == epoch:
-            self.epoch = epoch + 1
+        yield from self._in_workers(jobs) if elsewhere else self._here(jobs)
 
     def _here(self, jobs: Iterator[Job]) -> Generator[Batch]:
         held: Job | None = None
