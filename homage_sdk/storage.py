@@ -38,6 +38,7 @@ def explained(target: Path) -> Iterator[None]:
             errno.EROFS: "the file system is read-only: choose another folder",
             errno.ENOTDIR: "a part of the path is a file: choose another folder",
             errno.EEXIST: "a part of the path is a file: choose another folder",
+            errno.EISDIR: "a folder of this name lies there: choose another name",
             errno.EXDEV: "this file system cannot rename: write to a local folder, then copy it",
             errno.ENOSYS: "this file system cannot do it: write to a local folder, then copy it",
             errno.ENOTSUP: "this file system cannot do it: write to a local folder, then copy it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -86,6 +87,11 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
     """Run a command-line entry so that an error is one line and Ctrl-C leaves quietly."""
     from homage_sdk.errors import HomageError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal that is not UTF-8 is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = entry(*arguments, standalone_mode=False)
         if code == 130:  # what typer makes of Ctrl-C

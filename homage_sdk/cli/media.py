@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from homage_sdk.media.sync import ViewOffset
 
 
 def sync(
@@ -30,12 +33,13 @@ def sync(
 
     from homage_sdk import Dataset
     from homage_sdk.cli.console import out, progress
-    from homage_sdk.media.sync import ViewOffset, ViewSource, sync_views
+    from homage_sdk.media.sync import ViewSource, sync_views
     from homage_sdk.time import NOMINAL_FPS
 
     dataset = Dataset(catalog, root=root)
     chosen = dataset if split is None else dataset.split(split)
-    found: list[tuple[str, ViewOffset]] = []
+    frame_s = float(1 / NOMINAL_FPS)
+    pairs = late = unknown = 0
     with progress("listening") as step:
         for done, sequence in enumerate(chosen):
             step(done, len(chosen))
@@ -44,33 +48,33 @@ def sync(
                 for view in sequence.views
                 if view.path is not None
             ]
-            found += [(str(sequence.id), o) for o in sync_views(sources, max_s=max_offset)]
+            for offset in sync_views(sources, max_s=max_offset):  # said at once: it takes long
+                apart = offset.sound_s is not None and abs(offset.sound_s) > frame_s
+                pairs, late = pairs + 1, late + apart
+                unknown += offset.sound_s is None
+                if json:
+                    line = {"sequence": str(sequence.id), **asdict(offset)}
+                    typer.echo(orjson.dumps(line).decode())
+                elif apart or offset.sound_s is None:
+                    out.print(f"{sequence.id} {_said(offset)}", markup=False)
         step(len(chosen), len(chosen))
-    frame_s = float(1 / NOMINAL_FPS)
-    late = [o for _, o in found if o.sound_s is not None and abs(o.sound_s) > frame_s]
-    unknown = [o for _, o in found if o.sound_s is None]
-    for name, offset in found:
-        if json:
-            typer.echo(orjson.dumps({"sequence": name, **asdict(offset)}).decode())
-            continue
-        if offset.sound_s is not None and abs(offset.sound_s) <= frame_s:
-            continue
-        said = (
-            f"unknown ({offset.reason})"
-            if offset.sound_s is None
-            else f"{offset.sound_s:+.3f} s (confidence {offset.confidence:.2f})"
-        )
-        out.print(
-            f"{name} v{offset.view:03d} against v{offset.reference:03d}: {said}", markup=False
-        )
     if not json:
         out.print(
-            f"{len(found)} pairs of views: {len(found) - len(late) - len(unknown)} within one "
-            f"frame, {len(late)} apart, {len(unknown)} unknown",
+            f"{pairs} pairs of views: {pairs - late - unknown} within one frame, {late} apart, "
+            f"{unknown} unknown",
             markup=False,
         )
     if late:
         raise typer.Exit(1)
+
+
+def _said(offset: ViewOffset) -> str:
+    said = (
+        f"unknown ({offset.reason})"
+        if offset.sound_s is None
+        else f"{offset.sound_s:+.3f} s (confidence {offset.confidence:.2f})"
+    )
+    return f"v{offset.view:03d} against v{offset.reference:03d}: {said}"
 
 
 def register(app: typer.Typer) -> None:

@@ -15,14 +15,14 @@ from homage_sdk.release.owners import at_home
 
 def strays(inventory: Inventory, layout: Layout) -> Iterator[Problem]:
     """Archives, unfinished downloads, label-like files, files in another participant's folder."""
-    there = {entry.path for entry in inventory.files}
-    there |= {folder for path in list(there) for folder in _folders_of(path)}
+    there: set[str] = set()
     for _, entry in inventory.of_kind("other"):
         stem = unpacked_name(entry.name)
         size = f"{entry.bytes:,} bytes"
         if is_unfinished(entry.name):
             yield _stray("HOM141", entry, size, "a whole file")
         elif stem is not None:
+            there = there or _names(inventory)
             beside = f"{entry.path[: -len(entry.name)]}{stem}"
             if beside not in there:
                 yield _stray("HOM140", entry, size, beside)
@@ -48,7 +48,12 @@ def _stray(code: str, entry: FileEntry, found: str, expected: str = "") -> Probl
     return fault(code, place, found=found, expected=expected)
 
 
-def _folders_of(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rsplit("/", 1)[0]
-        yield path
+def _names(inventory: Inventory) -> set[str]:
+    """The paths of all files and of the folders that they lie in."""
+    names: set[str] = set()
+    for entry in inventory.files:
+        path = entry.path
+        while path and path not in names:
+            names.add(path)
+            path = path.rpartition("/")[0]
+    return names

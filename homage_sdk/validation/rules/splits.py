@@ -224,9 +224,8 @@ def shared_participants(data: Data) -> Iterator[Finding]:
     if shared:
         files = entries.loc[participants.isin(shared), "file"]
         names = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
-        yield Finding(
-            data.file_place(int(files.iloc[-1])), found=f"{len(shared)} participants: {names}"
-        )
+        count = f"{len(shared)} participant{'' if len(shared) == 1 else 's'}"
+        yield Finding(data.file_place(int(files.iloc[-1])), found=f"{count}: {names}")
 
 
 @rule(
@@ -252,10 +251,11 @@ def untrained_activity(data: Data) -> Iterator[Finding]:
         unlisted = len(known) and activity not in set(known.loc[known["kind"] == "activity", "key"])
         if activity and activity not in trained and not unlisted:
             row = int(rows.index[0])
+            count = f"{len(rows)} test sequence{'' if len(rows) == 1 else 's'}"
             yield Finding(
                 data.row_place("list_entries", row),
                 entries["sequence"].iat[row] or "",
-                f"{entries['activity_raw'].iat[row]!r} in {len(rows)} test sequences",
+                f"{entries['activity_raw'].iat[row]!r} in {count}",
                 "at least one in train",
             )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from homage_sdk.cli import app, run
+from tests.command import BIN, ENVIRONMENT
 
 
 def homage(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -135,7 +137,6 @@ def test_export_writes_and_says_what_it_wrote(
 
 def test_ctrl_c_stops_a_runaway_query_at_once(tmp_path: Path) -> None:
     import signal
-    import subprocess
     import sys
     import time
 
@@ -185,3 +186,16 @@ def test_help_has_a_place_for_every_command(capsys: pytest.CaptureFixture[str]) 
     assert places == sorted(places)
     for panel in ("Your download", "Look and ask", "Shards for training", "Without the dataset"):
         assert panel in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_that_is_not_utf8_is_no_reason_to_stop(example: Path, encoding: str) -> None:
+    done = subprocess.run(
+        [BIN / "homage", "show", example, "p0001_r001_a001"],
+        capture_output=True,
+        env={**ENVIRONMENT, "PYTHONIOENCODING": encoding},
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"121-150  drink from cup" in done.stdout
