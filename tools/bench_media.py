@@ -5,7 +5,8 @@
 
 Makes 1024x768 videos with the synthetic world's renderer and their shards, then measures. CPU time
 includes that of other processes, running or ended. An `ffmpeg` on the PATH is shown beside the
-decoding floor, which is PyAV's bare decode loop. Numbers beyond their limit are marked. With
+decoding floor, which is PyAV's bare decode loop. Of each work its least time counts: what other
+programs do can only add to it. Numbers beyond their limit are marked. With
 `--endurance` it loads so many batches instead and prints resident memory as it goes.
 """
 

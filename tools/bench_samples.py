@@ -68,7 +68,7 @@ class Parts:
 
 
 def measure_samples(shards: ShardSet, rounds: int) -> None:
-    """Whole samples against the sum of their parts, epoch by epoch, in turns."""
+    """Whole samples against the sum of their parts in the same epoch: medians over epochs."""
     loaders = {n: ClipLoader(shards, TRAINING.with_(workers=n)) for n in (0, 2)}
     start_up = {}
     for n, loader in loaders.items():
@@ -89,15 +89,16 @@ def measure_samples(shards: ShardSet, rounds: int) -> None:
                 whole[n].append(ms)
         if epoch >= 3:
             bare.append(apart)
-    total = statistics.median(sum(each.values()) for each in bare)
+    totals = [sum(each.values()) for each in bare]
     for name in bare[0]:
         show(f"  part: {name}", f"{statistics.median(each[name] for each in bare):.2f} ms")
-    show("sum of the parts of a sample", f"{total:.2f} ms")
+    show("sum of the parts of a sample", f"{statistics.median(totals):.2f} ms")
     for n, limit in ((0, "<= 1.1x"), (2, "<= 1.3x")):
+        ratio = statistics.median(ms / total for ms, total in zip(whole[n], totals, strict=True))
         ms = statistics.median(whole[n])
-        show(f"whole sample, {n} workers", f"{ms:.2f} ms", ms / total, limit)
+        show(f"whole sample, {n} workers", f"{ms:.2f} ms", ratio, limit)
     cpu_ms, wall_ms = start_up[2]
-    show("  2 workers, once: start to the first batch", f"{wall_ms:.0f} ms", None)
+    show("  2 workers, once: start to the first batch", f"{wall_ms:.0f} ms")
     show("    CPU of it", f"{cpu_ms:.0f} ms")
 
 

@@ -221,6 +221,7 @@ def test_workers_do_not_outlive_a_killed_process(shards: ShardSet) -> None:
     assert gone(started)
 
 
+@pytest.mark.slow
 def test_workers_may_be_spawned(shards: ShardSet, tmp_path: Path) -> None:
     """As where processes are never forked: the memory reaches them by its handle."""
     code = WAITING.split("print", maxsplit=1)[0] + (
