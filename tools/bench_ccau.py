@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from baselines.ccau.memory import use_huge_pages
+from baselines.ccau.memory import keep_freed_memory, use_huge_pages
 
-HUGE_PAGES = use_huge_pages()
+MEMORY = f"{use_huge_pages()}, {keep_freed_memory()}"
 
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
@@ -180,7 +180,7 @@ def main() -> None:
         clock = time.process_time
     torch.set_num_threads(args.threads)
     kind = "CPU time" if args.cpu_time else "wall time"
-    setting = f"{args.threads} threads, {args.precision}, {HUGE_PAGES}, {kind}"
+    setting = f"{args.threads} threads, {args.precision}, {MEMORY}, {kind}"
     print(f"torch {torch.__version__}, {setting}")
     (bench_folding if args.folding else bench_step)(args)
 

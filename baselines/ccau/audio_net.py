@@ -7,8 +7,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from baselines.ccau.fused import conv_norm_relu_pool, norm_relu
+from baselines.ccau.fused import norm_relu
 from baselines.ccau.norms import ChannelNorm
+from baselines.ccau.pooled import conv_norm_relu_pool
 from homage_sdk.errors import UsageError
 
 # Channels in units of the width; 0 is a 2x2 max-pool. VGG19 ("E" of Simonyan and Zisserman).

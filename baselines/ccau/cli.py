@@ -232,10 +232,11 @@ def import_official(
 
 def main() -> None:
     """Entry point of ``ccau``."""
-    from baselines.ccau.memory import use_huge_pages
+    from baselines.ccau.memory import keep_freed_memory, use_huge_pages
     from homage_sdk.cli import run
 
     use_huge_pages()  # before any command loads torch, which reads it once
+    keep_freed_memory()
     code = run(app)
     if code and not _is_first():
         err.print(f"rank {os.environ['RANK']} stopped", markup=False)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.ccau.fused import conv_norm_relu_pool, norm_only, norm_relu
+from baselines.ccau.fused import norm_only, norm_relu
 from baselines.ccau.norms import PixelNorm
+from baselines.ccau.pooled import conv_norm_relu_pool
 from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 

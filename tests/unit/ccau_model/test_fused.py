@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from baselines.ccau import fused
+from baselines.ccau import channels, fused, pooled
 from baselines.ccau.norms import ChannelNorm, PixelNorm
 
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -45,7 +45,7 @@ def test_normalisation_and_relu(dtype, rtol, shape, relu):
     x = (3 * torch.randn(shape, dtype=dtype) + 5).contiguous(memory_format=LAST[len(shape)])
     a = norm_of(PixelNorm, 5, dtype)
     b = copy.deepcopy(a)
-    assert fused._fusable(a, x)
+    assert fused.fusable(a, x)
     ours = fused.norm_relu if relu else fused.norm_only
     plain = nn.BatchNorm3d.forward
 
@@ -72,7 +72,7 @@ def test_pooling_before_normalisation(dtype, rtol, kernel, stride, padding, pool
     x = torch.randn(4, 3, 20, 18, dtype=dtype).contiguous(memory_format=torch.channels_last)
 
     def ours(y):
-        return fused.conv_norm_relu_pool(y, (conv.weight, conv.bias, stride, padding), a, pool)
+        return pooled.conv_norm_relu_pool(y, (conv.weight, conv.bias, stride, padding), a, pool)
 
     def theirs(y):
         return F.max_pool2d(F.relu(nn.BatchNorm2d.forward(b, conv(y))), *pool)
@@ -97,7 +97,7 @@ def test_bfloat16_is_as_near_to_float32_as_the_plain_modules():
             if plain:
                 y = F.max_pool2d(F.relu(nn.BatchNorm3d.forward(norm, conv(x))), 3, 2, 1)
             else:
-                y = fused.conv_norm_relu_pool(x, (conv.weight, None, 2, 3), norm, (3, 2, 1))
+                y = pooled.conv_norm_relu_pool(x, (conv.weight, None, 2, 3), norm, (3, 2, 1))
         tensors = [conv.weight, norm.weight, norm.bias]
         found.append(torch.autograd.grad((y.float() * g).sum(), tensors))
     for exact, library, ours in zip(*found, strict=True):
@@ -108,19 +108,57 @@ def test_bfloat16_is_as_near_to_float32_as_the_plain_modules():
 def test_everything_else_takes_the_plain_modules():
     x = torch.randn(4, 5, 6, 6).contiguous(memory_format=torch.channels_last)
     norm = norm_of(PixelNorm, 5, torch.float32)
-    assert fused._fusable(norm, x)
-    assert not fused._fusable(norm, x.contiguous())
-    assert not fused._fusable(nn.SyncBatchNorm(5), x)
+    assert fused.fusable(norm, x)
+    assert not fused.fusable(norm, x.contiguous())
+    assert not fused.fusable(nn.SyncBatchNorm(5), x)
     with torch.no_grad():
-        assert not fused._fusable(norm, x)
-    assert not fused._fusable(norm.eval(), x)
+        assert not fused.fusable(norm, x)
+    assert not fused.fusable(norm.eval(), x)
     expected = F.relu(nn.BatchNorm3d.forward(norm, x))
     assert torch.equal(fused.norm_relu(norm, x), expected)
 
 
 def test_a_large_mean_does_not_cost_the_variance():
     x = (10 + torch.randn(64, 4, 8, 8)).contiguous(memory_format=torch.channels_last)
-    mean, variance = fused._statistics(x)
+    moments = channels.Moments()
+    for piece in x.split(20):
+        moments.add(piece)
+    mean, variance = moments.result()
     exact = x.double().var(dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(variance.double(), exact, rtol=1e-4, atol=0)
     torch.testing.assert_close(mean.double(), x.double().mean(dim=(0, 2, 3)), rtol=1e-6, atol=0)
+
+
+def test_pooling_in_pieces_equals_pooling_at_once(monkeypatch):
+    torch.manual_seed(3)
+    conv = nn.Conv2d(3, 6, 3, 1, 1, bias=False).double()
+    x = torch.randn(7, 3, 8, 10, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    frame_bytes = 6 * 8 * 10 * 8
+    found = []
+    for n_frames in (1, 3, 7):
+        monkeypatch.setattr(pooled, "PIECE_BYTES", n_frames * frame_bytes)
+        norm = norm_of(ChannelNorm, 6, torch.float64)
+        y = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        out = pooled.conv_norm_relu_pool(y, (conv.weight, None, 1, 1), norm, (2, 2, 0))
+        tensors = [y, conv.weight, norm.weight, norm.bias]
+        found.append([out, *torch.autograd.grad(out.square().sum(), tensors), *norm.buffers()])
+    for other in found[1:]:
+        for a, b in zip(other, found[0], strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("channels_", [1, 5, 12, 64, 300])
+@pytest.mark.parametrize("rows", [3, 6, 64])
+def test_wide_rows_hold_the_numbers_of_plain_ones(channels_, rows):
+    g, x = (torch.randn(rows, channels_, 1, 2, dtype=torch.float64) for _ in range(2))
+    g, x = (t.contiguous(memory_format=torch.channels_last) for t in (g, x))
+    mean, scale = torch.randn(2, channels_, dtype=torch.float64)
+    per_channel = mean.view(-1, 1, 1), scale.view(-1, 1, 1)
+    dot, total = channels.dot_and_sum(g, x, mean, scale)
+    expected = (g * (x - per_channel[0]) * per_channel[1]).sum(dim=(0, 2, 3))
+    torch.testing.assert_close(dot, expected)
+    torch.testing.assert_close(total, g.sum(dim=(0, 2, 3)))
+    out = channels.affine_(torch.empty_like(x), x, scale, mean)
+    torch.testing.assert_close(out, x * per_channel[1] + per_channel[0])
+    both = out + g * per_channel[0]
+    torch.testing.assert_close(channels.add_scaled_(out, g, mean), both)
