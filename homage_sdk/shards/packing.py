@@ -25,12 +25,14 @@ from homage_sdk.shards.manifest import (
 )
 from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import Plan, PlannedShard, chosen_views, make_plan
+from homage_sdk.shards.sample import Job
 from homage_sdk.shards.work import PARTS, ShardRecord, finished
 from homage_sdk.storage import exclusive, explained, write_file
 from homage_sdk.taxonomy import KINDS
 
 if TYPE_CHECKING:
     from homage_sdk.dataset import Dataset
+    from homage_sdk.release.sensors import SensorReader
 
 PLAN = "plan.json"
 LOCK = ".tmp-pack.lock"
@@ -59,6 +61,7 @@ def pack(
     progress: Callable[[int, int], None] | None = None,
     engine: Literal["processes", "ray"] = "processes",
     address: str | None = None,
+    sensor_reader: SensorReader | None = None,
 ) -> PackSummary:
     """Pack the sequences of ``dataset`` into WebDataset shards in the folder ``out``.
 
@@ -75,6 +78,7 @@ def pack(
         progress: called with (samples done, samples in all).
         engine: ``"processes"`` of this machine, or ``"ray"`` for many (see ``engines.ray``).
         address: of the Ray cluster; a local one is started when left out.
+        sensor_reader: reads sensor files of another format than the documented CSV, as at ingest.
 
     Raises:
         UsageError: nothing is selected, ``out`` holds something else, or no such engine is there.
@@ -110,11 +114,11 @@ def pack(
         if starting is not None:
             starting(plan, todo)
         tick(0)
+        job = Job(dataset, plan.options, sensor_reader)
         if engine == "ray":
-            ray.run(dataset, todo, plan.options, out, address=address, tick=tick)
+            ray.run(job, todo, out, address=address, tick=tick)
         else:
-            count = workers or processors()
-            processes.run(dataset, todo, plan.options, out, workers=count, tick=tick)
+            processes.run(job, todo, out, workers=workers or processors(), tick=tick)
         tick(plan.n_samples - before)
         manifest = write_manifest(out, dataset, plan, collect(out, plan.shards))
         clean(out)

@@ -21,6 +21,7 @@ from homage_sdk.shards.manifest import (
 from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.packing import LOCK, PLAN, clean, collect, processors, write_manifest
 from homage_sdk.shards.plan import Plan, PlannedShard, make_plan
+from homage_sdk.shards.sample import Job
 from homage_sdk.shards.tar import Member, read_members
 from homage_sdk.shards.verifying import verify
 from homage_sdk.shards.work import ShardRecord
@@ -28,6 +29,7 @@ from homage_sdk.storage import exclusive, write_file
 
 if TYPE_CHECKING:
     from homage_sdk.dataset import Dataset
+    from homage_sdk.release.sensors import SensorReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def repair(
     deep: bool = False,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    sensor_reader: SensorReader | None = None,
 ) -> RepairSummary:
     """Make again the shards that ``verify`` finds broken, and index or manifest where they are.
 
@@ -61,6 +64,7 @@ def repair(
         deep: look as hard as ``verify(deep=True)``.
         workers: processes; all processors when left out.
         progress: called with (samples done, samples to do).
+        sensor_reader: the one that they were packed with, if any.
 
     Raises:
         ShardError: manifest and index are both lost, or the catalog is another one.
@@ -84,8 +88,8 @@ def repair(
             if progress is not None:
                 progress(done, total)
 
-        count = workers or processors()
-        processes.run(dataset, broken, plan.options, folder, workers=count, tick=tick)
+        job = Job(dataset, plan.options, sensor_reader)
+        processes.run(job, broken, folder, workers=workers or processors(), tick=tick)
         records = {record.info.name: record for record in collect(folder, broken)}
         before = {shard.name: shard.sha256 for shard in manifest.shards}
         changed = [name for name, r in records.items() if r.info.sha256 != before[name]]

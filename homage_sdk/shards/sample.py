@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,16 +25,40 @@ from homage_sdk.shards.manifest import (
 from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import PlannedSample, chosen_views
 from homage_sdk.shards.sensors import SensorTable, array_bytes, table_of
+from homage_sdk.taxonomy import KINDS
 from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import SceneGraph
+    from homage_sdk.dataset import Dataset
     from homage_sdk.media.index import PtsIndex
-    from homage_sdk.release.sensors import SensorValues
+    from homage_sdk.release.sensors import SensorReader, SensorValues
     from homage_sdk.sensor import Sensor
     from homage_sdk.sequence import Sequence
     from homage_sdk.taxonomy import Taxonomy
     from homage_sdk.view import View
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every sample of a run is made from, and how; it travels to every worker.
+
+    ``sensor_reader`` reads sensor files of another format than the documented CSV.
+    """
+
+    dataset: Dataset
+    options: PackOptions
+    sensor_reader: SensorReader | None = None
+
+    @cached_property
+    def taxonomies(self) -> dict[str, Taxonomy]:
+        """The classes of each kind."""
+        return {kind: self.dataset.taxonomy(kind) for kind in KINDS}
+
+    def views(self, planned: PlannedSample) -> list[int]:
+        """The numbers of the chosen views that the release has: absence is no fault."""
+        views = chosen_views(self.dataset[planned.sequence], self.options)
+        return [view.number for view in views if view.path is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +86,19 @@ class MadeSample:
         return replace(self, members=(*self.members, *payload))
 
 
-def make_sample(
-    sequence: Sequence,
-    planned: PlannedSample,
-    shard: str,
-    options: PackOptions,
-    taxonomies: dict[str, Taxonomy],
-) -> MadeSample:
+def make_sample(job: Job, planned: PlannedSample, shard: str) -> MadeSample:
     """Encode one sample.
 
     A video that is missing or broken is left out and named in ``quarantine``; the rest of the
     sample is made all the same.
     """
-    views = [
-        make_view(sequence, number, planned, options)
-        for number in packable_views(sequence, options)
-    ]
-    return make_rest(sequence, planned, shard, options, taxonomies, views).with_views(views)
+    views = [make_view(job, planned, number) for number in job.views(planned)]
+    return make_rest(job, planned, shard, views).with_views(views)
 
 
-def packable_views(sequence: Sequence, options: PackOptions) -> list[int]:
-    """The numbers of the chosen views that the release has: absence is no fault."""
-    return [view.number for view in chosen_views(sequence, options) if view.path is not None]
-
-
-def make_view(
-    sequence: Sequence, number: int, planned: PlannedSample, options: PackOptions
-) -> MadeView:
+def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
     """Encode one view of a sample; a fault of its video is a value, not an error."""
+    sequence, options = job.dataset[planned.sequence], job.options
     view = sequence.view(number)
     try:
         path, index = view.file(), view.index
@@ -126,15 +136,9 @@ def _positions(
     return index.at_many(moments[moments <= end_s], "nearest")
 
 
-def make_rest(
-    sequence: Sequence,
-    planned: PlannedSample,
-    shard: str,
-    options: PackOptions,
-    taxonomies: dict[str, Taxonomy],
-    views: list[MadeView],
-) -> MadeSample:
+def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView]) -> MadeSample:
     """Everything else of a sample, once its views are known (their data are not looked at)."""
+    sequence, options = job.dataset[planned.sequence], job.options
     quarantine = [view.fault for view in views if view.fault is not None]
     packed = tuple(view.info for view in views if view.info is not None)
     n_frames = max((view.n_frames for view in packed), default=0)
@@ -143,7 +147,7 @@ def make_rest(
         n_frames = max(0, -(-(last - planned.first + 1) // options.stride))
     last_frame = planned.first + max(0, n_frames * options.stride - 1)
     sound, sound_data = _pack_sound(sequence, planned, last_frame, options, quarantine)
-    sensors, sensor_tables, sensor_data = _pack_sensors(sequence, planned, options, quarantine)
+    sensors, sensor_tables, sensor_data = _pack_sensors(job, planned, quarantine)
     graphs = _graphs(sequence, planned, last_frame, options)
     info = SampleInfo(
         key=planned.key,
@@ -175,7 +179,7 @@ def make_rest(
         meta["sensors"] = [table.model_dump(mode="json") for table in sensor_tables]
     members = [
         ("meta.json", dump_json(meta)),
-        ("ann.json", dump_json(labelled(sequence, graphs, taxonomies))),
+        ("ann.json", dump_json(labelled(sequence, graphs, job.taxonomies))),
     ]
     if sound is not None:
         members.append((sound.field, sound_data))
@@ -211,17 +215,15 @@ def _pack_sound(
 
 
 def _pack_sensors(
-    sequence: Sequence,
-    planned: PlannedSample,
-    options: PackOptions,
-    quarantine: list[Quarantined],
+    job: Job, planned: PlannedSample, quarantine: list[Quarantined]
 ) -> tuple[PackedSensors | None, list[SensorTable], bytes]:
     """Every reading of a sequence, or those from the first frame of a window to its end."""
+    sequence = job.dataset[planned.sequence]
     tables: list[SensorTable] = []
     readings: list[SensorValues] = []
-    for sensor in sequence.sensors if options.sensors else ():
+    for sensor in sequence.sensors if job.options.sensors else ():
         try:
-            values = _readings(sensor, planned)
+            values = _readings(sensor, planned, job.sensor_reader)
         except (MediaError, LabelError) as error:
             name = f"{sensor.kind} {sensor.position}" if sensor.path is None else sensor.path.name
             quarantine.append(_fault(sequence, None, name, error))
@@ -235,11 +237,11 @@ def _pack_sensors(
     return packed, tables, array_bytes(readings)
 
 
-def _readings(sensor: Sensor, planned: PlannedSample) -> SensorValues:
+def _readings(sensor: Sensor, planned: PlannedSample, reader: SensorReader | None) -> SensorValues:
     try:
         if planned.last is None:
-            return sensor.values()
-        return sensor.window(Frame(planned.first), Frame(planned.last + 1))
+            return sensor.values(reader)
+        return sensor.window(Frame(planned.first), Frame(planned.last + 1), reader)
     except OSError as error:
         raise MediaError("a sensor file cannot be read", found=error.strerror) from error
 

@@ -11,20 +11,15 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from homage_sdk.shards.manifest import Quarantined, SampleInfo, ShardInfo, dump_json
-from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import PlannedShard
-from homage_sdk.shards.sample import MadeSample, make_sample
+from homage_sdk.shards.sample import Job, MadeSample, make_sample
 from homage_sdk.shards.tar import Member, ShardWriter
 from homage_sdk.storage import explained, fsync_folder, write_file
-from homage_sdk.taxonomy import KINDS
-
-if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
 
 PARTS = ".parts"
 
@@ -81,18 +76,13 @@ def finished(folder: Path, shard: PlannedShard) -> ShardRecord | None:
 
 
 def make_shard(
-    dataset: Dataset,
+    job: Job,
     shard: PlannedShard,
-    options: PackOptions,
     folder: Path,
     tick: Callable[[], object] = lambda: None,
 ) -> ShardRecord:
     """Encode and write one shard in this process: see ``write_shard``."""
-    taxonomies = {kind: dataset.taxonomy(kind) for kind in KINDS}
-    made = (
-        make_sample(dataset[planned.sequence], planned, shard.name, options, taxonomies)
-        for planned in shard.samples
-    )
+    made = (make_sample(job, planned, shard.name) for planned in shard.samples)
     return write_shard(folder, shard, made, tick)
 
 

@@ -14,28 +14,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homage_sdk.errors import StorageError
-from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import PlannedSample, PlannedShard
-from homage_sdk.shards.sample import MadeSample, MadeView, make_rest, make_view, packable_views
+from homage_sdk.shards.sample import Job, MadeSample, MadeView, make_rest, make_view
 from homage_sdk.shards.work import make_shard, write_shard
-from homage_sdk.taxonomy import KINDS
-
-if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
 
 
 def run(
-    dataset: Dataset,
+    job: Job,
     shards: Sequence[PlannedShard],
-    options: PackOptions,
     folder: Path,
     *,
     workers: int,
@@ -54,16 +48,16 @@ def run(
 
     if workers <= 1 or not shards:
         for shard in shards:
-            make_shard(dataset, shard, options, folder, one)
+            make_shard(job, shard, folder, one)
         return
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
-        initargs=(dataset, options, os.getpid()),
+        initargs=(job, os.getpid()),
     )
     try:
-        made = _in_order(pool, workers, dataset, shards, options)
+        made = _in_order(pool, workers, job, shards)
         for shard in shards:
             write_shard(folder, shard, islice(made, len(shard.samples)), one)
     except BrokenProcessPool as error:
@@ -90,11 +84,7 @@ class _InWork:
 
 
 def _in_order(
-    pool: ProcessPoolExecutor,
-    workers: int,
-    dataset: Dataset,
-    shards: Sequence[PlannedShard],
-    options: PackOptions,
+    pool: Executor, workers: int, job: Job, shards: Sequence[PlannedShard]
 ) -> Iterator[MadeSample]:
     """Every sample in the order of the plan, made by the processes of ``pool``.
 
@@ -105,10 +95,9 @@ def _in_order(
     line: deque[_InWork] = deque()
     busy: set[Future[Any]] = set()
     while True:
-        while len(busy) < 2 * workers and len(line) < 4 * workers and (job := next(todo, None)):
-            shard, planned = job
-            numbers = packable_views(dataset[planned.sequence], options)
-            views = [pool.submit(_view, planned, number) for number in numbers]
+        while len(busy) < 2 * workers and len(line) < 4 * workers and (one := next(todo, None)):
+            shard, planned = one
+            views = [pool.submit(_view, planned, number) for number in job.views(planned)]
             line.append(_InWork(planned, shard, views))
             busy.update(views)
         if not line:
@@ -133,13 +122,12 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.join(5)
 
 
-_worker: dict[str, Any] = {}
+_of_this_worker: list[Job] = []
 
 
-def _begin(dataset: Dataset, options: PackOptions, parent: int) -> None:
+def _begin(job: Job, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    taxonomies = {kind: dataset.taxonomy(kind) for kind in KINDS}
-    _worker.update(dataset=dataset, options=options, taxonomies=taxonomies)
+    _of_this_worker.append(job)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 
@@ -151,9 +139,8 @@ def _leave_with(parent: int) -> None:
 
 
 def _view(planned: PlannedSample, number: int) -> MadeView:
-    return make_view(_worker["dataset"][planned.sequence], number, planned, _worker["options"])
+    return make_view(_of_this_worker[0], planned, number)
 
 
 def _rest(planned: PlannedSample, shard: str, views: list[MadeView]) -> MadeSample:
-    sequence = _worker["dataset"][planned.sequence]
-    return make_rest(sequence, planned, shard, _worker["options"], _worker["taxonomies"], views)
+    return make_rest(_of_this_worker[0], planned, shard, views)

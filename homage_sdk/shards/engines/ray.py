@@ -10,24 +10,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homage_sdk.errors import HomageError, StorageError, UsageError
-from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import PlannedShard
+from homage_sdk.shards.sample import Job
 from homage_sdk.shards.work import finished, make_shard
-
-if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
 
 _RETRIES = 5
 _PATIENCE_S = 10.0
 
 
 def run(
-    dataset: Dataset,
+    job: Job,
     shards: Sequence[PlannedShard],
-    options: PackOptions,
     folder: Path,
     *,
     address: str | None,
@@ -51,7 +47,7 @@ def run(
                 "no Ray cluster answers", found=str(address), hint=str(error).splitlines()[0]
             ) from error
     try:
-        _run(ray, (dataset, options, folder.absolute()), shards, tick)
+        _run(ray, job, folder.absolute(), shards, tick)
     finally:
         if started:
             ray.shutdown()
@@ -64,15 +60,16 @@ def _knock(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
 
 
-_Shared = tuple["Dataset", PackOptions, Path]
-
-
 def _run(
-    ray: Any, job: _Shared, shards: Sequence[PlannedShard], tick: Callable[[int], object]
+    ray: Any,
+    job: Job,
+    folder: Path,
+    shards: Sequence[PlannedShard],
+    tick: Callable[[int], object],
 ) -> None:
     task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_make)
     shared = ray.put(job)
-    waiting = {task.remote(shared, shard): shard for shard in shards}
+    waiting = {task.remote(shared, folder, shard): shard for shard in shards}
     done = 0
     try:
         while waiting:
@@ -96,12 +93,11 @@ def _run(
             ray.cancel(reference, force=True)
 
 
-def _make(shared: tuple[Dataset, PackOptions, Path], shard: PlannedShard) -> HomageError | None:
+def _make(job: Job, folder: Path, shard: PlannedShard) -> HomageError | None:
     """One task; errors travel as values, because Ray would bury them in its own."""
-    dataset, options, folder = shared
     if finished(folder, shard) is None:
         try:
-            make_shard(dataset, shard, options, folder)
+            make_shard(job, shard, folder)
         except HomageError as error:
             return error
     return None

@@ -16,7 +16,7 @@ from homage_sdk.shards import PackOptions, pack
 from homage_sdk.shards.engines import processes
 from homage_sdk.shards.manifest import SampleInfo
 from homage_sdk.shards.plan import PlannedSample, PlannedShard
-from homage_sdk.shards.sample import MadeSample, MadeView
+from homage_sdk.shards.sample import Job, MadeSample, MadeView
 from tests.unit.shards.test_pack import tree
 
 CLIPS = PackOptions(short_side=64, unit="clip", clip_s=1.0)
@@ -42,7 +42,7 @@ def test_a_slow_view_is_waited_for_with_bounded_memory(
 
     monkeypatch.setattr(processes, "_view", view)
     monkeypatch.setattr(processes, "_rest", rest)
-    monkeypatch.setattr(processes, "packable_views", lambda sequence, options: [0])
+    monkeypatch.setattr(Job, "views", lambda job, planned: [0])
     sequence = next(iter(dataset.ids))
     keys = [f"s{n:02d}" for n in range(40)]
     shard = PlannedShard(
@@ -51,7 +51,7 @@ def test_a_slow_view_is_waited_for_with_bounded_memory(
     with ThreadPoolExecutor(2) as pool:
         release = threading.Timer(1.0, slow.set)
         release.start()
-        made = processes._in_order(pool, 2, dataset, [shard], CLIPS)
+        made = processes._in_order(pool, 2, Job(dataset, CLIPS), [shard])
         first = next(made).info.key
         ahead = len(begun)
         assert [first, *(sample.info.key for sample in made)] == keys

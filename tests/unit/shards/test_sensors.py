@@ -15,6 +15,7 @@ from homage_sdk import Dataset
 from homage_sdk.catalog import ingest
 from homage_sdk.cli import app, run
 from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.release.sensors import CsvSensorReader, SensorValues
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.plan import make_plan
 from homage_sdk.shards.sensors import numbers
@@ -187,6 +188,26 @@ def test_a_broken_sensor_file_is_listed_and_the_rest_goes_on(
     ]
     assert list(shards.sensors(WITH)) == [("acceleration", "head"), ("light", "v002")]
     assert verify(tmp_path / "out", deep=True) == []
+
+
+class Fahrenheit(CsvSensorReader):
+    """A reader of another format: every value is turned into another unit."""
+
+    def values(self, path: Path) -> SensorValues:
+        found = super().values(path)
+        return SensorValues(found.columns, found.time_s, found.values * 1.8 + 32)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_another_reader_is_used_by_every_worker(
+    sensor_catalog: Path, tmp_path: Path, workers: int
+) -> None:
+    one = Dataset(sensor_catalog).select([OTHER])
+    options = PackOptions(short_side=64)
+    pack(one, tmp_path / "out", options, workers=workers, sensor_reader=Fahrenheit())
+    found = ShardSet.open(tmp_path / "out").sensors(OTHER)["temperature", "room"]
+    rows = readings(sensor_catalog, OTHER, "temperature", "room")
+    assert (found.values == rows[:, 1:] * 1.8 + 32).all()
 
 
 def test_damaged_sensors_are_found_and_made_again(
