@@ -9,6 +9,7 @@ from typing import Any
 
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.json_text import escape
+from homage_sdk.release.records_of import keys_of
 from homage_sdk.release.scene_map import SceneGraphMap
 
 
@@ -33,7 +34,15 @@ def videos_of(document: Any, mapping: SceneGraphMap, faults: Faults) -> Iterator
     elif mapping.files.shape == "action-genome":
         yield from _action_genome(document, mapping)
     elif key and key not in document:
-        faults.add("HOM117", pointer=f"/{escape(key)}", found="nothing", expected="the frames")
+        found = f"only {keys_of(document)}" if document else "nothing"
+        faults.add(
+            "HOM117",
+            pointer=f"/{escape(key)}",
+            found=found,
+            expected="the frames",
+            hint="say in a --scene-graph-map file under which key they are: "
+            "docs/scene_graph_maps.md",
+        )
     elif mapping.files.shape == "keyed":
         frames = document[key] if key else document
         pointer = f"/{escape(key)}" if key else ""

@@ -1,7 +1,7 @@
 """How a scene-graph file is shaped: key names, frame base, box format, names or ids.
 
 The defaults are the canonical document of FORMAT.md. ``--scene-graph-map map.toml`` changes them
-without code; docs/scene_graph_maps.md works three examples through.
+without code; docs/scene_graph_maps.md works four examples through.
 """
 
 from __future__ import annotations

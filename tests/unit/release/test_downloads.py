@@ -142,3 +142,13 @@ def test_text_that_is_not_utf8_names_its_line(tmp_path: Path) -> None:
     )
     problem = only(read(tmp_path))
     assert (problem.code, problem.found) == ("HOM107", "byte 0xe9 at offset 37, line 2")
+
+
+def test_scene_graphs_of_another_shape_show_their_keys_and_the_way_to_map_them(
+    tmp_path: Path,
+) -> None:
+    tiny = Tiny(tmp_path)
+    tiny.scene("p0001_r001_v001_a001", raw='{"clip": "x", "graphs": {"1": {}}, "meta": 3}')
+    problem = only(read(tmp_path))
+    assert (problem.code, problem.found) == ("HOM117", "only clip, graphs, meta")
+    assert "docs/scene_graph_maps.md" in problem.hint
