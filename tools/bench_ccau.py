@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from baselines.ccau.memory import keep_freed_memory, use_huge_pages
+from baselines.ccau.memory import settle_memory
 
-MEMORY = f"{use_huge_pages()}, {keep_freed_memory()}"
+MEMORY = settle_memory()
 
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402

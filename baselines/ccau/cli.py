@@ -232,11 +232,10 @@ def import_official(
 
 def main() -> None:
     """Entry point of ``ccau``."""
-    from baselines.ccau.memory import keep_freed_memory, use_huge_pages
+    from baselines.ccau.memory import settle_memory
     from homage_sdk.cli import run
 
-    use_huge_pages()  # before any command loads torch, which reads it once
-    keep_freed_memory()
+    settle_memory()  # before any command loads torch, which reads its part once
     code = run(app)
     if code and not _is_first():
         err.print(f"rank {os.environ['RANK']} stopped", markup=False)

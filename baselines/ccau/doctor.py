@@ -19,7 +19,7 @@ from baselines.ccau.data import TEST_SPLITS, Parts, having, open_loader, prepare
 from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.world import World as LossWorld
-from baselines.ccau.memory import use_huge_pages
+from baselines.ccau.memory import settle_memory
 from baselines.ccau.norms import refuse_synchronised
 from baselines.ccau.optimise import as_floats, autocast, make_optimizer, memory_mb
 from baselines.ccau.parts import selection_parts
@@ -75,7 +75,7 @@ def environment(device: str) -> Check:
     where = (
         torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
     )
-    found = f"torch {torch.__version__}, {device}, {where}, {use_huge_pages()}"
+    found = f"torch {torch.__version__}, {device}, {where}, {settle_memory()}"
     return Check("environment", PASSED, found)
 
 

@@ -1,4 +1,4 @@
-"""The command asks for large pages while it still counts, and nowhere does asking do harm."""
+"""Freed memory is kept or large pages are asked for, while it counts; asking never does harm."""
 
 import os
 import subprocess
@@ -64,8 +64,8 @@ def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
         pytest.skip("the GNU C library is a Linux one")
     code = (
         "import numpy as np, resource\n"
-        "from baselines.ccau.memory import keep_freed_memory\n"
-        "print(keep_freed_memory())\n"
+        "from baselines.ccau.memory import settle_memory\n"
+        "print(settle_memory())\n"
         "faults = []\n"
         "for _ in range(3):\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
@@ -78,14 +78,23 @@ def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
     first, later = map(int, counts.split())
     assert (later < max(first, 100) / 10) == (said == "freed memory is kept"), done.stdout
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert memory.keep_freed_memory() == "the system decides about freed memory"
+    assert not memory.keep_freed_memory()
+
+
+def test_large_pages_are_only_for_a_c_library_that_returns_memory(kernel, monkeypatch):
+    kernel("always [madvise] never\n")
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: True)
+    assert memory.settle_memory() == memory.KEPT
+    assert KEY not in os.environ
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: False)
+    assert memory.settle_memory() == "huge pages"
 
 
 def test_the_ccau_command_asks_before_torch_is_imported():
     code = (
         "import sys\n"
         "from baselines.ccau import cli, memory\n"
-        "memory.use_huge_pages = lambda: print('asked', 'torch' in sys.modules)\n"
+        "memory.settle_memory = lambda: print('asked', 'torch' in sys.modules)\n"
         "sys.argv = ['ccau', '--help']\n"
         "cli.main()\n"
     )
