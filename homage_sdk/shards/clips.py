@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from homage_sdk.errors import HomageError, ShardError
 from homage_sdk.media.audio import read_audio
@@ -36,34 +33,29 @@ Fetch = Callable[[SampleInfo, str], bytes]
 class Assembler:
     """Turns rows of clip choices into batches.
 
-    Holds no state but caches of constants, so that any process makes the same batch of the same
-    rows. ``shared`` puts pictures into shared memory, to be handed to another process.
+    Any process makes the same batch of the same rows: what is kept from batch to batch are labels
+    that cannot change, and working memory.
     """
 
-    def __init__(
-        self, manifest: Manifest, options: LoaderOptions, fetch: Fetch, *, shared: bool = False
-    ) -> None:
+    def __init__(self, manifest: Manifest, options: LoaderOptions, fetch: Fetch) -> None:
         self.options = options
         self.stride = int(manifest.options["stride"])
         self.audio_rate = int(manifest.options["audio_rate"])
         self.form = Form(manifest, options)
         self.grid = self.form.grid
         self._fetch = fetch
-        self._allocate = _shared_for_pictures if shared else _ordinary
         self._atomic = manifest.classes("atomic")
         self._activity = manifest.classes("activity")
         self._known: dict[str, Labels] = {}
         self._logmel = LogMel(options.n_mels, self.audio_rate, options.n_fft, options.hop)
 
-    def batch(
-        self, rows: Sequence[ClipChoice | None], epoch: int, allocate: Allocate | None = None
-    ) -> Batch:
+    def batch(self, rows: Sequence[ClipChoice | None], epoch: int, allocate: Allocate) -> Batch:
         """One batch; a row of None is padding: absent, with an empty sequence id.
 
         ``allocate`` gives the tensors to fill. Raises HomageError naming the sample that cannot be
         read.
         """
-        batch = self.form.blank(len(rows), allocate or self._allocate)
+        batch = self.form.blank(len(rows), allocate)
         batch.sequence = tuple(row.sample.sequence if row else "" for row in rows)
         batch.clip.copy_(torch.tensor([row.clip if row else 0 for row in rows]))
         batch.n_clips.copy_(torch.tensor([row.n_clips if row else 0 for row in rows]))
@@ -176,19 +168,6 @@ class Assembler:
 
 def _another_form(sample: SampleInfo, error: Exception) -> ShardError:
     return ShardError("labels of another form", place=f"{sample.key}.ann.json", found=repr(error))
-
-
-def _ordinary(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    return torch.empty(shape, dtype=dtype)
-
-
-def _shared_for_pictures(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    if dtype != torch.uint8:
-        return torch.empty(shape, dtype=dtype)
-    memory: Any = torch.UntypedStorage
-    flat: Any = torch.empty(0, dtype=torch.uint8)
-    made: Tensor = flat.set_(memory._new_shared(math.prod(shape)), 0, shape)
-    return made
 
 
 def read_bytes(
