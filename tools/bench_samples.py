@@ -102,35 +102,29 @@ def measure_samples(shards: ShardSet, rounds: int) -> None:
     show("    CPU of it", f"{cpu_ms:.0f} ms")
 
 
-def resident_mb(pid: int | str, share: str = "Rss") -> float:
-    """Resident memory of a process; as ``Pss``, pages that others share count in part."""
+def resident_mb(pid: int | str) -> float:
+    """Resident memory of a process; pages that it shares with others count in full."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(f"{share}:"):
+        if line.startswith("Rss:"):
             return int(line.split()[1]) / 1024
-    raise SystemExit(f"no {share} of process {pid}")
+    raise SystemExit(f"nothing is said of process {pid}'s memory")
 
 
 def endure(shards: ShardSet, batches: int, workers: int) -> None:
     """Load so many batches and print resident memory at every tenth of them."""
     loader = ClipLoader(shards, TRAINING.with_(workers=workers))
-    print(f"{workers} workers, {batches} batches of {TRAINING.batch_size} clips")
-    print(f"{'batches':>8} {'RSS here':>10} {'workers, PSS each':>24}")
-    seen, first, last = 0, 0.0, 0.0
+    print(f"{workers} workers, {batches} batches of {TRAINING.batch_size} clips: resident MB")
+    seen = 0
+    lines: list[list[float]] = []
     while seen < batches:
         for _ in loader:
             seen += 1
             if seen % max(1, batches // 10) == 0:
-                here = resident_mb("self")
-                theirs = [
-                    resident_mb(child.pid, "Pss")
-                    for child in multiprocessing.active_children()
-                    if child.pid is not None
-                ]
-                last = here + sum(theirs)
-                first = first or last
-                each = ", ".join(f"{mb:.1f}" for mb in theirs) or "-"
-                print(f"{seen:8} {here:7.1f} MB {each:>21} MB", flush=True)
+                theirs = [c.pid for c in multiprocessing.active_children() if c.pid is not None]
+                lines.append([resident_mb(pid) for pid in ("self", *sorted(theirs))])
+                print(f"{seen:8}", *(f"{mb:10.1f}" for mb in lines[-1]), flush=True)
             if seen == batches:
                 break
     loader.close()
-    print(f"from the first line to the last: {last - first:+.1f} MB\n", flush=True)
+    grown = [last - first for first, last in zip(lines[0], lines[-1], strict=True)]
+    print("   grown", *(f"{mb:+10.1f}" for mb in grown), "\n", flush=True)
