@@ -3,7 +3,7 @@
     python tools/chaos_loader.py [SHARDS] --kills 50 [--loaders index stream] [--workers 0 2]
 
 A child process iterates over epochs, writes down the hash of each batch together with the state of
-the loader, and is sent SIGKILL at a random moment after its first batch. The batches that all its
+the loader, and is sent SIGKILL at a random moment after a random batch. The batches that all its
 lives saw together must be those of a child that nobody disturbed, which had no workers; and the
 workers of a killed child must end by themselves. Kills are dealt to the loaders and numbers of
 workers in turn. Without shards, those of a small synthetic release are made. Exit code 0 when all
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import json
 import os
 import random
@@ -104,31 +103,32 @@ class Chaos:
         self._arguments = [str(shards), "--loaders", kind, "--workers", str(workers)]
         self._arguments += ["--batches", str(batches)]
         self.batches = batches
-        self.running_s = 1.0
+        self.batch_s = 0.1
 
     @property
     def journal(self) -> Path:
         """Of the round that is going on."""
         return self._folder / f"{self.rounds}.json"
 
-    def live(self, kill_after: float | None) -> bool:
-        """One life; True when it came to its end. Killed after this part of what is left."""
+    def live(self, moment: random.Random | None) -> bool:
+        """One life; True when it came to its end. With ``moment`` it is killed at a random one."""
+        left = self.batches - len(self.seen())
         command = [sys.executable, __file__, *self._arguments, "--journal", str(self.journal)]
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
             )
             assert process.stdout
-            process.stdout.read(1)  # its first batch, or its end
+            batches = moment.randint(1, left) if moment else left
+            process.stdout.read(1)  # it writes a byte a batch
             start = time.monotonic()
+            process.stdout.read(batches - 1)
             try:
-                left = 1 - len(self.seen()) / self.batches
-                timeout_s = None if kill_after is None else kill_after * left * self.running_s
-                if process.wait(timeout_s):
+                if process.wait(moment.uniform(0.0, 2 * self.batch_s) if moment else None):
                     errors.seek(0)
                     raise SystemExit(f"{self.name}: the child failed: {errors.read().decode()}")
-                if kill_after is None:
-                    self.running_s = time.monotonic() - start
+                if moment is None:
+                    self.batch_s = (time.monotonic() - start) / left
                 return True
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)  # it alone: its workers must notice
@@ -185,20 +185,19 @@ def run(shards: Path, folder: Path, kinds: list[str], options: argparse.Namespac
     draw = random.Random(options.seed)
     expected: dict[str, list[str]] = {}
     tried: list[Chaos] = []
-    for kind, workers in itertools.product(kinds, options.workers):
+    for kind in kinds:
         whole = Chaos(shards, folder / "whole", kind, 0, options.batches)
         whole.live(None)
         expected[kind] = whole.seen()
-        tried.append(Chaos(shards, folder, kind, workers, options.batches))
-        tried[-1].running_s = whole.running_s
+        for workers in options.workers:
+            tried.append(Chaos(shards, folder, kind, workers, options.batches))
+            tried[-1].batch_s = whole.batch_s
     start = time.monotonic()
     for number, chaos in enumerate(tried):
         share = options.kills // len(tried) + (number < options.kills % len(tried))
         while chaos.kills < share:
-            while chaos.kills < share and not chaos.live(draw.uniform(0.0, 0.9)):
-                pass
-            if len(chaos.seen()) < options.batches:
-                chaos.live(None)
+            while len(chaos.seen()) < options.batches:
+                chaos.live(draw if chaos.kills < share else None)
             if chaos.seen() != expected[kinds[number // len(options.workers)]]:
                 print(f"{chaos.name}, round {chaos.rounds + 1}: other batches")
                 return 1
