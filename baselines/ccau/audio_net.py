@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
+from baselines.ccau.channels import as_channels_last
 from baselines.ccau.fused import norm_relu
 from baselines.ccau.norms import ChannelNorm
 from baselines.ccau.pooled import conv_norm_relu_pool
@@ -79,7 +79,7 @@ class AudioFeatures(nn.Sequential):
             )
         if x.shape[1] != self.in_channels:
             x = x.expand(-1, self.in_channels, -1, -1)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = as_channels_last(x)
         layers = list(self)
         while layers:  # convolution, norm, ReLU, and the pooling that may follow
             conv, norm = cast(nn.Conv2d, layers[0]), layers[1]

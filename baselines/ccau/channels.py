@@ -28,6 +28,17 @@ def is_channels_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=last)
 
 
+def as_channels_last(x: Tensor) -> Tensor:
+    """[F, C, H, W] with the channels last in memory, also said so by the strides.
+
+    With one channel both orders are the same memory, and torch then takes the strides of the other
+    one for granted: every layer after it would have its channels first.
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    _, channels, height, width = x.shape
+    return x.as_strided(x.shape, (height * width * channels, 1, width * channels, channels))
+
+
 def rows_of(x: Tensor) -> Tensor:
     """The same memory as rows, [F * H * W, C]."""
     return x.movedim(1, -1).reshape(-1, x.shape[1])

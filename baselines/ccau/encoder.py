@@ -117,10 +117,21 @@ class Bottleneck(nn.Module):
         return F.relu(out, inplace=True) if self.final_relu else out
 
 
-def _shortcut(conv: Conv, inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+class Shortcut(nn.Sequential):
+    """A 1x1 (or 1x1x1) convolution and normalisation. Keys 0.* and 1.*."""
+
+    def __init__(self, conv: Conv, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__(conv(inputs, outputs, 1, stride), PixelNorm(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """With the strides of the block beside it."""
+        return norm_only(self[1], self[0](x))
+
+
+def _shortcut(conv: Conv, inputs: int, outputs: int, stride: int) -> Shortcut | None:
     if stride == 1 and inputs == outputs:
         return None
-    return nn.Sequential(conv(inputs, outputs, 1, stride), PixelNorm(outputs))
+    return Shortcut(conv, inputs, outputs, stride)
 
 
 class VideoEncoder(nn.Module):

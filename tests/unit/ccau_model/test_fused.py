@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from baselines.ccau import channels, fused, pooled
 from baselines.ccau.norms import ChannelNorm, PixelNorm
+from tests.unit.ccau_model.batches import batch, nets
 
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -162,3 +163,14 @@ def test_wide_rows_hold_the_numbers_of_plain_ones(channels_, rows):
     torch.testing.assert_close(out, x * per_channel[1] + per_channel[0])
     both = out + g * per_channel[0]
     torch.testing.assert_close(channels.add_scaled_(out, g, mean), both)
+
+
+@pytest.mark.parametrize("modality", ["ego", "third", "audio"])
+def test_every_normalisation_of_a_training_step_is_fused(modality, monkeypatch):
+    net = nets((modality,))[modality].train()
+    plain = []
+    for kind in (ChannelNorm, PixelNorm):
+        monkeypatch.setattr(kind, "forward", lambda self, x: plain.append(x.shape) or x)
+    inputs, _ = batch(modalities=(modality,), side=64)
+    net(inputs[modality])
+    assert not plain
