@@ -150,6 +150,13 @@ def _check(config: Config) -> None:
         raise ConfigError(
             "task.modalities must name each modality once", found=str(task.modalities)
         )
+    aligns = task.kind == "cooperative" and config.align.weight != 0
+    if len(task.modalities) < 2 and (aligns or task.kind in ("static_kd", "cooperative_kd")):
+        raise ConfigError(
+            f"{task.kind} needs two modalities",
+            found=f"task.modalities {', '.join(task.modalities)}",
+            hint="add one, or set task.kind = 'single'",
+        )
     if not 0 <= data.novel_share < 1:
         raise ConfigError("data.novel_share must be in [0, 1)", found=str(data.novel_share))
     if not 0 <= data.validation_share < 1:

@@ -165,6 +165,17 @@ def require(value: T | None, modality: str) -> T:
     return value
 
 
+def require_modalities(config: Config, shards: ShardSet, parts: Parts) -> None:
+    """Raise ConfigError, before anything is written, for a modality that nobody trains with."""
+    for modality in config.task.modalities:
+        if not having(shards, parts.train, modality):
+            raise ConfigError(
+                f"these shards hold no {modality} of any training sequence",
+                place=shards.path,
+                hint="pack them with it, or leave it out of task.modalities",
+            )
+
+
 def having(shards: ShardSet, sequences: Iterable[str], modality: str) -> tuple[str, ...]:
     """Those of ``sequences`` that hold ``modality``, sorted."""
     wanted = set(sequences)

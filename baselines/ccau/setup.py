@@ -106,6 +106,7 @@ def _load_net(net: ModalityNet, modality: str, checkpoint: Checkpoint) -> None:
             f"this run trained no {modality}",
             place=checkpoint.folder,
             found=", ".join(sorted({k.split(".")[1] for k in tensors if k.startswith("nets.")})),
+            hint=f"name a run whose task.modalities hold {modality}",
         )
     load_into(net, own, place=checkpoint.folder)
 

@@ -20,8 +20,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from baselines.ccau.board import Board
 from baselines.ccau.checkpoint import Checkpoint, Identity
+from baselines.ccau.compiling import require_compiler
 from baselines.ccau.config import Config
-from baselines.ccau.data import Parts, open_loader, prepare
+from baselines.ccau.data import Parts, open_loader, prepare, require_modalities
 from baselines.ccau.distributed import (
     World,
     join_world,
@@ -71,6 +72,7 @@ def train(
             refuse_synchronised(world.device)
         shards = ShardSet.open(shards_folder)
         parts = selection_parts(config, shards)
+        require_modalities(config, shards, parts)
         lock: AbstractContextManager[None] = nullcontext()
         if world.is_first:
             with explained(out):
@@ -114,6 +116,7 @@ class _Trainer:
             self.state = restore(checkpoint, self.task, self.optimizer, shards, world)
         self.module: nn.Module = self.task
         if config.optim.compile:
+            require_compiler(world.device)
             for net in self.task.nets.values():
                 net.compile()
         if world.size > 1:
@@ -141,7 +144,7 @@ class _Trainer:
             self.out / "metrics.jsonl" if world.is_first else None, keep_rows=state.log_rows
         )
         wants_board = config.run.tensorboard and world.is_first
-        board = Board(self.out / "tensorboard" if wants_board else None)
+        board = Board(self.out / "tensorboard" if wants_board else None, first_step=state.step + 1)
         every = config.run.checkpoint_every
         begin_s = time.perf_counter()
         try:
@@ -149,8 +152,7 @@ class _Trainer:
                 batches = self._batches()
                 while state.micro_batch < len(self.loader) and not state.ended:
                     row = self._step(batches)
-                    self._log(log, row)
-                    board.write(row)
+                    self._log(log, board, row)
                     if progress is not None and world.is_first:
                         progress(state.step, self.last_step)
                     if state.step >= self.last_step:
@@ -161,7 +163,7 @@ class _Trainer:
                 if state.micro_batch >= len(self.loader):
                     state.epoch += 1
                     state.micro_batch = 0
-                self._end_of_epoch(log)
+                self._end_of_epoch(log, board)
             train_s = time.perf_counter() - begin_s
             if world.is_first:
                 result = BEST if (self.out / BEST).is_dir() else LAST
@@ -199,8 +201,9 @@ class _Trainer:
             raise ConfigError("a rank without a batch went on")
         return batch
 
-    def _log(self, log: MetricsLog, row: Mapping[str, Any]) -> None:
+    def _log(self, log: MetricsLog, board: Board, row: Mapping[str, Any]) -> None:
         log.write(row)
+        board.write(row)
         self.state.log_rows += 1
 
     def _step(self, batches: Iterator[Batch]) -> dict[str, Any]:
@@ -265,7 +268,7 @@ class _Trainer:
             "memory_mb": memory_mb(self.world.device),
         }
 
-    def _end_of_epoch(self, log: MetricsLog) -> None:
+    def _end_of_epoch(self, log: MetricsLog, board: Board) -> None:
         """Validate, keep the best, decide whether to go on, save."""
         config, state, world = self.config, self.state, self.world
         selecting = config.run.selection != "last" and config.run.validate_every > 0
@@ -280,6 +283,7 @@ class _Trainer:
                 state.ended = "early stop"
             self._log(
                 log,
+                board,
                 {
                     "kind": "validation",
                     "step": state.step,

@@ -44,6 +44,7 @@ def validate(
         if usable:
             # Few validation sequences give equal accuracies: the likelihood breaks the tie.
             likely = numbers["log_likelihood"] if "accuracy" in kept else 0.0
+            likely = 0.0 if np.isnan(likely) else likely  # no activity is known
             scores.append(float(np.mean(usable)) + 1e-3 * likely)
     return Validation(float(np.mean(scores)) if scores else float("-inf"), found)
 

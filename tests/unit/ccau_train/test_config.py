@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,8 @@ def test_a_config_survives_json():
         ({"data": {"validation_share": 0.0}}, ["validation_share", "run.selection"]),
         ({"task": {"kind": "static_kd"}}, ["teacher", "third"]),
         ({"preset": "papers"}, ["preset", "papers"]),
+        ({"task": {"modalities": ["ego"]}}, ["cooperative", "two modalities", "ego"]),
+        ({"task": {"kind": "cooperative_kd", "modalities": ["ego"]}}, ["two modalities"]),
     ],
 )
 def test_a_wrong_key_or_value_is_one_line_that_names_it(values, words):
@@ -59,12 +62,19 @@ def test_a_wrong_key_or_value_is_one_line_that_names_it(values, words):
         assert word in text, text
 
 
+def test_one_modality_alone_is_cooperative_only_without_alignment():
+    alone = {"task": {"modalities": ["ego"]}, "align": {"weight": 0.0}}
+    assert from_dict(alone).task.modalities == ("ego",)
+
+
 def test_settings_win_over_the_file_and_the_file_over_its_parents(tmp_path):
     (tmp_path / "base.toml").write_text("[optim]\nlr = 0.5\nepochs = 3\n[data]\nsize = 32\n")
     (tmp_path / "own.toml").write_text('extends = "base.toml"\n[optim]\nlr = 0.25\n')
-    config = read_config(tmp_path / "own.toml", ["optim.epochs=7", 'task.modalities=["ego"]'])
+    config = read_config(
+        tmp_path / "own.toml", ["optim.epochs=7", 'task.modalities=["ego", "audio"]']
+    )
     assert (config.optim.lr, config.optim.epochs, config.data.size) == (0.25, 7, 32)
-    assert config.task.modalities == ("ego",)
+    assert config.task.modalities == ("ego", "audio")
     sized = read_config(tmp_path / "own.toml", size="paper")
     assert sized.optim.precision == "bf16" and sized.data.size == 32
 
@@ -122,3 +132,19 @@ def test_every_shipped_config_is_valid():
             settings = []
         for size in (None, "tiny", "paper"):
             assert dataclasses.is_dataclass(read_config(path, settings, size=size))
+
+
+def test_every_switch_of_model_losses_and_augmentation_is_in_the_table_of_presets():
+    text = (Path(__file__).parents[3] / "docs" / "ccau_presets.md").read_text()
+    for section in ("model", "composition", "align", "distillation", "augment"):
+        for field in dataclasses.fields(getattr(Config(), section)):
+            rows = [line for line in text.splitlines() if f"`{section}." in line]
+            words = (f"`{section}.{field.name}", f"`.{field.name}`")
+            assert any(word in row for row in rows for word in words), f"{section}.{field.name}"
+    official = from_dict({"preset": "official"}).as_dict()
+    table = text.split("## Differences")[1].split("\n## ")[0]
+    for section, values in Config().as_dict().items():
+        if isinstance(values, dict):
+            for key, value in values.items():
+                differs = official[section][key] != value
+                assert differs == (f"| `{section}.{key}` |" in table), f"{section}.{key}"
