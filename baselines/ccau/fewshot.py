@@ -3,7 +3,9 @@
 The backbone was trained without the novel classes (``data.novel_share``). For each k and draw, k
 training sequences of each novel class are the support; a logistic probe learns from their clips and
 is judged on all novel sequences of the test splits. Supports are a pure function of (seed, draw,
-class), so every model gets the same, and the support of k = 1 lies within that of k = 5.
+class), so every model gets the same, and the support of k = 1 lies within that of k = 5. Features
+are standardised by the clips of the base sequences that trained the backbone: one measure for every
+k and draw, with nothing of the novel classes in it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from baselines.ccau.distributed import World, join_world
 from baselines.ccau.metrics import accuracy, mean_ap
 from baselines.ccau.novel import NovelSplit, novel_split
 from baselines.ccau.predict import Predictions, predict
-from baselines.ccau.probe import fit_activity, fit_atomic
+from baselines.ccau.probe import Standard, fit_activity, fit_atomic
 from baselines.ccau.runs import read_json, result_checkpoint, write_json
 from baselines.ccau.setup import load_nets
 from homage_sdk.errors import ConfigError, ShardError, UsageError
@@ -30,6 +32,7 @@ from homage_sdk.shards import ShardSet
 
 KS = (1, 5, 10, 20)
 MIN_DRAWS = 20
+FEATURES = "standardised over the clips of the base classes' training sequences"
 Progress = Callable[[int, int], None]
 
 
@@ -64,15 +67,18 @@ def fewshot(
             "supports_seed": seed,
             "draws": draws,
             "ks": list(ks),
+            "features": FEATURES,
             "modalities": {},
         }
+        base = tuple(sorted(read_json(run, "config.json")["parts"]["train"]))
         for done, (modality, net) in enumerate(nets.items()):
-            found = predict(
-                net.to(world.device), modality, shards, config, tuple(labels), world=world
-            )
-            if found is not None and world.is_first:
+            net.to(world.device)
+            known = predict(net, modality, shards, config, base, world=world)
+            found = predict(net, modality, shards, config, tuple(labels), world=world)
+            if found is not None and known is not None and world.is_first:
+                standard = Standard.of(known.clip_embedding)
                 results["modalities"][modality] = probe_modality(
-                    found, labels, split, ks=ks, draws=draws, seed=seed
+                    found, labels, split, standard, ks=ks, draws=draws, seed=seed
                 )
             if progress is not None and world.is_first:
                 progress(done + 1, len(nets))
@@ -84,6 +90,7 @@ def probe_modality(
     predictions: Predictions,
     labels: dict[str, tuple[str, str]],
     split: NovelSplit,
+    standard: Standard,
     *,
     ks: tuple[int, ...],
     draws: int,
@@ -91,7 +98,7 @@ def probe_modality(
 ) -> dict[str, Any]:
     """Accuracy among the novel classes and atomic mAP, per k: every draw, mean and deviation.
 
-    ``labels`` maps a sequence to (split, activity name).
+    ``labels`` maps a sequence to (split, activity name); ``standard`` is of the base classes.
     """
     column = {name: i for i, name in enumerate(split.novel)}
     where = [labels[s] for s in predictions.sequences]
@@ -105,8 +112,8 @@ def probe_modality(
             support = draw_support(predictions, where, split, k=k, draw=draw, seed=seed)
             clips = np.isin(predictions.clip_sequence, support)
             features = predictions.clip_embedding[clips]
-            by_activity = fit_activity(features, clip_activity[clips], len(split.novel))
-            by_atomic = fit_atomic(features, predictions.clip_atomic_label[clips])
+            by_activity = fit_activity(features, clip_activity[clips], len(split.novel), standard)
+            by_atomic = fit_atomic(features, predictions.clip_atomic_label[clips], standard)
             shown = _sequence_scores(
                 predictions,
                 by_activity.logits(predictions.clip_embedding),
@@ -159,16 +166,30 @@ def draw_support(
 def _sequence_scores(
     predictions: Predictions, activity: NDArray[np.float64], atomic: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of softmax and max of sigmoid over the clips of each sequence."""
+    """Clips ``[clips, ...]`` joined to sequences ``[S, ...]`` by the rules of evaluation.
+
+    Mean of softmax and largest sigmoid over the clips of a view, then the mean over views.
+    """
     shifted = np.exp(activity - activity.max(axis=1, keepdims=True))
     softmax = shifted / shifted.sum(axis=1, keepdims=True)
+    sigmoid = 0.5 * (1 + np.tanh(atomic / 2))
+    pairs = np.stack([predictions.clip_sequence, predictions.clip_view], axis=1)
+    views, view = np.unique(pairs, axis=0, return_inverse=True)
+    view = view.reshape(-1)  # numpy 2.0 gives it another shape
+    by_view = np.zeros((len(views), activity.shape[1]))
+    np.add.at(by_view, view, softmax)
+    by_view /= np.bincount(view)[:, None]
+    largest = np.zeros((len(views), atomic.shape[1]))
+    np.maximum.at(largest, view, sigmoid)
     n = len(predictions.sequences)
-    by_activity = np.zeros((n, activity.shape[1]))
-    np.add.at(by_activity, predictions.clip_sequence, softmax)
-    by_activity /= np.bincount(predictions.clip_sequence, minlength=n)[:, None]
-    by_atomic = np.full((n, atomic.shape[1]), -np.inf)
-    np.maximum.at(by_atomic, predictions.clip_sequence, atomic)
-    return by_activity, by_atomic
+    n_views = np.bincount(views[:, 0], minlength=n)[:, None]
+
+    def over_views(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.zeros((n, scores.shape[1]))
+        np.add.at(total, views[:, 0], scores)
+        return total / n_views
+
+    return over_views(by_view), over_views(largest)
 
 
 def _judge(

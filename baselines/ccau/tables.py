@@ -1,8 +1,9 @@
 """Tables 2 to 7 from the runs of ``ccau arms``: ours with intervals, the paper's beside them.
 
 A cell is the mean over seeds of the mean over the test splits. Its difference to the first row of
-the table that has the cell is paired: both on the same resamples of the same sequences, averaged
-over seeds. Seeds vary the weights and resamples the sequences; the paper gives neither.
+the table that has the cell is paired: the seeds that both have, on the same resamples of the same
+sequences, averaged over seeds. Seeds vary the weights and resamples the sequences; the paper gives
+neither. Few-shot differences resample the draws of support sets instead, each averaged over seeds.
 """
 
 from __future__ import annotations
@@ -86,31 +87,44 @@ def _cell(
     if arm.is_fewshot:
         return _fewshot_cell(cell, runs, against)
     metric, modality = cell
-    own = _statistics(runs, metric, modality)
-    if own is None:
+    found = _statistics(runs, metric, modality)
+    if found is None:
         return None
-    statistics, groups = own
-    seeds = [100 * statistic(np.ones(len(groups))) for statistic in statistics]
+    own, groups = found
+    seeds = [100 * statistic(np.ones(len(groups))) for statistic in own.values()]
     difference = None
     other = _statistics(against, metric, modality) if against else None
-    if other is not None and other[1] == groups:
+    shared = [name for name in own if other is not None and name in other[0]]
+    if other is not None and other[1] == groups and shared:
         counts = resamples(list(groups.values()), draws=draws)
-        difference = _as_percent(paired_difference(_mean(statistics), _mean(other[0]), counts))
+        ours, theirs = ([of[name] for name in shared] for of in (own, other[0]))
+        difference = _as_percent(paired_difference(_mean(ours), _mean(theirs), counts))
     return OurCell(float(np.mean(seeds)), seeds, difference)
 
 
 def _statistics(
     runs: list[Path], metric: str, modality: str
-) -> tuple[list[Statistic], dict[str, str]] | None:
-    """One statistic a seed, as functions of how often each sequence counts, and their splits."""
-    found: list[Statistic] = []
+) -> tuple[dict[str, Statistic], dict[str, str]] | None:
+    """One statistic a seed, as functions of how often each sequence counts, and their splits.
+
+    Raises CheckpointError for seeds that were judged on different sequences.
+    """
+    found: dict[str, Statistic] = {}
     groups: dict[str, str] = {}
     for run in runs:
         saved = load_predictions(run / "predictions.npz")
         if modality not in saved.by_modality:
             return None
-        found.append(_statistic(saved, metric, modality))
-        groups = {s: saved.split[s] for s in saved.by_modality[modality].sequences}
+        own = {s: saved.split[s] for s in saved.by_modality[modality].sequences}
+        if found and own != groups:
+            raise CheckpointError(
+                "seeds of one arm were judged on different sequences",
+                place=run,
+                found=f"{len(own)} of {modality}",
+                expected=f"the {len(groups)} of {runs[0].name}",
+                hint="evaluate all of them on the same shards",
+            )
+        found[run.name], groups = _statistic(saved, metric, modality), own
     return (found, groups) if found else None
 
 
@@ -153,23 +167,30 @@ def _as_percent(found: PairedDifference) -> dict[str, float]:
 
 
 def _fewshot_cell(cell: Cell, runs: list[Path], against: list[Path] | None) -> OurCell | None:
-    """Paired by seed and draw: both models had the same supports."""
+    """Paired by seed and draw: both models had the same supports.
+
+    All seeds share the supports of a draw, so a draw counts once, averaged over seeds.
+    """
     metric, modality = cell
     name, _, k = metric.partition("@")
-    own = [_draws(run, modality, k, name) for run in runs]
-    other = [_draws(run, modality, k, name) for run in against or []]
-    if not own or any(values is None for values in own):
+    own = {run.name: _draws(run, modality, k, name) for run in runs}
+    other = {run.name: _draws(run, modality, k, name) for run in against or []}
+    values = {seed: np.array(v) for seed, v in own.items() if v is not None}
+    if not values or len(values) < len(own):
         return None
-    values = [np.array(v) for v in own if v is not None]
-    rest = [np.array(v) for v in other if v is not None]
+    gaps = [
+        values[seed] - np.array(theirs)
+        for seed, theirs in other.items()
+        if seed in values and theirs is not None and len(theirs) == len(values[seed])
+    ]
     difference = None
-    if rest and len(rest) == len(values):
-        gaps = np.concatenate(values) - np.concatenate(rest)
-        counts = resamples(["draw"] * len(gaps))
+    if gaps:
+        gap = np.mean(gaps, axis=0)
+        counts = resamples(["draw"] * len(gap))
         difference = _as_percent(
-            paired_difference(lambda w: float((w * gaps).sum() / w.sum()), lambda _: 0.0, counts)
+            paired_difference(lambda w: float((w * gap).sum() / w.sum()), lambda _: 0.0, counts)
         )
-    seeds = [100 * float(v.mean()) for v in values]
+    seeds = [100 * float(v.mean()) for v in values.values()]
     return OurCell(float(np.mean(seeds)), seeds, difference)
 
 
@@ -220,7 +241,8 @@ def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> str:
     """All tables as Markdown."""
     parts = [
         "Ours: mean over the test splits and seeds, ± standard deviation over seeds; in brackets "
-        "the paired difference to the first row that has the number, its 95 % interval and p. "
+        "the paired difference to the first row that has the number, its 95 % interval and p, by "
+        "test sequence (Table 7: by draw of support sets, the test sequences as they are). "
         "Paper: real HOMAGE, not ours.\n"
     ]
     for table, rows in tables.items():

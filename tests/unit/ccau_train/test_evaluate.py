@@ -12,7 +12,7 @@ from baselines.ccau.evaluate import evaluate
 from baselines.ccau.fewshot import fewshot
 from baselines.ccau.novel import split_ranked
 from baselines.ccau.predict import ClipScores, merge
-from baselines.ccau.probe import fit_activity, fit_atomic
+from baselines.ccau.probe import Standard, fit_activity, fit_atomic
 from baselines.ccau.results import compute_results
 from baselines.ccau.saved import load_predictions, save_predictions
 from baselines.ccau.train import train
@@ -120,11 +120,11 @@ def test_the_probe_equals_scikit_learn():
     y = (x @ rng.normal(size=(5, 3)) + rng.normal(size=(60, 3))).argmax(axis=1)
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(standard, y)
-    ours = fit_activity(x, y, 3).logits(x)
+    ours = fit_activity(x, y, 3, Standard.of(x)).logits(x)
     softmax = np.exp(ours) / np.exp(ours).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(softmax, theirs.predict_proba(standard), atol=1e-3)
     labels = np.stack([y == 0, y == 1], axis=1).astype(int)
-    many = fit_atomic(x, labels).logits(x)
+    many = fit_atomic(x, labels, Standard.of(x)).logits(x)
     for column in range(2):
         one = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(standard, labels[:, column])
         np.testing.assert_allclose(many[:, column], one.decision_function(standard), atol=1e-2)

@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from baselines.ccau import fewshot as fewshot_module
 from baselines.ccau.config import from_dict
 from baselines.ccau.data import open_loader
 from baselines.ccau.distributed import World
 from baselines.ccau.fewshot import draw_support, probe_modality
 from baselines.ccau.novel import NovelSplit, novel_split, split_ranked
 from baselines.ccau.parts import paper_selection, selection_parts
+from baselines.ccau.predict import ClipScores, merge
+from baselines.ccau.probe import Standard, fit_activity
+from baselines.ccau.runs import read_json
+from baselines.ccau.train import train
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.manifest import SampleInfo
 from homage_sdk.taxonomy import Taxonomy
@@ -153,11 +158,93 @@ def test_features_that_tell_classes_apart_are_found_with_one_example(shards):
     for scale, low, high in ((20.0, 0.95, 1.0), (0.0, 0.1, 0.6)):
         noise = rng.normal(size=(len(clips), 6))
         found.clip_sequence = clips
+        found.clip_view = np.zeros_like(clips)
         found.clip_embedding = noise + scale * np.eye(6)[classes[clips]]
         found.clip_atomic_label = atomic[clips]
         found.atomic_label = atomic
         labels = dict(zip(found.sequences, where, strict=True))
-        table = probe_modality(found, labels, split, ks=(1,), draws=20, seed=0)
+        standard = Standard.of(rng.normal(size=(100, 6)))
+        table = probe_modality(found, labels, split, standard, ks=(1,), draws=20, seed=0)
         assert len(table["1"]["accuracy"]["draws"]) == 20
         assert table["1"]["sequences_in_support"] == 3
         assert low <= table["1"]["accuracy"]["mean"] <= high
+
+
+def test_a_feature_that_happens_to_be_equal_in_the_support_does_not_decide():
+    # Three clips say nothing about how far a feature varies: here the last one lies within 0.0001
+    # in the support and within 1 elsewhere. Standardised by the support, it drowns the others.
+    rng = np.random.default_rng(0)
+
+    def clips(n_each, spread):
+        y = np.repeat(np.arange(3), n_each)
+        telling = 3 * np.eye(3)[y] + 0.3 * rng.normal(size=(len(y), 3))
+        return np.concatenate([telling, spread * rng.normal(size=(len(y), 1))], axis=1), y
+
+    base, _ = clips(100, 1.0)
+    support, labels = clips(1, 1e-4)
+    query, truth = clips(50, 1.0)
+
+    def judged(standard):
+        probe = fit_activity(support, labels, 3, standard)
+        return (probe.logits(query).argmax(axis=1) == truth).mean()
+
+    assert judged(Standard.of(base)) > 0.95
+    assert judged(Standard.of(support)) < 0.7
+
+
+def test_clips_are_joined_to_sequences_as_in_evaluation():
+    # Two views of unlike length: the mean over views is not the mean over clips.
+    rng = np.random.default_rng(0)
+    lengths = {("a", 1): 3, ("a", 2): 1, ("b", 1): 2}
+    rows = [(s, v, c, n) for (s, v), n in lengths.items() for c in range(n)]
+    activity, atomic = rng.normal(size=(len(rows), 4)), rng.normal(size=(len(rows), 5))
+
+    def softmax(x):
+        return np.exp(x) / np.exp(x).sum()
+
+    clips = [
+        ClipScores(
+            sequence=s, view=v, clip=c, n_clips=n, present=True, activity=softmax(activity[i]),
+            atomic=1 / (1 + np.exp(-atomic[i])), atomic_label=np.zeros(5), activity_label=0,
+            embedding=np.zeros(2),
+        )
+        for i, (s, v, c, n) in enumerate(rows)
+    ]  # fmt: skip
+    expected = merge(clips)
+    found = fewshot_module._sequence_scores(expected, activity, atomic)
+    np.testing.assert_allclose(found[0], expected.activity, atol=1e-12)
+    np.testing.assert_allclose(found[1], expected.atomic, atol=1e-12)
+
+
+def test_features_are_measured_by_the_base_sequences_that_trained(
+    tiny, small_shards, tmp_path, monkeypatch
+):
+    config = tiny(
+        **{
+            "task.kind": "single",
+            "task.modalities": '["audio"]',
+            "data.novel_share": 0.3,
+            "run.selection": "last",
+            "data.batch_size": 2,
+            "optim.epochs": 1,
+        }
+    )
+    train(config, small_shards, tmp_path / "run")
+    asked, measured = [], []
+    plain = fewshot_module.predict
+
+    def predict(net, modality, shards, config, sequences, **options):
+        asked.append(set(sequences))
+        return plain(net, modality, shards, config, sequences, **options)
+
+    def probe_modality(found, labels, split, standard, **options):
+        measured.append(standard)
+        return {}
+
+    monkeypatch.setattr(fewshot_module, "predict", predict)
+    monkeypatch.setattr(fewshot_module, "probe_modality", probe_modality)
+    fewshot_module.fewshot(tmp_path / "run", small_shards, device="cpu")
+    parts = read_json(tmp_path / "run", "config.json")["parts"]
+    base, novel = asked
+    assert base == set(parts["train"]) and not base & novel
+    assert len(measured) == 1 and np.isfinite(measured[0].scale).all()
