@@ -41,14 +41,16 @@ def test_without_locks_a_folder_is_written_and_two_writers_refuse_each_other(
 @pytest.mark.parametrize(
     ("host", "process", "taken"),
     [
-        (socket.gethostname(), "999999999", True),
-        (socket.gethostname(), str(os.getpid()), False),
-        ("another-machine", "999999999", False),
+        ("here", "gone", True),
+        ("here", "alive", False),
+        ("another-machine", "gone", False),
     ],
 )
 def test_a_killed_writer_is_succeeded_on_its_own_machine_only(
     tmp_path: Path, host: str, process: str, taken: bool
 ) -> None:
+    host = socket.gethostname() if host == "here" else host
+    process = str(os.getpid()) if process == "alive" else "999999999"
     (tmp_path / ".tmp-c.claim").write_text(f"{host} {process}")
     if taken:
         with new_folder(tmp_path / "c"):
