@@ -180,7 +180,7 @@ def main() -> None:
         clock = time.process_time
     torch.set_num_threads(args.threads)
     kind = "CPU time" if args.cpu_time else "wall time"
-    setting = f"{args.threads} threads, {args.precision}, {MEMORY}, {kind}"
+    setting = f"{args.threads} threads, {args.precision}, nothing recomputed, {MEMORY}, {kind}"
     print(f"torch {torch.__version__}, {setting}")
     (bench_folding if args.folding else bench_step)(args)
 

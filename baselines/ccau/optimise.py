@@ -14,9 +14,16 @@ from homage_sdk.errors import TrainingError
 
 
 def make_optimizer(task: Task, config: Config) -> torch.optim.Optimizer:
-    """Adam as in the public code; uncertainty weights are in it and do not decay."""
+    """Adam as in the public code; uncertainty weights are in it and do not decay.
+
+    Where torch has it, one pass over parameters, gradients and moments instead of a dozen.
+    """
+    fused = all(p.device.type in ("cpu", "cuda") for p in task.parameters())
     return torch.optim.Adam(
-        task.parameter_groups(), lr=config.optim.lr, weight_decay=config.optim.weight_decay
+        task.parameter_groups(),
+        lr=config.optim.lr,
+        weight_decay=config.optim.weight_decay,
+        fused=fused or None,
     )
 
 
