@@ -1,9 +1,11 @@
 """f: the 2D-3D ResNet of the video modalities.
 
 The stem and layers 1-2 use (1, k, k) kernels: they never look along time. They are applied as 2D
-convolutions over all B * N * K frames, in channels-last memory, which costs a third of the time of
-the 3D ones. Parameters keep the shapes and names of ``nn.Conv3d``, so that state dicts are the
-authors'. Layers 3-4 are 3x3x3 with stride 2 in time as well, on the same memory seen as clips.
+convolutions over all B * N * K frames, in channels-last memory; the stem goes through its frames
+in pieces. In that memory order plain 3D ones take the same time with torch 2.13 (measured by
+``tools/bench_ccau.py --folding``). Parameters keep the shapes and names of ``nn.Conv3d``, so that
+state dicts are the authors'. Layers 3-4 are 3x3x3 with stride 2 in time as well, on the same
+memory seen as clips.
 """
 
 from __future__ import annotations
