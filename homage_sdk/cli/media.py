@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homage_sdk.cli.arguments import Root
+
 if TYPE_CHECKING:
     from homage_sdk.media.sync import ViewOffset
 
@@ -18,9 +20,7 @@ def sync(
         float, typer.Option(min=0.1, max=60.0, help="The largest offset looked for, seconds.")
     ] = 2.5,
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
-    root: Annotated[
-        Path | None, typer.Option(help="Where the videos lie now, if they were moved.")
-    ] = None,
+    root: Root = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say how far the views of each sequence are apart, by their clocks and their sound.

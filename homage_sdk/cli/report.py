@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from homage_sdk.cli.arguments import Root
+
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
@@ -18,7 +20,7 @@ def register(app: typer.Typer) -> None:
         sequence: Annotated[
             str | None, typer.Option(help="Which sequence to show; the fullest by default.")
         ] = None,
-        root: Annotated[Path | None, typer.Option(help="Where the media lie now.")] = None,
+        root: Root = None,
     ) -> None:
         """Write one self-contained page: what is in the dataset, its problems, a sequence."""
         from homage_sdk import Dataset

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from homage_sdk.cli.arguments import Root
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,9 +33,6 @@ class EngineName(StrEnum):
     ray = "ray"
 
 
-Root = Annotated[
-    Path | None, typer.Option(help="Where the videos lie now, if not where they were ingested.")
-]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
 
 

@@ -145,3 +145,13 @@ def test_a_stopped_ingest_leaves_the_good_catalog_as_it_was(
     }, "the same release gives the same tables, whether the old or the new ones are there"
     succeed("homage", "ingest", small_release, catalog, "--force", codes=(0, 1))
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".tmp-")], "no leftovers"
+
+
+@pytest.mark.parametrize("command", ["sync", "pack", "report"])
+def test_media_that_are_not_where_they_are_said_to_be(command, small_catalog, tmp_path):
+    out = [] if command == "sync" else [tmp_path / "out"]
+    done = run("homage", command, small_catalog, *out, "--root", tmp_path / "moved")
+    assert done.returncode == 2
+    assert "--root" in done.stderr
+    assert "does not exist" in done.stderr
+    assert not (tmp_path / "out").exists()
