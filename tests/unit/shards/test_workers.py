@@ -4,6 +4,7 @@ in vain.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -191,7 +193,9 @@ except KeyboardInterrupt:
 """
 
 
-def run_waiting(shards: ShardSet) -> tuple[subprocess.Popen[str], set[int], int]:
+@contextlib.contextmanager
+def waiting(shards: ShardSet) -> Iterator[tuple[subprocess.Popen[str], set[int], int]]:
+    """A process that loads for ever; it is gone afterwards, however the test ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAITING, str(shards.path)],
         stdout=subprocess.PIPE,
@@ -200,25 +204,30 @@ def run_waiting(shards: ShardSet) -> tuple[subprocess.Popen[str], set[int], int]
         start_new_session=True,
     )
     assert process.stdout is not None
-    count = int(process.stdout.readline())
-    started = workers_of(psutil.Process(process.pid))
-    assert len(started) == 2
-    return process, started, count
+    try:
+        count = int(process.stdout.readline())
+        started = workers_of(psutil.Process(process.pid))
+        assert len(started) == 2
+        yield process, started, count
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def test_ctrl_c_interrupts_and_the_loader_can_be_used_on(shards: ShardSet) -> None:
-    process, started, count = run_waiting(shards)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-    out, err = process.communicate(timeout=60)
-    assert out == f"interrupted {count}\n" and not err
-    assert process.returncode == 0 and gone(started)
+    with waiting(shards) as (process, started, count):
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        out, err = process.communicate(timeout=60)
+        assert out == f"interrupted {count}\n" and not err
+        assert process.returncode == 0 and gone(started)
 
 
 def test_workers_do_not_outlive_a_killed_process(shards: ShardSet) -> None:
-    process, started, _ = run_waiting(shards)
-    process.kill()
-    process.communicate(timeout=60)
-    assert gone(started)
+    with waiting(shards) as (process, started, _):
+        process.kill()
+        process.communicate(timeout=60)
+        assert gone(started)
 
 
 @pytest.mark.slow
