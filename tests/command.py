@@ -43,8 +43,16 @@ def refuse(*words: str | Path) -> str:
     return lines[-1]
 
 
-def interrupt(*words: str | Path, after_s: float, with_signal: int = signal.SIGINT) -> int:
-    """Start a command, send it a signal after a while; its exit code (negative for a kill)."""
+def interrupt(
+    *words: str | Path,
+    after_s: float = 0.0,
+    once: Path | None = None,
+    with_signal: int = signal.SIGINT,
+) -> int:
+    """Start a command, send it a signal after a while; its exit code (negative for a kill).
+
+    With ``once``, the while begins when that file is there and not empty.
+    """
     process = subprocess.Popen(
         [str(BIN / words[0]), *map(str, words[1:])],
         stdout=subprocess.PIPE,
@@ -52,12 +60,14 @@ def interrupt(*words: str | Path, after_s: float, with_signal: int = signal.SIGI
         env=ENVIRONMENT,
         start_new_session=True,
     )
+    while once and process.poll() is None and not (once.is_file() and once.stat().st_size):
+        time.sleep(0.05)
     time.sleep(after_s)
     if process.poll() is None:
         os.killpg(process.pid, with_signal)  # the whole group, as a terminal's Ctrl-C does
     _, said = process.communicate(timeout=60)
     # Before its first own line runs, Python itself answers a signal: nothing was begun then.
-    if b"Traceback" in said and b"cli import main\n" not in said:
+    if b"Traceback" in said and b" import main\n" not in said:
         raise AssertionError(said.decode())
     return process.returncode
 

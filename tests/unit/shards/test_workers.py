@@ -183,8 +183,9 @@ options = LoaderOptions(
     modalities=("ego",), mode="eval", workers=2, batch_size=1, blocks=4, size=64
 )
 loader = ClipLoader(ShardSet.open(sys.argv[1]), options)
-print(len(list(loader)), flush=True)
+count = len(list(loader))
 try:
+    print(count, flush=True)  # from here on the signal may come
     while True:
         for batch in loader:
             pass
