@@ -118,7 +118,8 @@ class _Trainer:
         if config.optim.compile:
             require_compiler(world.device)
             for net in self.task.nets.values():
-                net.compile()
+                # Clips without a modality change the shapes; symbolic ones fail in the compiler.
+                net.compile(dynamic=False)
         if world.size > 1:
             self.module = DistributedDataParallel(
                 self.module, find_unused_parameters=True, gradient_as_bucket_view=True

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
+from homage_sdk.orphans import leave_with
 from homage_sdk.storage import new_folder, sweep
 from homage_sdk.synth.grammar import ACTIVITIES
 from homage_sdk.synth.labels import write_lists
@@ -174,7 +175,9 @@ def _render(
                 progress(done, len(takes))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        count, mp_context=context, initializer=leave_with, initargs=(os.getpid(),)
+    ) as pool:
         futures = [pool.submit(write_take, job, take) for take in takes]
         try:
             for done, future in enumerate(as_completed(futures), 1):

@@ -10,8 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from homage_sdk.errors import StorageError
+from homage_sdk.orphans import leave_with
 from homage_sdk.shards.plan import PlannedSample, PlannedShard
 from homage_sdk.shards.sample import Job, MadeSample, MadeView, make_rest, make_view
 from homage_sdk.shards.work import make_shard, write_shard
@@ -128,14 +127,7 @@ _of_this_worker: list[Job] = []
 def _begin(job: Job, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     _of_this_worker.append(job)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-
-
-def _leave_with(parent: int) -> None:
-    """A worker whose parent was killed has nobody to work for."""
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os._exit(1)
+    leave_with(parent)
 
 
 def _view(planned: PlannedSample, number: int) -> MadeView:
