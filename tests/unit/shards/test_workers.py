@@ -176,13 +176,15 @@ def test_a_fault_of_the_program_comes_with_its_traceback(shards: ShardSet) -> No
     assert not pool.open
 
 
-WAITING = """
-import os, sys
+LOADER = """
+import sys
 from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet
 options = LoaderOptions(
     modalities=("ego",), mode="eval", workers=2, batch_size=1, blocks=4, size=64
 )
 loader = ClipLoader(ShardSet.open(sys.argv[1]), options)
+"""
+WAITING = f"""{LOADER}
 count = len(list(loader))
 try:
     print(count, flush=True)  # from here on the signal may come
@@ -234,7 +236,7 @@ def test_workers_do_not_outlive_a_killed_process(shards: ShardSet) -> None:
 @pytest.mark.slow
 def test_workers_may_be_spawned(shards: ShardSet, tmp_path: Path) -> None:
     """As where processes are never forked: the memory reaches them by its handle."""
-    code = WAITING.split("print", maxsplit=1)[0] + (
+    code = LOADER + (
         "import multiprocessing\n"
         "if __name__ == '__main__':\n"
         "    multiprocessing.set_start_method('spawn')\n"
