@@ -21,7 +21,8 @@ _BREAK_MEL = _BREAK_HZ / _LINEAR_HZ
 _LOG_STEP = math.log(6.4) / 27.0
 _AMIN = 1e-10
 _DB = 10 / math.log(10)
-_BAND = 8  # mel bands a matrix product: fewer cover fewer bins, more need fewer calls
+_STEP = 4  # mel bands: what a matrix product is widened by
+_MOST = 700  # bands x columns of one product: wider ones multiply more zeros, more need more calls
 
 
 class LogMel(nn.Module):
@@ -126,12 +127,9 @@ class _Workspace:
         weights = model.filters[:, (torch.arange(n_fft) + 1) // 2]
         columns = self._spectrum.t()
         self._bands = []
-        for first in range(0, model.n_mels, _BAND):
-            band = weights[first : first + _BAND]
-            covered = torch.nonzero(band.any(dim=0)).flatten().tolist() or [0]
-            inside = slice(covered[0], covered[-1] + 1)
-            mel = self._mel[first : first + _BAND]
-            self._bands.append((band[:, inside].clone(), columns[inside], mel))
+        for band in _bands(weights):
+            inside = _covered(weights[band])
+            self._bands.append((weights[band, inside].clone(), columns[inside], self._mel[band]))
 
     def run(self, wave: Tensor, level: Tensor) -> None:
         """Waveform [S] to dB, written into ``level`` [n_mels, T]."""
@@ -143,13 +141,33 @@ class _Workspace:
         torch.mul(self._spectrum, self._spectrum, out=self._spectrum)
         for weights, columns, band in self._bands:
             torch.mm(weights, columns, out=band)
-        self._mel.clamp_(min=_AMIN)
+        loudest = max(float(mel.max()), _AMIN)
+        floor = 0.0 if model.top_db is None else loudest * 10 ** (-model.top_db / 10)
+        zero = loudest if model.reference == "max" else 1.0
+        self._mel.div_(zero).clamp_(min=max(floor, _AMIN) / zero)
         cv2.log(mel, dst=mel)
-        loudest = float(mel.max())
-        zero = loudest if model.reference == "max" else 0.0
-        torch.sub(self._mel, zero, out=level).mul_(_DB)
-        if model.top_db is not None:
-            level.clamp_(min=_DB * (loudest - zero) - model.top_db)
+        torch.mul(self._mel, _DB, out=level)
+
+
+def _bands(weights: Tensor) -> list[slice]:
+    """Neighbouring rows of ``weights`` [n_mels, n_columns] that share one matrix product."""
+    found, first = [], 0
+    while first < len(weights):
+        last = first + _STEP
+        while last < len(weights):
+            covered = _covered(weights[first : last + _STEP])
+            if (last + _STEP - first) * (covered.stop - covered.start) > _MOST:
+                break
+            last += _STEP
+        found.append(slice(first, last))
+        first = last
+    return found
+
+
+def _covered(band: Tensor) -> slice:
+    """The columns that a band uses, at least one."""
+    columns = torch.nonzero(band.any(dim=0)).flatten().tolist() or [0]
+    return slice(columns[0], columns[-1] + 1)
 
 
 def n_columns(n_samples: int, n_fft: int, hop: int) -> int:
