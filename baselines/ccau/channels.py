@@ -7,6 +7,7 @@ as one wide row ("lanes"), and what belongs to a channel is repeated for each.
 
 from __future__ import annotations
 
+import functools
 from typing import cast
 
 import torch
@@ -16,8 +17,8 @@ aten = torch.ops.aten
 
 LANES = 256
 """Wide rows have about as many values."""
-ROWS = 1 << 14
-"""Sums in 32 bits are over at most as many rows; they are added up in 64 bits."""
+ROWS = {torch.bfloat16: 1 << 16}
+"""Sums in 32 bits are over at most as many rows (else 1 << 14); they are added up in 64 bits."""
 
 
 def is_channels_last(x: Tensor) -> bool:
@@ -44,18 +45,36 @@ def rows_of(x: Tensor) -> Tensor:
     return x.movedim(1, -1).reshape(-1, x.shape[1])
 
 
+@functools.cache
+def repeats_of(channels: int, n_rows: int) -> int:
+    """r: how many rows of so many channels make a wide one."""
+    repeats = 1
+    while 2 * repeats * channels <= LANES and n_rows % (2 * repeats) == 0:
+        repeats *= 2
+    return repeats
+
+
 def lanes_of(x: Tensor) -> tuple[Tensor, int]:
     """The same memory as wide rows, [F * H * W / r, r * C], and r."""
-    rows = rows_of(x)
-    repeats = 1
-    while 2 * repeats * x.shape[1] <= LANES and rows.shape[0] % (2 * repeats) == 0:
-        repeats *= 2
-    return rows.view(-1, repeats * x.shape[1]), repeats
+    wide = _as_image(x)
+    return wide[0, :, :, 0].t(), wide.shape[1] // x.shape[1]
 
 
-def _as_image(lanes: Tensor) -> Tensor:
-    """Wide rows as the channels-last image that the normalisation kernels know."""
-    return lanes.t().unsqueeze(0).unsqueeze(-1)
+def _as_image(x: Tensor) -> Tensor:
+    """Wide rows as the channels-last image that the normalisation kernels know: [1, r * C, N, 1].
+
+    In one step, as it is taken hundreds of times a training step.
+    """
+    channels, n_rows = x.shape[1], x.numel() // x.shape[1]
+    repeats = repeats_of(channels, n_rows)
+    width, length = repeats * channels, n_rows // repeats
+    return x.as_strided((1, width, length, 1), (x.numel(), 1, width, width))
+
+
+@functools.cache
+def _constants(width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Nothing, zeros and ones of this width; nobody writes to them."""
+    return torch.empty(0), torch.zeros(width), torch.ones(width)
 
 
 def dot_and_sum(g: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,27 +82,28 @@ def dot_and_sum(g: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> tuple[Tens
 
     It is the reduction half of the backward kernel of batch normalisation.
     """
-    (wide_g, r), (wide_x, _) = lanes_of(g), lanes_of(x)
+    wide_g, wide_x = _as_image(g), _as_image(x)
+    r = wide_x.shape[1] // x.shape[1]
     mean, scale = mean.repeat(r), scale.repeat(r)
     mask = [False, True, True]
     found = aten.native_batch_norm_backward(
-        _as_image(wide_g), _as_image(wide_x), scale, None, None, mean, scale, True, 0.0, mask
+        wide_g, wide_x, scale, None, None, mean, scale, True, 0.0, mask
     )
     return found[1].view(r, -1).sum(dim=0), found[2].view(r, -1).sum(dim=0)
 
 
 def affine_(out: Tensor, x: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
     """``out`` = factor * x + shift, channel by channel; rounded once."""
-    (wide_out, r), (wide_x, _) = lanes_of(out), lanes_of(x)
-    factor, shift = factor.repeat(r), shift.repeat(r)
     if x.dtype == factor.dtype:
-        torch.addcmul(shift, wide_x, factor, out=wide_out)
+        (wide_out, r), (wide_x, _) = lanes_of(out), lanes_of(x)
+        torch.addcmul(shift.repeat(r), wide_x, factor.repeat(r), out=wide_out)
         return out
-    zero, one = torch.zeros_like(factor), torch.ones_like(factor)
-    nothing = torch.empty(0)
+    image = _as_image(x)
+    r = image.shape[1] // x.shape[1]
+    nothing, zeros, ones = _constants(image.shape[1])
     aten.native_batch_norm.out(
-        _as_image(wide_x), factor, shift, zero, one, False, 0.0, 0.0,
-        out=_as_image(wide_out), save_mean=nothing, save_invstd=nothing,
+        image, factor.repeat(r), shift.repeat(r), zeros, ones, False, 0.0, 0.0,
+        out=_as_image(out), save_mean=nothing, save_invstd=nothing,
     )  # fmt: skip
     return out
 
@@ -114,7 +134,8 @@ class Moments:
         if self._pilot is None:
             self._pilot = rows_of(x)[:64].to(kind).mean(dim=0)
         per_frame = x.numel() // (x.shape[0] * x.shape[1])
-        for piece in torch.split(x, max(1, ROWS // per_frame)):
+        rows = ROWS.get(x.dtype, 1 << 14)
+        for piece in torch.split(x, max(1, rows // per_frame)):
             dot, total = dot_and_sum(piece, piece, self._pilot, torch.ones_like(self._pilot))
             if x.dtype == kind:  # summed in a tree: what the mean lacks would enter the variance
                 wide, r = lanes_of(piece)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.ccau.fused import norm_only, norm_relu
+from baselines.ccau.fused import norm_add, norm_only, norm_relu
 from baselines.ccau.norms import PixelNorm
 from baselines.ccau.pooled import conv_norm_relu_pool
 from baselines.ccau.precision import exact
@@ -87,9 +87,8 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Same spatial and temporal stride on both paths."""
         out = norm_relu(self.bn1, self.conv1(x))
-        out = norm_only(self.bn2, self.conv2(out))
-        out += x if self.downsample is None else self.downsample(x)
-        return F.relu(out, inplace=True) if self.final_relu else out
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return norm_add(self.bn2, self.conv2(out), shortcut, relu=self.final_relu)
 
 
 class Bottleneck(nn.Module):
@@ -114,9 +113,8 @@ class Bottleneck(nn.Module):
         """Same spatial and temporal stride on both paths."""
         out = norm_relu(self.bn1, self.conv1(x))
         out = norm_relu(self.bn2, self.conv2(out))
-        out = norm_only(self.bn3, self.conv3(out))
-        out += x if self.downsample is None else self.downsample(x)
-        return F.relu(out, inplace=True) if self.final_relu else out
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return norm_add(self.bn3, self.conv3(out), shortcut, relu=self.final_relu)
 
 
 class Shortcut(nn.Sequential):

@@ -22,7 +22,7 @@ from baselines.ccau.channels import (
     aten,
     dot_and_sum,
     is_channels_last,
-    lanes_of,
+    repeats_of,
 )
 from baselines.ccau.norms import ChannelNorm, PixelNorm
 
@@ -46,6 +46,17 @@ def norm_only(norm: nn.Module, x: Tensor) -> Tensor:
     return _normed(norm, x, relu=False)
 
 
+def norm_add(norm: nn.Module, x: Tensor, shortcut: Tensor, *, relu: bool) -> Tensor:
+    """The normalised x plus ``shortcut``, and the ReLU of it if asked for.
+
+    With ReLU the result's gradient must be nobody else's: it is overwritten.
+    """
+    if not fusable(norm, x) or (shortcut.stride(), shortcut.dtype) != (x.stride(), x.dtype):
+        out = norm_only(norm, x) + shortcut
+        return F.relu(out, inplace=True) if relu else out
+    return _normed(norm, x, shortcut, relu=relu)
+
+
 def fusable(norm: nn.Module, x: Tensor) -> bool:
     """Whether this normalisation of this input may leave the plain module."""
     return (
@@ -59,10 +70,10 @@ def fusable(norm: nn.Module, x: Tensor) -> bool:
     )
 
 
-def _normed(norm: nn.Module, x: Tensor, *, relu: bool) -> Tensor:
+def _normed(norm: nn.Module, x: Tensor, shortcut: Tensor | None = None, *, relu: bool) -> Tensor:
     assert isinstance(norm, BatchNorm)
     y, mean, variance = _Norm.apply(  # type: ignore[no-untyped-call]
-        x, norm.weight, norm.bias, norm.eps, relu
+        x, shortcut, norm.weight, norm.bias, norm.eps, relu
     )
     track(norm, mean, variance, x.numel() // x.shape[1])
     return cast(Tensor, y)
@@ -89,11 +100,17 @@ def corrections(
 
 
 class _Norm(torch.autograd.Function):
-    """Batch normalisation and, if asked for, ReLU."""
+    """Batch normalisation; then a sum with a shortcut and ReLU, where they are asked for."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, relu: bool
+        ctx: Any,
+        x: Tensor,
+        shortcut: Tensor | None,
+        weight: Tensor,
+        bias: Tensor,
+        eps: float,
+        relu: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         moments = Moments()
         moments.add(x)
@@ -101,6 +118,8 @@ class _Norm(torch.autograd.Function):
         inverse = (variance + eps).rsqrt_()
         scale = weight * inverse
         y = affine_(torch.empty_like(x), x, scale, bias - scale * mean)
+        if shortcut is not None:
+            y += shortcut
         if relu:
             y.relu_()
         ctx.save_for_backward(x, y if relu else None, weight, mean, inverse)
@@ -114,17 +133,19 @@ class _Norm(torch.autograd.Function):
         g = as_laid_out(grads[0], x)
         if y is not None:  # one user only, see norm_relu
             aten.threshold_backward.grad_input(g, y, 0, grad_input=g)
-        if x.dtype == torch.bfloat16 and lanes_of(x)[1] == 1:  # this kernel rounds once
+        into_shortcut = g if ctx.needs_input_grad[1] else None
+        count = x.numel() // x.shape[1]
+        if x.dtype == torch.bfloat16 and repeats_of(x.shape[1], count) == 1:
             mask = [True, True, True]
-            found = aten.native_batch_norm_backward(
+            found = aten.native_batch_norm_backward(  # rounds once, in one pass
                 g, x, weight, None, None, mean, inverse, True, 0.0, mask
             )
-            return found[0], found[1], found[2], None, None
+            return found[0], into_shortcut, found[1], found[2], None, None
         sums = dot_and_sum(g, x, mean, inverse)
         scale = weight * inverse
-        along, shift = corrections(sums, scale, mean, inverse, x.numel() // x.shape[1])
-        gx = affine_(torch.empty_like(x), x, along, shift)
-        return add_scaled_(gx, g, scale), sums[0], sums[1], None, None
+        along, shift = corrections(sums, scale, mean, inverse, count)
+        gx = add_scaled_(affine_(torch.empty_like(x), x, along, shift), g, scale)
+        return gx, into_shortcut, sums[0], sums[1], None, None
 
 
 def as_laid_out(g: Tensor, like: Tensor) -> Tensor:

@@ -174,3 +174,28 @@ def test_every_normalisation_of_a_training_step_is_fused(modality, monkeypatch):
     inputs, _ = batch(modalities=(modality,), side=64)
     net(inputs[modality])
     assert not plain
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_sum_with_a_shortcut_equals_the_plain_modules(relu):
+    """Forward and all gradients, the shortcut's among them, in float64."""
+    torch.manual_seed(5)
+    x, shortcut, g = (
+        torch.randn(6, 5, 4, 4, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+        for _ in range(3)
+    )
+    found = []
+    for plain in (True, False):
+        norm = norm_of(PixelNorm, 5, torch.float64)
+        a, b = (
+            t.clone(memory_format=torch.preserve_format).requires_grad_() for t in (x, shortcut)
+        )
+        if plain:
+            y = nn.BatchNorm3d.forward(norm, a) + b
+            y = F.relu(y) if relu else y
+        else:
+            y = fused.norm_add(norm, a * 1, b * 1, relu=relu)
+        tensors = [a, b, norm.weight, norm.bias]
+        found.append([y, *torch.autograd.grad(y, tensors, g.clone()), *norm.buffers()])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
