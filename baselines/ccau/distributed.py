@@ -6,12 +6,14 @@ The training code is the same either way; only the launcher changes:
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.distributed as dist
@@ -19,8 +21,14 @@ from torch import nn
 
 from homage_sdk.errors import TrainingError
 
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
 COLLECTIVE_TIMEOUT_S = 600.0
 """A rank that says nothing for so long is lost."""
+
+_joins = itertools.count()
+"""How often this process has joined; its ranks do so in step, since they run one command."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,11 @@ class World:
 
 @contextmanager
 def join_world(device: str = "auto") -> Iterator[World]:
-    """Join the processes torchrun started, or be alone; leaves the group at the end."""
+    """Join the processes torchrun started, or be alone; leaves the group at the end.
+
+    A command may join any number of times. Raises TrainingError, in one line, where the ranks do
+    not find each other or lose one another later.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -57,8 +69,10 @@ def join_world(device: str = "auto") -> Iterator[World]:
         return
     backend = "nccl" if here.type == "cuda" else "gloo"
     timeout_s = float(os.environ.get("CCAU_COLLECTIVE_TIMEOUT_S", COLLECTIVE_TIMEOUT_S))
-    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
+    timeout = timedelta(seconds=timeout_s)
     try:
+        store = _store_of(next(_joins), timeout)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
         yield World(rank, size, here)
     except RuntimeError as error:
         if not _is_lost_peer(error):
@@ -69,7 +83,39 @@ def join_world(device: str = "auto") -> Iterator[World]:
             hint="that one was killed or says itself what stopped it; the same command goes on",
         ) from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _store_of(join: int, timeout: timedelta) -> Store:
+    """The part of the ranks' store that belongs to one join.
+
+    The store outlives each group: in a part that two shared, the second would find the first one's
+    addresses, where nobody listens any more.
+    """
+    from torch.distributed.distributed_c10d import PrefixStore
+
+    return PrefixStore(f"join-{join}", _store(timeout))
+
+
+@functools.cache
+def _store(timeout: timedelta) -> Store:
+    """Where the ranks find each other: in torchrun's store, or in one of the first rank's.
+
+    One for the whole process: a rank that is early for the next join must not reach a store that
+    the first rank is about to close.
+    """
+    from torch.distributed.rendezvous import rendezvous
+
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=timeout))
+    except ValueError as error:
+        raise TrainingError(
+            "the launcher gave too little to find the other ranks by",
+            found=str(error)[:200],
+            hint="start with torchrun, or set MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE",
+        ) from error
+    return cast("Store", store)
 
 
 def _is_lost_peer(error: RuntimeError) -> bool:
@@ -79,7 +125,10 @@ def _is_lost_peer(error: RuntimeError) -> bool:
     """
     if isinstance(error, dist.DistError):
         return True
-    lost = ("connection closed", "connection reset", "timed out waiting", "broken pipe")
+    lost = (
+        "connection closed", "connection reset", "timed out waiting", "broken pipe",
+        "connectfullmesh", "timed out connecting",
+    )  # fmt: skip
     return "gloo" in str(error).lower() and any(text in str(error).lower() for text in lost)
 
 
