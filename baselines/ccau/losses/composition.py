@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -78,10 +80,30 @@ def weighted_by_uncertainty(losses: Tensor, log_variance: Tensor, *, bound: floa
 
     Args:
         losses: [L] the losses, without any lambda inside.
-        log_variance: [L] the learned s; clamped to [-bound, bound].
+        log_variance: [L] the learned s; clamped to [-bound, bound]. One that has passed the bound
+            is still pulled back, and not pushed further.
         bound: see above.
 
     """
     with torch.autocast(losses.device.type, enabled=False):
-        s = log_variance.clamp(-bound, bound)
+        s: Tensor = _Bounded.apply(log_variance, bound)  # type: ignore[no-untyped-call]
         return (torch.exp(-s) * exact(losses) + s / 2).sum()
+
+
+class _Bounded(torch.autograd.Function):
+    """Clamping whose gradient vanishes only where descent would leave the bounds further behind.
+
+    ``clamp`` has none beyond the bounds at all: a value that one step carries past stays for ever.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, bound: float) -> Tensor:
+        ctx.save_for_backward(value)
+        ctx.bound = bound
+        return value.clamp(-bound, bound)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (value,) = ctx.saved_tensors
+        outwards = torch.where(gradient > 0, value < -ctx.bound, value > ctx.bound)
+        return gradient.masked_fill(outwards, 0.0), None

@@ -167,7 +167,12 @@ class Task(nn.Module):
             named[f"stat/context_std/{m}"] = _context_std(outputs[m], targets.has(m))
         extra = self._extra(outputs, targets, world)
         named |= extra.named
-        named["total"] = torch.stack([*totals, *extra.terms]).sum()
+        total = torch.stack([*totals, *extra.terms]).sum()
+        if torch.is_grad_enabled() and not total.requires_grad:
+            # No row trains anything. Each rank still takes part in the backward pass of all.
+            trained = next(p for p in self.parameters() if p.requires_grad)
+            total = _Idle.apply(total, trained)  # type: ignore[no-untyped-call]
+        named["total"] = total
         return named
 
     def outputs(
@@ -261,6 +266,21 @@ class Extra:
 
     terms: Sequence[Tensor] = ()
     named: dict[str, Tensor] = field(default_factory=dict)
+
+
+class _Idle(torch.autograd.Function):
+    """A loss that can be differentiated and gives ``parameter`` no gradient at all.
+
+    Not even one of zeros: an optimiser would decay the weight by it, and follow its momentum.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, parameter: Tensor) -> Tensor:
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None]:
+        return None, None
 
 
 def _take(x: Tensor | SceneGraphBatch, rows: Tensor) -> Tensor | SceneGraphBatch:

@@ -127,6 +127,21 @@ def test_lambda_and_uncertainty_weights():
     assert float(wild) == pytest.approx(math.exp(5) * 2 - 2.5 + math.exp(-5) * 0.3 + 2.5)
 
 
+@pytest.mark.parametrize(("start", "losses"), [(-5.5, (3.0, 3.0)), (5.5, (1e-4, 1e-4))])
+def test_an_uncertainty_weight_that_passed_its_bound_comes_back(start, losses):
+    s = torch.full((2,), start, requires_grad=True)
+    optimizer = torch.optim.Adam([s], lr=0.1)
+    for _ in range(20):
+        optimizer.zero_grad()
+        weighted_by_uncertainty(torch.tensor(losses), s).backward()
+        optimizer.step()
+    assert s.detach().abs().max() < 5
+    # What would drive it further out has no effect: it does not wander off beyond recall.
+    outwards = torch.tensor([start], requires_grad=True)
+    weighted_by_uncertainty(torch.tensor([0.0 if start < 0 else 1e9]), outwards).backward()
+    assert float(outwards.grad) == 0.0
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=SEEDS, temperature=st.sampled_from([0.5, 1.0, 2.5, 50.0]))
 def test_divergences_are_kullback_leibler_over_the_teachers_there_are(seed, temperature):
