@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.ccau.checkpoint import code_version
 from baselines.ccau.config import Config
 from baselines.ccau.data import TEST_SPLITS
 from baselines.ccau.distributed import World, broadcast, join_world
 from baselines.ccau.metrics import class_frequencies
 from baselines.ccau.predict import predict
 from baselines.ccau.results import compute_results
-from baselines.ccau.runs import read_json, result_checkpoint, write_json
+from baselines.ccau.runs import BEST, read_json, result_checkpoint, write_json
 from baselines.ccau.saved import SavedPredictions, save_predictions
 from baselines.ccau.setup import class_names, load_nets
 from homage_sdk.errors import CheckpointError, ShardError
@@ -78,18 +79,19 @@ def evaluate(
 
 
 def _identity(run: Path, shards: ShardSet, splits: tuple[str, ...], draws: int) -> dict[str, Any]:
-    """What results depend on: the weights, the shards, the splits, the resamples."""
+    """What results depend on: the weights, the shards, the splits, the resamples, the code."""
     manifest = read_json(result_checkpoint(run), "manifest.json")
     return {
         "model_sha256": manifest["files"]["model.safetensors"]["sha256"],
         "shards": shards.fingerprint,
         "test_splits": list(splits),
         "draws": draws,
+        "code": code_version(),
     }
 
 
 def _already_done(run: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """The results of the same weights on the same shards, or None."""
+    """The results of the same weights on the same shards by the same code, or None."""
     if not (run / "results.json").is_file() or not (run / "predictions.npz").is_file():
         return None
     try:
@@ -115,7 +117,7 @@ def _write(
         "seed": config.run.seed,
         "checkpoint": result_checkpoint(run).name,
         "selection": config.run.selection,
-        "selection_note": selection_note(config),
+        "selection_note": selection_note(config, result_checkpoint(run).name),
         "identity": identity,
         "splits": {
             s: list(saved.split.values()).count(s) for s in sorted(set(saved.split.values()))
@@ -129,13 +131,16 @@ def _write(
     return results
 
 
-def selection_note(config: Config) -> str:
-    """How the checkpoint was chosen, in words that tables print."""
-    return {
-        "validation": "selected on participants carved out of the training split",
-        "paper": "selected on 'val', which is also one of the two test splits, as in the paper",
-        "last": "the last weights, no selection",
-    }[config.run.selection]
+def selection_note(config: Config, checkpoint: str) -> str:
+    """How ``checkpoint`` was chosen, in words that tables print.
+
+    Only a best checkpoint was selected: a run that never validated is judged by its last weights.
+    """
+    if checkpoint != BEST:
+        return "the last weights, no selection"
+    if config.run.selection == "paper":
+        return "selected on 'val', which is also one of the two test splits, as in the paper"
+    return "selected on participants carved out of the training split"
 
 
 def training_prior(run: Path, shards: ShardSet) -> dict[str, NDArray[np.float64]]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from homage_sdk.errors import UsageError
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -20,15 +22,17 @@ def hits_at_k(scores: NDArray[np.floating], labels: NDArray[np.integer], k: int)
     """The probability ``[S]`` that the label is among the k best scores, ties broken at random.
 
     ``scores [S, A]``, ``labels [S]``. Without ties this is 0 or 1. With ties it is the expectation,
-    so a constant row scores k/A and never gains from the order of the classes.
+    so a constant row scores k/A and never gains from the order of the classes. A score that is not
+    a number never wins: the label's own is a miss, another class's ranks above the label.
 
     >>> hits_at_k(np.array([[0.1, 0.7, 0.2], [1.0, 1.0, 1.0]]), np.array([1, 2]), 1).round(3)
     array([1.   , 0.333])
     """
     own = np.take_along_axis(scores, labels[:, None], axis=1)
-    above = (scores > own).sum(axis=1)
+    above = (~(scores <= own)).sum(axis=1)
     equal = (scores == own).sum(axis=1)  # the label itself included
-    return np.asarray(np.clip((k - above) / np.maximum(equal, 1), 0.0, 1.0), dtype=np.float64)
+    hits = np.clip((k - above) / np.maximum(equal, 1), 0.0, 1.0)
+    return np.asarray(np.where(np.isnan(own[:, 0]), 0.0, hits), dtype=np.float64)
 
 
 def accuracy(
@@ -61,7 +65,13 @@ class RankedScores:
 
     @classmethod
     def rank(cls, scores: NDArray[np.floating], labels: NDArray[np.generic]) -> RankedScores:
-        """``scores [S, C]`` and ``labels [S, C]`` (0 or 1)."""
+        """``scores [S, C]`` and ``labels [S, C]`` (0 or 1); UsageError for a NaN among scores."""
+        unknown = np.isnan(scores).sum()
+        if unknown:
+            raise UsageError(
+                "scores that are not numbers cannot be ranked",
+                found=f"{unknown} NaN of {scores.size}",
+            )
         order = np.argsort(-scores, axis=0, kind="stable")
         ranked = np.take_along_axis(scores, order, axis=0)
         n_rows = len(ranked)

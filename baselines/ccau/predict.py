@@ -8,7 +8,8 @@ and every random stream are left as they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,11 +20,12 @@ from torch import nn
 
 from baselines.ccau.config import Config
 from baselines.ccau.data import having, open_loader, prepare
-from baselines.ccau.distributed import World, gather
+from baselines.ccau.distributed import World, gather, stop_together
 from baselines.ccau.network import ModalityNet
 from homage_sdk.errors import TrainingError
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.batch import Batch
+from homage_sdk.shards.sampling import eval_clips
 
 Floats = NDArray[np.float32]
 
@@ -93,7 +95,8 @@ def predict(
 ) -> Predictions | None:
     """Predictions of ``modality`` alone for those of ``sequences`` that have it, on every rank.
 
-    None where none of them has it. Raises TrainingError when a clip is missing or comes twice.
+    None where none of them has it. Raises TrainingError, on every rank, when a clip of a view is
+    missing or comes twice, or when the network's answer to one is not finite.
     """
     sequences = having(shards, sequences, modality)
     if not sequences:
@@ -102,6 +105,7 @@ def predict(
         shards, config, modalities=(modality,), world=world, training=False, sequences=sequences
     )
     own: list[ClipScores] = []
+    fault: str | None = None
     with evaluation_mode(net):
         for batch in loader:
             on_device = batch.to(world.device)
@@ -129,8 +133,31 @@ def predict(
                         embedding=context[row],
                     )
                 )
+            fault = name_not_finite(modality, own[-len(batch) :])
+            if fault is not None:
+                break
+    stop_together(world, fault)
     clips = [clip for part in gather(world, own) for clip in part]
-    return merge(clips) if any(clip.present for clip in clips) else None
+    rows = eval_clips(loader.samples, loader.grid, loader.options)
+    planned = Counter((row.sample.sequence, row.clip) for row in rows)
+    require_each_once(clips, planned)
+    return merge(clips, planned) if any(clip.present for clip in clips) else None
+
+
+def name_not_finite(modality: str, clips: Iterable[ClipScores]) -> str | None:
+    """A line about the first clip that a network answered with something not finite, or None.
+
+    Nothing that a present clip says may be NaN or infinite; what the rows of others say is unused.
+    """
+    for clip in clips:
+        said = {"activity": clip.activity, "atomic": clip.atomic, "context": clip.embedding}
+        for name, values in said.items():
+            if clip.present and not np.isfinite(values).all():
+                return (
+                    f"the {modality} network's {name} is not finite for {clip.sequence} "
+                    f"clip {clip.clip} view {clip.view}"
+                )
+    return None
 
 
 def is_padding(batch: Batch, row: int) -> bool:
@@ -138,10 +165,21 @@ def is_padding(batch: Batch, row: int) -> bool:
     return not batch.sequence[row]
 
 
-def merge(clips: Iterable[ClipScores]) -> Predictions:
-    """One row a sequence from clips in any order; every clip of every view exactly once."""
+def merge(
+    clips: Iterable[ClipScores], planned: Mapping[tuple[str, int], int] | None = None
+) -> Predictions:
+    """One row a sequence from clips in any order; every clip of every view exactly once.
+
+    ``planned`` says how many views each (sequence, clip) has to come with; see
+    ``require_each_once``. A sequence's atomic label is that of all its clips, whatever the modality
+    reaches, so that every modality is judged by the same labels.
+    """
     everything = list(clips)
-    require_each_once(everything)
+    require_each_once(everything, planned)
+    labels: dict[str, Floats] = {}
+    for clip in everything:
+        known = labels.get(clip.sequence, clip.atomic_label)
+        labels[clip.sequence] = np.maximum(known, clip.atomic_label)
     ordered = sorted(
         (clip for clip in everything if clip.present), key=lambda c: (c.sequence, c.view, c.clip)
     )
@@ -161,14 +199,14 @@ def merge(clips: Iterable[ClipScores]) -> Predictions:
         ]
 
     activity, atomic = by_view("activity", "mean"), by_view("atomic", "max")
-    labels, context = by_view("atomic_label", "max"), by_view("embedding", "mean")
+    context = by_view("embedding", "mean")
     return Predictions(
         sequences=names,
         n_views=np.array([len(views) for views in groups.values()]),
         activity_label=np.array(
             [next(iter(views.values()))[0].activity_label for views in groups.values()]
         ),
-        atomic_label=np.stack([np.max(v, axis=0) for v in labels]).astype(np.uint8),
+        atomic_label=np.stack([labels[name] for name in names]).astype(np.uint8),
         activity=np.stack([np.mean(v, axis=0) for v in activity]),
         atomic=np.stack([np.mean(v, axis=0) for v in atomic]),
         activity_one_view=np.stack([v[0] for v in activity]),
@@ -184,23 +222,34 @@ def merge(clips: Iterable[ClipScores]) -> Predictions:
     )
 
 
-def require_each_once(clips: Iterable[ClipScores]) -> None:
-    """TrainingError unless every clip of every sequence came, and no view of it twice."""
-    came: dict[str, set[int]] = {}
-    expected: dict[str, int] = {}
+def require_each_once(
+    clips: Iterable[ClipScores], planned: Mapping[tuple[str, int], int] | None = None
+) -> None:
+    """TrainingError unless every clip came with each of its views, and no view of it twice.
+
+    ``planned`` maps (sequence, clip number) to a number of views. Left out, it is taken from the
+    clips: the numbers 0 to ``n_clips`` - 1 of each sequence that came, all equally often.
+    """
+    came: Counter[tuple[str, int]] = Counter()
+    n_clips: dict[str, int] = {}
     used: set[tuple[str, int, int]] = set()
     for clip in clips:
-        came.setdefault(clip.sequence, set()).add(clip.clip)
-        expected[clip.sequence] = clip.n_clips
+        came[clip.sequence, clip.clip] += 1
+        n_clips[clip.sequence] = clip.n_clips
         key = (clip.sequence, clip.view, clip.clip)
         if clip.present and key in used:
             raise TrainingError(f"{clip.sequence} view {clip.view} clip {clip.clip} came twice")
         used.add(key)
-    for sequence, n_clips in expected.items():
-        missing = sorted(set(range(n_clips)) - came[sequence])
-        if missing:
+    if planned is None:
+        often: dict[str, int] = {}
+        for (sequence, _), times in came.items():
+            often[sequence] = max(often.get(sequence, 0), times)
+        planned = {(s, number): often[s] for s, n in n_clips.items() for number in range(n)}
+    for sequence, number in sorted(planned.keys() | came.keys()):
+        found, expected = came[sequence, number], planned.get((sequence, number), 0)
+        if found != expected:
             raise TrainingError(
-                f"{sequence} was not evaluated in full",
-                found=f"{len(came[sequence])} clips",
-                expected=f"{n_clips}; the first missing is {missing[0]}",
+                f"{sequence} was not evaluated in full, each view of a clip once",
+                found=f"clip {number} with {found} views",
+                expected=str(expected),
             )

@@ -28,7 +28,7 @@ class SavedPredictions:
     """Split of each sequence."""
     classes: Mapping[str, tuple[str, ...]]
     prior: Mapping[str, Floats]
-    """Frequencies in the training part: ``activity [A]`` of sequences, ``atomic [C]`` of clips."""
+    """Frequencies among the samples of the training part: ``activity [A]``, ``atomic [C]``."""
 
 
 def save_predictions(path: Path, saved: SavedPredictions) -> None:

@@ -8,15 +8,21 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from baselines.ccau.evaluate import evaluate
+from baselines.ccau import evaluate as evaluate_module
+from baselines.ccau import predict as predict_module
+from baselines.ccau.distributed import World
+from baselines.ccau.evaluate import evaluate, selection_note
 from baselines.ccau.fewshot import fewshot
 from baselines.ccau.novel import split_ranked
-from baselines.ccau.predict import ClipScores, merge
+from baselines.ccau.predict import ClipScores, merge, predict
 from baselines.ccau.probe import Standard, fit_activity, fit_atomic
 from baselines.ccau.results import compute_results
 from baselines.ccau.saved import load_predictions, save_predictions
+from baselines.ccau.setup import build_task, make_nets
 from baselines.ccau.train import train
+from baselines.ccau.validate import validate
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, UsageError
+from homage_sdk.shards import ShardSet
 
 
 def clip(sequence, number, n_clips, *, view=1, present=True, score=0.5):
@@ -35,6 +41,12 @@ def test_a_clip_that_comes_twice_or_not_at_all_is_an_error():
         merge([*whole, clip("a", 1, 2)])
     with pytest.raises(TrainingError, match="a was not evaluated in full"):
         merge([clip("a", 1, 2), clip("b", 0, 1)])
+    with pytest.raises(TrainingError, match=r"a was not .*found clip 1 with 1 views; expected 2"):
+        merge([*whole[:2], clip("a", 0, 2, view=2)])
+    planned = {("a", 0): 1, ("a", 1): 1, ("b", 0): 1}
+    assert merge(whole, planned).sequences == ("a", "b")
+    with pytest.raises(TrainingError, match="c was not evaluated in full"):
+        merge(whole, {**planned, ("c", 0): 1})
     # A view that ends before its sequence is counted and not used.
     short = merge([clip("a", 0, 2), clip("a", 1, 2, present=False)])
     assert len(short.clip_sequence) == 1
@@ -47,6 +59,40 @@ def test_clips_join_by_mean_of_softmax_and_max_of_sigmoid_then_views_are_average
     assert merged.atomic[0, 0] == pytest.approx((0.4 + 0.9) / 2)
     assert merged.activity_one_view[0, 0] == pytest.approx(0.3)
     assert merged.n_views.tolist() == [2]
+
+
+def test_every_modality_is_judged_by_the_labels_of_the_whole_sequence():
+    late = np.array([0.0, 1.0], dtype=np.float32)
+    beyond = dataclasses.replace(clip("a", 1, 2, present=False), atomic_label=late)
+    assert merge([clip("a", 0, 2), beyond]).atomic_label.tolist() == [[1, 1]]
+
+
+def test_every_planned_clip_must_come_from_the_loader(tiny, small_shards, monkeypatch):
+    shards = ShardSet.open(small_shards)
+    config = tiny(**{"data.eval_batch_size": 3})
+    net = make_nets(config, shards)["third"]
+    names = tuple(sorted(s.sequence for s in shards.sequences if s.third))
+    plain = predict_module.open_loader
+
+    class Losing:
+        """The loader without its last row: one view of one clip."""
+
+        def __init__(self, loader):
+            self.loader = loader
+
+        def __getattr__(self, name):
+            return getattr(self.loader, name)
+
+        def __iter__(self):
+            *first, last = list(self.loader)
+            yield from first
+            kept = [name for name in last.sequence if name][:-1]
+            yield dataclasses.replace(last, sequence=(*kept, *[""] * (len(last) - len(kept))))
+
+    predict(net, "third", shards, config, names, world=World())
+    monkeypatch.setattr(predict_module, "open_loader", lambda *a, **k: Losing(plain(*a, **k)))
+    with pytest.raises(TrainingError, match="not evaluated in full"):
+        predict(net, "third", shards, config, names, world=World())
 
 
 @pytest.fixture
@@ -75,6 +121,20 @@ def test_an_evaluation_is_not_done_twice_and_a_cut_one_is_done_again(run, small_
     (run / "results.json").write_text('{"name"')
     evaluate(run, small_shards, device="cpu")
     assert (run / "predictions.npz").stat().st_mtime_ns != before
+
+
+def test_another_version_of_the_code_evaluates_again(run, small_shards, monkeypatch):
+    found = evaluate(run, small_shards, device="cpu")
+    monkeypatch.setattr(evaluate_module, "code_version", lambda: "another")
+    again = evaluate(run, small_shards, device="cpu")
+    assert again["identity"] == {**found["identity"], "code": "another"}
+
+
+def test_a_run_that_never_validated_does_not_claim_a_selection(tiny):
+    for selection in ("validation", "paper", "last"):
+        config = tiny(**{"run.selection": selection})
+        assert selection_note(config, "checkpoint-last") == "the last weights, no selection"
+    assert "carved out" in selection_note(tiny(), "checkpoint-best")
 
 
 def test_the_size_of_batches_changes_nothing(tiny, run, small_shards, tmp_path):
@@ -149,11 +209,6 @@ def test_few_shot_refuses_a_backbone_that_saw_everything(run, small_shards):
 
 
 def test_evaluating_leaves_mode_and_random_streams_alone(tiny, small_shards):
-    from baselines.ccau.distributed import World
-    from baselines.ccau.setup import build_task
-    from baselines.ccau.validate import validate
-    from homage_sdk.shards import ShardSet
-
     shards = ShardSet.open(small_shards)
     task = build_task(tiny(), shards, torch.device("cpu"))
     modes = [part.training for part in task.modules()]
