@@ -141,6 +141,21 @@ def _beside(target: Path) -> tuple[Path, Path, Path]:
     return (target.parent / f"{name}.lock", target.parent / name, target.parent / f"{name}.old")
 
 
+def recover(target: Path) -> None:
+    """Put back a folder that a kill between the two renames of ``new_folder`` left retired.
+
+    A reader calls it before it takes ``target`` for missing. Raises StorageError while somebody
+    writes there, or where nothing may be changed.
+    """
+    lock, _, retired = _beside(target)
+    if target.exists() or not retired.exists():
+        return
+    with exclusive(lock, target), explained(target):
+        if retired.exists() and not target.exists():
+            retired.rename(target)
+            fsync_folder(target.parent)
+
+
 def sweep(target: Path) -> None:
     """Remove what a killed ``new_folder`` left beside a ``target`` that needs no writing.
 

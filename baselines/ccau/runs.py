@@ -8,20 +8,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar, cast
 
 from baselines.ccau.checkpoint import Checkpoint, load
 from baselines.ccau.distributed import World, broadcast
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
-from homage_sdk.storage import explained, write_file
+from homage_sdk.storage import explained, recover, sweep, write_file
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
 _MAY_DIFFER = ("run.device", "run.tensorboard", "run.bootstrap_draws", "data.workers")
 """Settings that leave the trained weights as they are."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,12 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
     """Begin a run in ``out``, go on with it, or find it finished.
 
     Raises ConfigError when the folder holds a run with another configuration, naming the first
-    setting that differs; ``fresh`` starts again from nothing; ``resume`` demands something to go on
-    with.
+    setting that differs; ``fresh`` starts again from nothing; ``resume`` demands a checkpoint to go
+    on with, CheckpointError otherwise. A checkpoint that a kill left in the middle of being
+    replaced is put back first.
     """
+    for name in (LAST, BEST):
+        recover(out / name)
     if not (out / "config.json").is_file():
         if resume:
             raise CheckpointError("no run to resume", place=out, hint="leave out --resume")
@@ -71,37 +77,67 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
     has_last = (out / LAST).is_dir()
     if finished and not has_last:
         raise CheckpointError("the finished run has lost its checkpoint", place=out / LAST)
+    if resume and not has_last:
+        raise CheckpointError(
+            "nothing to resume from: no checkpoint yet", place=out / LAST, hint="leave out --resume"
+        )
     return Opened(finished=finished, checkpoint=load(out / LAST) if has_last else None)
 
 
 def open_on_first(
     out: Path, description: Mapping[str, Any], world: World, *, fresh: bool, resume: bool
 ) -> Opened:
-    """The first rank opens or begins the run; what it found, or its refusal, is everybody's."""
-    found: Opened | HomageError | None = None
+    """The first rank opens the run; what it found, or its refusal, is everybody's."""
+    return _by_first(world, lambda: open_run(out, description, fresh=fresh, resume=resume))
+
+
+def begin_on_first(out: Path, description: Mapping[str, Any], world: World) -> None:
+    """The first rank begins the run; a refusal is everybody's."""
+    _by_first(world, lambda: begin(out, description))
+
+
+def _by_first(world: World, act: Callable[[], T]) -> T:
+    """What ``act`` returns on the first rank, or the HomageError that it raises, on every rank."""
+    done: tuple[T | None, HomageError | None] = (None, None)
     if world.is_first:
         try:
-            found = open_run(out, description, fresh=fresh, resume=resume)
-            if found.checkpoint is None:
-                begin(out, description)
+            done = (act(), None)
         except HomageError as error:
-            found = error
-    found = broadcast(world, found)
-    if isinstance(found, Opened):
-        return found
-    raise found or ConfigError("the first rank was lost", place=out)
+            done = (None, error)
+    found, refusal = broadcast(world, done)
+    if refusal is not None:
+        raise refusal
+    return cast(T, found)
 
 
 def begin(out: Path, description: Mapping[str, Any]) -> None:
-    """Start from nothing: drop what the folder holds of an earlier run, describe the new one."""
+    """Start from nothing: drop what the folder holds of an earlier run, describe the new one.
+
+    Whatever moment a kill comes at, the same command is accepted again: ``config.json``, by which a
+    folder is known as a run, is replaced last and never missing.
+    """
+    for name in ("run.json", "results.json", "predictions.npz", "fewshot.json"):
+        _drop(out / name)
+    for name in (LAST, BEST):
+        sweep(out / name)
+        _drop(out / name)
+    _drop(out / "metrics.jsonl")
+    write_json(out / "config.json", description)
+
+
+def _drop(path: Path) -> None:
+    """Remove a file or folder, a folder whole or not at all; raises StorageError."""
     import shutil
 
-    judged = ("results.json", "predictions.npz", "fewshot.json")
-    for name in ("run.json", "metrics.jsonl", *judged, "config.json"):
-        (out / name).unlink(missing_ok=True)
-    for name in (LAST, BEST):
-        shutil.rmtree(out / name, ignore_errors=True)
-    write_json(out / "config.json", description)
+    gone = path.with_name(f".tmp-{path.name}.gone")
+    with explained(path):
+        if gone.exists():  # an earlier try was killed on the way
+            shutil.rmtree(gone)
+        if path.is_dir():
+            path.rename(gone)
+            shutil.rmtree(gone)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def result_checkpoint(run: Path) -> Path:
@@ -112,7 +148,9 @@ def result_checkpoint(run: Path) -> Path:
         raise CheckpointError(
             "this run has not ended", place=run, hint="run the same `ccau train` command again"
         )
-    return run / str(read_json(run, "run.json")["result"])
+    checkpoint = run / str(read_json(run, "run.json")["result"])
+    recover(checkpoint)
+    return checkpoint
 
 
 def _refuse_another(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -13,20 +13,23 @@ class Plateau:
     """Which validation was best, and how often the rate has fallen since.
 
     The rule of ``torch.optim.lr_scheduler.ReduceLROnPlateau`` (mode max, no threshold), with a
-    state of plain numbers.
+    state of plain numbers. Of two equal scores the one with the higher likelihood is better.
     """
 
     best: float = -math.inf
+    best_likelihood: float = -math.inf
     best_step: int = 0
     bad: int = 0
     """Validations since the last better one, or since the rate last fell."""
     since_best: int = 0
     scale: float = 1.0
 
-    def observe(self, score: float, step: int, config: OptimConfig) -> bool:
+    def observe(self, score: float, likelihood: float, step: int, config: OptimConfig) -> bool:
         """Take one validation in; True when it is the best so far."""
-        if score > self.best:
-            self.best, self.best_step, self.bad, self.since_best = score, step, 0, 0
+        is_known = score > -math.inf
+        if is_known and (score, likelihood) > (self.best, self.best_likelihood):
+            self.best, self.best_likelihood = score, likelihood
+            self.best_step, self.bad, self.since_best = step, 0, 0
             return True
         self.bad += 1
         self.since_best += 1

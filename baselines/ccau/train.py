@@ -35,7 +35,14 @@ from baselines.ccau.norms import absent_here, refuse_synchronised, synchronise
 from baselines.ccau.optimise import as_floats, autocast, clip_gradients, make_optimizer, memory_mb
 from baselines.ccau.parts import excluded_activities, paper_selection, selection_parts
 from baselines.ccau.resume import restore, save
-from baselines.ccau.runs import BEST, LAST, MetricsLog, open_on_first, write_json
+from baselines.ccau.runs import (
+    BEST,
+    LAST,
+    MetricsLog,
+    begin_on_first,
+    open_on_first,
+    write_json,
+)
 from baselines.ccau.schedule import learning_rate
 from baselines.ccau.setup import build_task, class_names, describe
 from baselines.ccau.state import RunSummary, State
@@ -87,6 +94,9 @@ def train(
             trainer = _Trainer(
                 config, shards, parts, out=out, world=world, checkpoint=opened.checkpoint
             )
+            if opened.checkpoint is None:
+                # Only now: settings that no trainer can be made of leave the folder as it was.
+                begin_on_first(out, description, world)
             return trainer.run(progress)
 
 
@@ -279,7 +289,7 @@ class _Trainer:
             chosen = paper_selection(config, self.shards) if on_paper else self.parts.validation
             share_buffers(world, self.task)
             found = validate(self.task, self.shards, config, chosen, world)
-            is_best = state.plateau.observe(found.score, state.step, config.optim)
+            is_best = state.plateau.observe(found.score, found.likelihood, state.step, config.optim)
             if not state.ended and state.plateau.exhausted(config.optim):
                 state.ended = "early stop"
             self._log(
@@ -290,6 +300,7 @@ class _Trainer:
                     "step": state.step,
                     "epoch": state.epoch,
                     "score": found.score,
+                    "likelihood": found.likelihood,
                     "is_best": is_best,
                     "on": config.run.selection,
                     "modalities": found.by_modality,

@@ -16,22 +16,28 @@ from homage_sdk.shards import ShardSet
 
 @dataclass(frozen=True)
 class Validation:
-    """``score`` (higher is better) is the mean over modalities of the mean of what they learn."""
+    """``score`` (higher is better) is the mean over modalities of the mean of what they learn.
+
+    Few sequences give equal accuracies: between equal scores ``likelihood`` decides, the mean
+    log-likelihood of the activity (0 where none is learned or known).
+    """
 
     score: float
+    likelihood: float
     by_modality: dict[str, dict[str, float]]
 
 
 def validate(
     task: Task, shards: ShardSet, config: Config, sequences: tuple[str, ...], world: World
 ) -> Validation:
-    """Each modality alone: activity accuracy, atomic mAP, and the activity's log-likelihood.
+    """Each modality that learns, alone: activity accuracy, atomic mAP, log-likelihood.
 
-    The weights, the random streams and the training mode are as before.
+    Frozen teachers are left out: they only ever say the same. The weights, the random
+    streams and the training mode are as before.
     """
     found: dict[str, dict[str, float]] = {}
-    scores = []
-    for modality in task.modalities:
+    scores, likelihoods = [], []
+    for modality in task.trained:
         predictions = predict(task.net(modality), modality, shards, config, sequences, world=world)
         if predictions is None:
             continue
@@ -40,13 +46,16 @@ def validate(
         kept = {"activity": ("accuracy",), "atomic": ("map_weighted",)}.get(
             config.composition.targets, ("accuracy", "map_weighted")
         )
-        usable = [numbers[key] for key in kept if not np.isnan(numbers[key])]
+        usable = [key for key in kept if not np.isnan(numbers[key])]
         if usable:
-            # Few validation sequences give equal accuracies: the likelihood breaks the tie.
-            likely = numbers["log_likelihood"] if "accuracy" in kept else 0.0
-            likely = 0.0 if np.isnan(likely) else likely  # no activity is known
-            scores.append(float(np.mean(usable)) + 1e-3 * likely)
-    return Validation(float(np.mean(scores)) if scores else float("-inf"), found)
+            scores.append(float(np.mean([numbers[key] for key in usable])))
+            if "accuracy" in usable:
+                likelihoods.append(numbers["log_likelihood"])
+    return Validation(
+        score=float(np.mean(scores)) if scores else float("-inf"),
+        likelihood=float(np.mean(likelihoods)) if likelihoods else 0.0,
+        by_modality=found,
+    )
 
 
 def score(predictions: Predictions) -> dict[str, float]:
