@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from baselines.ccau.augment import numpy_stream
 from baselines.ccau.config import Config
 from baselines.ccau.data import TEST_SPLITS, TRAIN_SPLIT
-from baselines.ccau.distributed import World, join_world
+from baselines.ccau.distributed import World, gather, join_world
 from baselines.ccau.metrics import accuracy, mean_ap
 from baselines.ccau.novel import NovelSplit, novel_split
 from baselines.ccau.predict import Predictions, predict
@@ -75,10 +75,10 @@ def fewshot(
             net.to(world.device)
             known = predict(net, modality, shards, config, base, world=world)
             found = predict(net, modality, shards, config, tuple(labels), world=world)
-            if found is not None and known is not None and world.is_first:
+            if found is not None and known is not None:  # on every rank or on none
                 standard = Standard.of(known.clip_embedding)
                 results["modalities"][modality] = probe_modality(
-                    found, labels, split, standard, ks=ks, draws=draws, seed=seed
+                    found, labels, split, standard, ks=ks, draws=draws, seed=seed, world=world
                 )
             if progress is not None and world.is_first:
                 progress(done + 1, len(nets))
@@ -95,45 +95,46 @@ def probe_modality(
     ks: tuple[int, ...],
     draws: int,
     seed: int,
+    world: World | None = None,
 ) -> dict[str, Any]:
     """Accuracy among the novel classes and atomic mAP, per k: every draw, mean and deviation.
 
-    ``labels`` maps a sequence to (split, activity name); ``standard`` is of the base classes.
+    ``labels`` maps a sequence to (split, activity name); ``standard`` is of the base classes. The
+    ranks of ``world`` (this process alone, where left out) share the probes out among themselves,
+    so that none waits while another fits them all; each returns the whole.
     """
+    world = world or World()
     column = {name: i for i, name in enumerate(split.novel)}
     where = [labels[s] for s in predictions.sequences]
     activity = np.array([column[name] for _, name in where])
     clip_activity = activity[predictions.clip_sequence]
+
+    def probe(k: int, draw: int) -> dict[str, float]:
+        support = draw_support(predictions, where, split, k=k, draw=draw, seed=seed)
+        clips = np.isin(predictions.clip_sequence, support)
+        features = predictions.clip_embedding[clips]
+        by_activity = fit_activity(features, clip_activity[clips], len(split.novel), standard)
+        by_atomic = fit_atomic(features, predictions.clip_atomic_label[clips], standard)
+        shown = _sequence_scores(
+            predictions,
+            by_activity.logits(predictions.clip_embedding),
+            by_atomic.logits(predictions.clip_embedding),
+        )
+        return {"support": len(support), **_judge(shown, activity, predictions, where)}
+
+    probes = [(k, draw) for draw in range(draws) for k in ks]
+    own = {job: probe(*job) for job in probes[world.rank :: world.size]}
+    fitted = {job: numbers for part in gather(world, own) for job, numbers in part.items()}
     table: dict[str, Any] = {}
     for k in ks:
-        scores: dict[str, list[float]] = {"accuracy": [], "map": []}
-        used: list[int] = []
-        for draw in range(draws):
-            support = draw_support(predictions, where, split, k=k, draw=draw, seed=seed)
-            clips = np.isin(predictions.clip_sequence, support)
-            features = predictions.clip_embedding[clips]
-            by_activity = fit_activity(features, clip_activity[clips], len(split.novel), standard)
-            by_atomic = fit_atomic(features, predictions.clip_atomic_label[clips], standard)
-            shown = _sequence_scores(
-                predictions,
-                by_activity.logits(predictions.clip_embedding),
-                by_atomic.logits(predictions.clip_embedding),
-            )
-            found = _judge(shown, activity, predictions, where)
-            for name, value in found.items():
-                scores[name].append(value)
-            used.append(len(support))
-        table[str(k)] = {
-            "sequences_in_support": used[0],
-            **{
-                name: {
-                    "mean": float(np.mean(values)),
-                    "std": float(np.std(values, ddof=1)),
-                    "draws": values,
-                }
-                for name, values in scores.items()
-            },
-        }
+        table[str(k)] = {"sequences_in_support": int(fitted[k, 0]["support"])}
+        for name in ("accuracy", "map"):
+            values = [fitted[k, draw][name] for draw in range(draws)]
+            table[str(k)][name] = {
+                "mean": float(np.mean(values)),
+                "std": float(np.std(values, ddof=1)),
+                "draws": values,
+            }
     return table
 
 

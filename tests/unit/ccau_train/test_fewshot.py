@@ -1,6 +1,7 @@
 """Few-shot: one set of supports for every model, nested in k, of classes no backbone has seen."""
 
 import hashlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -170,6 +171,39 @@ def test_features_that_tell_classes_apart_are_found_with_one_example(shards):
         assert low <= table["1"]["accuracy"]["mean"] <= high
 
 
+def test_ranks_share_the_probes_and_each_has_the_whole(shards, monkeypatch):
+    split = novel_split(shards, share=0.3, seed=0)
+    found, where = seen_by(shards, split)
+    rng = np.random.default_rng(0)
+    clips = np.arange(len(where))
+    found.clip_sequence, found.clip_view = clips, np.zeros_like(clips)
+    found.clip_embedding = rng.normal(size=(len(clips), 4))
+    found.clip_atomic_label = found.atomic_label = rng.integers(0, 2, (len(clips), 3))
+    labels = dict(zip(found.sequences, where, strict=True))
+    standard = Standard.of(found.clip_embedding)
+
+    def probed(world):
+        return probe_modality(
+            found, labels, split, standard, ks=(1, 2), draws=20, seed=0, world=world
+        )
+
+    alone = probed(None)
+    plain, fitted, shares = fewshot_module.fit_activity, [], []
+    monkeypatch.setattr(fewshot_module, "fit_activity", lambda *a: (fitted.append(1), plain(*a))[1])
+    # One process in the place of three ranks, one after the other.
+    monkeypatch.setattr(fewshot_module, "gather", lambda _, own: (shares.append(own), shares)[1])
+    counts = []
+    for rank in range(3):
+        fitted.clear()
+        try:
+            whole = probed(World(rank, 3))
+        except KeyError:  # the others have not been there yet
+            assert rank < 2
+        counts.append(len(fitted))
+    assert sum(counts) == 40 and max(counts) - min(counts) <= 1
+    assert whole == alone
+
+
 def test_a_feature_that_happens_to_be_equal_in_the_support_does_not_decide():
     # Three clips say nothing about how far a feature varies: here the last one lies within 0.0001
     # in the support and within 1 elsewhere. Standardised by the support, it drowns the others.
@@ -196,7 +230,8 @@ def test_clips_are_joined_to_sequences_as_in_evaluation():
     # Two views of unlike length: the mean over views is not the mean over clips.
     rng = np.random.default_rng(0)
     lengths = {("a", 1): 3, ("a", 2): 1, ("b", 1): 2}
-    rows = [(s, v, c, n) for (s, v), n in lengths.items() for c in range(n)]
+    total = {"a": 3, "b": 2}
+    rows = [(s, v, c, total[s]) for (s, v), n in lengths.items() for c in range(n)]
     activity, atomic = rng.normal(size=(len(rows), 4)), rng.normal(size=(len(rows), 5))
 
     def softmax(x):
@@ -210,7 +245,9 @@ def test_clips_are_joined_to_sequences_as_in_evaluation():
         )
         for i, (s, v, c, n) in enumerate(rows)
     ]  # fmt: skip
-    expected = merge(clips)
+    # As the loader gives them, the clips that the shorter view does not reach are there, absent.
+    beyond = [replace(clips[0], clip=c, view=-1, present=False) for c in (1, 2)]
+    expected = merge([*clips, *beyond])
     found = fewshot_module._sequence_scores(expected, activity, atomic)
     np.testing.assert_allclose(found[0], expected.activity, atol=1e-12)
     np.testing.assert_allclose(found[1], expected.atomic, atol=1e-12)
