@@ -1,5 +1,6 @@
 """Ranks that join more than once in a command, as ``arms`` and ``fewshot`` do for each run."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 import torch.distributed as dist
 
 from baselines.ccau.distributed import join_world
+from baselines.ccau.train import train
 from homage_sdk.errors import TrainingError
 from tests.unit.ccau_train.launching import finish, launch
 
@@ -65,3 +67,23 @@ def test_a_join_that_fails_is_one_line(monkeypatch):
     monkeypatch.setattr(dist, "init_process_group", refused)
     with pytest.raises(TrainingError, match="rank 0 lost another rank"), join_world("cpu"):
         pass
+
+
+@pytest.mark.slow
+def test_fewshot_of_two_runs_is_the_same_on_two_ranks_as_on_one(tiny, small_shards, tmp_path):
+    config = tiny(
+        **{
+            "task.kind": "single", "task.modalities": '["audio"]', "data.novel_share": 0.3,
+            "run.selection": "last", "data.batch_size": 2, "optim.epochs": 1,
+        }
+    )  # fmt: skip
+    runs = [tmp_path / name for name in ("a", "b")]
+    for run in runs:
+        train(config, small_shards, run)
+    found = {}
+    for ranks in (1, 2):
+        finish(launch(ranks, "fewshot", *runs, "--shards", small_shards, "--k", "1,2"))
+        found[ranks] = [json.loads((run / "fewshot.json").read_text()) for run in runs]
+        for run in runs:
+            (run / "fewshot.json").unlink()
+    assert found[1] == found[2]
