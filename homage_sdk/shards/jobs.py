@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from multiprocessing import Pipe
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,13 +22,14 @@ from homage_sdk.shards.clips import Assembler
 from homage_sdk.shards.form import Allocate, Form
 from homage_sdk.shards.forward import Members
 from homage_sdk.shards.manifest import Manifest, SampleInfo
+from homage_sdk.shards.memory import SharedMemory
 from homage_sdk.shards.options import LoaderOptions
 from homage_sdk.shards.sampling import ClipChoice
-from homage_sdk.shards.workers import SharedMemory, WorkerPool
+from homage_sdk.shards.workers import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BatchJob:
     """The rows of one batch and the members that they are made of."""
 
     epoch: int
@@ -43,12 +46,33 @@ class Job:
             ) from None
 
 
+class _Row(NamedTuple):
+    """A ``ClipChoice`` that names its sample and view: the worker has the manifest."""
+
+    key: str
+    clip: int
+    n_clips: int
+    start: int
+    third: int | None  # number of the view
+    main: bool
+
+    @classmethod
+    def of(cls, row: ClipChoice) -> _Row:
+        third = None if row.third is None else row.third.number
+        return cls(row.sample.key, row.clip, row.n_clips, row.start, third, row.main)
+
+    def choice(self, samples: Mapping[str, SampleInfo]) -> ClipChoice:
+        sample = samples[self.key]
+        third = next((view for view in sample.third if view.number == self.third), None)
+        return ClipChoice(sample, self.clip, self.n_clips, self.start, third, self.main)
+
+
 @dataclass(frozen=True, slots=True)
 class _Placed:
     """A job whose bytes lie in a slot."""
 
     epoch: int
-    rows: list[ClipChoice | None]
+    rows: list[_Row | None]
     slot: int
     spans: dict[str, dict[str, tuple[int, int]]]
 
@@ -68,7 +92,7 @@ class StreamWorkers:
         self._slots = outstanding + 1 + options.prefetch
         self._memory = SharedMemory(job_bytes, self._slots)
         self._ahead = options.prefetch
-        maker = _Maker(manifest, options, self._memory)
+        maker = _FromJob(manifest, options, self._memory)
         form = Form(manifest, options)
         self._pool = WorkerPool(maker, form, options.batch_size, options.workers, options.prefetch)
 
@@ -81,7 +105,7 @@ class StreamWorkers:
         """End the processes."""
         self._pool.close()
 
-    def run(self, jobs: Iterator[Job]) -> Generator[Batch]:
+    def run(self, jobs: Iterator[BatchJob]) -> Generator[Batch]:
         """The batches of these jobs, in their order; an error comes in its place."""
         reading = _Ahead(jobs, self._memory, range(self._slots))
         slots: list[int] = []
@@ -93,19 +117,20 @@ class StreamWorkers:
                 yield item
 
         try:
-            for batch in self._pool.run(tasks()):
+            for batch in self._pool.run(tasks(), reading.ready):
                 reading.free(slots.pop(0))
                 yield batch
         finally:
             reading.close()
 
 
-class _Maker:
+class _FromJob:
     """Turns a job into its batch, in a worker."""
 
     def __init__(self, manifest: Manifest, options: LoaderOptions, memory: SharedMemory) -> None:
         self._manifest, self._options, self._memory = manifest, options, memory
         self._assembler: Assembler | None = None
+        self._samples: dict[str, SampleInfo] = {}
         self._job: _Placed | None = None
 
     def __call__(self, job: _Placed | HomageError, allocate: Allocate) -> Batch:
@@ -113,8 +138,10 @@ class _Maker:
             raise job
         if self._assembler is None:
             self._assembler = Assembler(self._manifest, self._options, self._member)
+            self._samples = {sample.key: sample for sample in self._manifest.samples}
         self._job = job
-        return self._assembler.batch(job.rows, job.epoch, allocate)
+        rows = [None if row is None else row.choice(self._samples) for row in job.rows]
+        return self._assembler.batch(rows, job.epoch, allocate)
 
     def _member(self, sample: SampleInfo, name: str) -> bytes:
         job = self._job
@@ -125,11 +152,17 @@ class _Maker:
 
 
 class _Ahead:
-    """Reads jobs in a thread and lays them into free slots; an error takes its place."""
+    """Reads jobs in a thread and lays them into free slots; an error takes its place.
 
-    def __init__(self, jobs: Iterator[Job], memory: SharedMemory, slots: range) -> None:
+    Attributes:
+        ready: something to read for each item that waits.
+
+    """
+
+    def __init__(self, jobs: Iterator[BatchJob], memory: SharedMemory, slots: range) -> None:
         self._jobs, self._memory = jobs, memory
-        self._ready: queue.Queue[_Placed | HomageError | None] = queue.Queue()
+        self._items: queue.SimpleQueue[_Placed | HomageError | None] = queue.SimpleQueue()
+        self.ready, self._tell = Pipe(duplex=False)
         self._free: queue.Queue[int | None] = queue.Queue()
         for slot in slots:
             self._free.put(slot)
@@ -138,7 +171,7 @@ class _Ahead:
     def items(self) -> Iterator[_Placed | HomageError]:
         """What was read, in order."""
         self._thread.start()
-        while (item := self._ready.get()) is not None:
+        while self.ready.recv_bytes() and (item := self._items.get()) is not None:
             yield item
 
     def free(self, slot: int) -> None:
@@ -154,28 +187,35 @@ class _Ahead:
         if self._thread.ident is not None:
             self._thread.join(timeout=5)  # it may wait for the network; no slot is left to it
 
+    def _put(self, item: _Placed | HomageError | None) -> None:
+        self._items.put(item)
+        self._tell.send_bytes(b".")
+
     def _run(self) -> None:
         try:
             for job in self._jobs:
                 slot = self._free.get()
                 if slot is None:
                     return
-                self._ready.put(self._place(job, slot))
+                self._put(self._place(job, slot))
         except HomageError as error:
-            self._ready.put(error)
+            self._put(error)
         except BaseException as error:
-            self._ready.put(ShardError("reading ended", found=f"{type(error).__name__}: {error}"))
+            self._put(ShardError("reading ended", found=f"{type(error).__name__}: {error}"))
             raise
         finally:
-            self._ready.put(None)
+            self._put(None)
 
-    def _place(self, job: Job, slot: int) -> _Placed:
+    def _place(self, job: BatchJob, slot: int) -> _Placed:
         memory = self._memory.slot(slot)
         spans: dict[str, dict[str, tuple[int, int]]] = {}
         at = 0
         for key, members in job.members.items():
             for name, data in members.items():
+                if at + len(data) > len(memory):
+                    raise ShardError("a member larger than the index says", place=f"{key}.{name}")
                 memory[at : at + len(data)] = np.frombuffer(data, np.uint8)
                 spans.setdefault(key, {})[name] = (at, at + len(data))
                 at += len(data)
-        return _Placed(job.epoch, job.rows, slot, spans)
+        rows = [None if row is None else _Row.of(row) for row in job.rows]
+        return _Placed(job.epoch, rows, slot, spans)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from homage_sdk.errors import UsageError
 from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.clips import Assembler
 from homage_sdk.shards.epochs import EpochLoader
@@ -23,7 +22,7 @@ from homage_sdk.shards.sampling import (
 from homage_sdk.shards.workers import WorkerPool
 
 
-class ClipLoader(EpochLoader):
+class ClipLoader(EpochLoader[WorkerPool]):
     """Iterates over the batches of one epoch.
 
     The order is a pure function of (seed, epoch); ranks take slices of it and all see the same
@@ -46,47 +45,30 @@ class ClipLoader(EpochLoader):
         self.shards = shards
         options = options or LoaderOptions()
         self._rows = _Rows(shards, options)
-        super().__init__(options, self._rows.n_batches)
-        self.grid, self.samples = self._rows.grid, self._rows.samples
-        self._maker = _Maker(shards, self._rows)
-        self._form = Form(shards.manifest, self.options)
-        self._memory = Recycler(self._form.n_bytes(self.options.batch_size))
-        self._pool: WorkerPool | None = None
-
-    @property
-    def n_clips(self) -> int:
-        """Rows of an epoch over all ranks, padding left out."""
-        return self._rows.n_clips
+        super().__init__(options, self._rows.samples, self._rows.n_rows, order="index")
+        self.grid = self._rows.grid
+        self._maker = _FromIndex(shards, self._rows)
+        self._form = Form(shards.manifest, options)
+        self._memory = Recycler(self._form.n_bytes(options.batch_size))
 
     def rows(self, epoch: int, step: int) -> list[ClipChoice | None]:
         """The rows of this rank's batch at ``step``: what, not yet read."""
         return self._rows(epoch, step)
 
-    def close(self) -> None:
-        """End the workers, where there are any; another iteration starts new ones."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
-
     def _batches(self, epoch: int, start: int) -> Generator[Batch]:
-        steps = range(start, self._length)
+        steps = range(start, len(self))
         if not self.options.workers or not steps:
             for step in steps:
                 yield self._maker((epoch, step), self._memory())
             return
-        pool, self._pool = self._pool, None  # another iteration meanwhile gets processes of its own
-        if pool is None:
-            options = self.options
-            pool = WorkerPool(
-                self._maker, self._form, options.batch_size, options.workers, options.prefetch
-            )
-        try:
+        with self._pools.lend(self._start) as pool:
             yield from pool.run((epoch, step) for step in steps)
-        finally:
-            if self._pool is None and pool.open:
-                self._pool = pool
-            else:
-                pool.close()
+
+    def _start(self) -> WorkerPool:
+        options = self.options
+        return WorkerPool(
+            self._maker, self._form, options.batch_size, options.workers, options.prefetch
+        )
 
 
 class _Rows:
@@ -98,21 +80,13 @@ class _Rows:
         self.samples = usable(shards.samples, options)
         self._order: tuple[int, list[SampleInfo]] | None = None  # of the last epoch asked for
         self._eval: list[ClipChoice] = []
-        per_step = options.batch_size * options.world_size
         if options.mode == "eval":
             self._eval = eval_clips(self.samples, self.grid, options)
-            self.n_clips = len(self._eval)
-            self.n_batches = -(-self.n_clips // per_step)
-            return
-        self.n_batches = len(self.samples) // per_step
-        self.n_clips = self.n_batches * per_step
-        if not self.n_batches:
-            raise UsageError(
-                "fewer sequences than one batch",
-                found=f"{len(self.samples)} sequences",
-                expected=f"at least {per_step} (batch size times ranks)",
-                hint="choose a smaller batch_size",
-            )
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of an epoch."""
+        return len(self._eval if self.options.mode == "eval" else self.samples)
 
     def __call__(self, epoch: int, step: int) -> list[ClipChoice | None]:
         options = self.options
@@ -126,7 +100,7 @@ class _Rows:
         return [train_clip(s, self.grid, options, epoch) for s in self._order[1][begin:end]]
 
 
-class _Maker:
+class _FromIndex:
     """Makes the batch of (epoch, step), here or in a worker."""
 
     def __init__(self, shards: ShardSet, rows: _Rows) -> None:

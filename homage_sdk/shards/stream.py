@@ -20,12 +20,12 @@ from homage_sdk.shards.epochs import EpochLoader
 from homage_sdk.shards.form import Form, Recycler
 from homage_sdk.shards.forward import Members, read_stretch
 from homage_sdk.shards.index import check_locations, parse_index
-from homage_sdk.shards.jobs import Job, StreamWorkers
+from homage_sdk.shards.jobs import BatchJob, StreamWorkers
 from homage_sdk.shards.manifest import INDEX, MANIFEST, Manifest, SampleInfo, parse_manifest
 from homage_sdk.shards.options import LoaderOptions
 from homage_sdk.shards.remote import Patience, Remote
 from homage_sdk.shards.sampling import ClipChoice, Grid, eval_clips, train_clip, usable
-from homage_sdk.shards.streaming import Layout, fields_of, stream_order
+from homage_sdk.shards.streaming import Layout, fields_of, most_bytes, stream_order
 
 _SKIP_BYTES = 1 << 20
 _MAX_MANIFEST_BYTES = 256_000_000
@@ -34,7 +34,7 @@ _MAX_INDEX_BYTES = 1_000_000_000
 Row = ClipChoice | None
 
 
-class StreamLoader(EpochLoader):
+class StreamLoader(EpochLoader[StreamWorkers]):
     """Batches of clips from a folder of shards anywhere that fsspec reads.
 
     The order is a pure function of (seed, epoch) and ``buffer``; ranks take slices of it and all
@@ -49,7 +49,9 @@ class StreamLoader(EpochLoader):
             samples are held in memory.
         verify: read every shard that is touched whole, and raise ShardError at its end when its
             SHA-256 is not the manifest's. Without it each member is checked by its CRC-32.
-        memory_bytes: hold no more than this of samples that wait.
+        memory_bytes: hold no more than this of samples that wait for their batch. Workers get
+            copies, which are no part of it: of at most (workers + 1) * prefetch + 1 batches at
+            once, none larger than this.
         storage: options of the file system, such as credentials, as fsspec takes them.
         patience: with connections that are lost.
 
@@ -73,7 +75,7 @@ class StreamLoader(EpochLoader):
     ) -> None:
         if buffer < 1:
             raise UsageError("a buffer holds at least one sample", found=str(buffer))
-        super().__init__(options or LoaderOptions(), 0)
+        options = options or LoaderOptions()
         self.verify = verify
         self._buffer, self._memory_bytes = buffer, memory_bytes
         self._remote = Remote(str(url), storage, patience)
@@ -81,34 +83,13 @@ class StreamLoader(EpochLoader):
         self.manifest, self._index = _open(self._remote)
         self.fingerprint = hashlib.sha256(self.manifest.to_bytes()).hexdigest()
         self._layout = Layout(self.manifest, self._index, self.url)
-        self.grid = Grid.of(self.options, int(self.manifest.options["stride"]))
-        self.samples = usable(self.manifest.samples, self.options)
-        self._eval = self._eval_rows() if self.options.mode == "eval" else []
-        self._memory = Recycler(Form(self.manifest, self.options).n_bytes(self.options.batch_size))
-        self._workers: StreamWorkers | None = None
-        per_step = self.options.batch_size * self.options.world_size
-        self._length = len(self.samples) // per_step
-        if self.options.mode == "eval":
-            self._length = -(-len(self._eval) // per_step)
-        if not self._length:
-            raise UsageError(
-                "fewer sequences than one batch for each rank",
-                found=f"{len(self.samples)} sequences",
-                expected=f"at least {per_step} (batch size times ranks)",
-                hint="choose a smaller batch_size",
-            )
-
-    @property
-    def n_clips(self) -> int:
-        """Rows of an epoch over all ranks, padding left out."""
-        per_step = self.options.batch_size * self.options.world_size
-        return len(self._eval) if self.options.mode == "eval" else self._length * per_step
-
-    def close(self) -> None:
-        """End the workers, where there are any; another iteration starts new ones."""
-        workers, self._workers = self._workers, None
-        if workers is not None:
-            workers.close()
+        self.grid = Grid.of(options, int(self.manifest.options["stride"]))
+        samples = usable(self.manifest.samples, options)
+        self._eval: list[ClipChoice] = []
+        if options.mode == "eval":
+            self._eval = _as_they_lie(eval_clips(samples, self.grid, options), self._layout)
+        super().__init__(options, samples, len(self._eval or samples), order=f"stream-{buffer}")
+        self._memory = Recycler(Form(self.manifest, options).n_bytes(options.batch_size))
 
     def rows(self, epoch: int) -> list[list[Row]]:
         """The rows of this rank's batches of an epoch, in order: what, not yet read."""
@@ -130,8 +111,8 @@ class StreamLoader(EpochLoader):
         elsewhere = self.options.workers and start < self._length
         yield from self._in_workers(jobs) if elsewhere else self._here(jobs)
 
-    def _here(self, jobs: Iterator[Job]) -> Generator[Batch]:
-        held: Job | None = None
+    def _here(self, jobs: Iterator[BatchJob]) -> Generator[Batch]:
+        held: BatchJob | None = None
 
         def fetch(sample: SampleInfo, field: str) -> bytes:
             return held.member(sample, field) if held else b""
@@ -140,25 +121,15 @@ class StreamLoader(EpochLoader):
         for held in jobs:
             yield assembler.batch(held.rows, held.epoch, self._memory())
 
-    def _in_workers(self, jobs: Iterator[Job]) -> Generator[Batch]:
-        workers, self._workers = self._workers, None  # another iteration meanwhile gets its own
-        if workers is None:
-            workers = StreamWorkers(self.manifest, self.options, self._job_bytes())
-        try:
+    def _in_workers(self, jobs: Iterator[BatchJob]) -> Generator[Batch]:
+        with self._pools.lend(self._start) as workers:
             yield from workers.run(jobs)
-        finally:
-            if self._workers is None and workers.open:
-                self._workers = workers
-            else:
-                workers.close()
 
-    def _job_bytes(self) -> int:
-        """No batch of this loader is made of more bytes."""
-        sizes = sorted(
-            sum(size for _, _, size, _ in self._index[sample.key].values())
-            for sample in self.samples
-        )
-        return self._within_memory(sum(sizes[-self.options.batch_size :]), "one batch")
+    def _start(self) -> StreamWorkers:
+        """Workers with room for any batch: what is in it waited before, within ``memory_bytes``."""
+        sizes = sorted(most_bytes(s, self._index[s.key], self.options) for s in self.samples)
+        largest = sum(sizes[-self.options.batch_size :])
+        return StreamWorkers(self.manifest, self.options, min(largest, self._memory_bytes))
 
     def _within_memory(self, n_bytes: int, what: str) -> int:
         if n_bytes > self._memory_bytes:
@@ -171,15 +142,7 @@ class StreamLoader(EpochLoader):
             )
         return n_bytes
 
-    def _eval_rows(self) -> list[ClipChoice]:
-        """Every (sequence, clip, view) once, as the shards hold them."""
-        rows = eval_clips(self.samples, self.grid, self.options)
-        names = [shard.name for shard in self.manifest.shards]
-        ordered = self._layout.ordered([row.sample for row in rows], names)
-        place = {sample.key: number for number, sample in enumerate(ordered)}
-        return sorted(rows, key=lambda row: place[row.sample.key])
-
-    def _jobs(self, epoch: int, start: int) -> Iterator[Job]:
+    def _jobs(self, epoch: int, start: int) -> Iterator[BatchJob]:
         """The batches of this rank from ``start`` on, with all the bytes that they need."""
         steps = self.rows(epoch)[start:]
         fields: dict[str, set[str]] = {}
@@ -200,7 +163,7 @@ class StreamLoader(EpochLoader):
                 held[key] = members
                 held_bytes += sum(map(len, members.values()))
                 self._within_memory(held_bytes, f"{len(held)} samples")
-            yield Job(epoch, step, {key: held[key] for key in keys})
+            yield BatchJob(epoch, step, {key: held[key] for key in keys})
             for key in keys:
                 uses[key] -= 1
                 if not uses[key]:
@@ -217,6 +180,13 @@ class StreamLoader(EpochLoader):
             yield from read_stretch(
                 self._remote, self._layout, self._index, stretch, verify=self.verify
             )
+
+
+def _as_they_lie(rows: list[ClipChoice], layout: Layout) -> list[ClipChoice]:
+    """The same rows in the order in which the shards hold them."""
+    ordered = layout.ordered([row.sample for row in rows], list(layout.shards))
+    place = {sample.key: number for number, sample in enumerate(ordered)}
+    return sorted(rows, key=lambda row: place[row.sample.key])
 
 
 def _open(remote: Remote) -> tuple[Manifest, Any]:

@@ -113,3 +113,20 @@ def fields_of(row: ClipChoice, options: LoaderOptions) -> set[str]:
     if row.main and "audio" in options.modalities and sample.sound is not None:
         fields.add(sample.sound.field)
     return fields
+
+
+def most_bytes(sample: SampleInfo, members: Mapping[str, Location], options: LoaderOptions) -> int:
+    """How many bytes a batch may need of a sample: no draw of clip and view needs more."""
+
+    def size(field: str) -> int:
+        return members[field][2] if field in members else 0
+
+    always = {"ann.json"}
+    if "ego" in options.modalities and sample.ego is not None:
+        always.add(sample.ego.field)
+    if "audio" in options.modalities and sample.sound is not None:
+        always.add(sample.sound.field)
+    third = sample.third if "third" in options.modalities else ()
+    views = [size(view.field) for view in third[: 1 if options.third == "first" else None]]
+    several = options.mode == "eval"  # rows of one sample may show each of its views
+    return sum(map(size, always)) + (sum(views) if several else max(views, default=0))

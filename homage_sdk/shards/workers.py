@@ -6,19 +6,19 @@ batches no page is touched for the first time. A slot is free again when the las
 batch is gone; who keeps more batches than slots are there to lend is given copies.
 
 A worker that dies is an error of one line at the next batch: no exception out of a signal handler,
-no wait without end. Workers end with their pool, and by themselves when this process is gone.
+no wait without end. Workers end with their pool, and by themselves when this process is gone. They
+take what they are told at any time, also while an answer is on its way: neither side waits for the
+other to listen, however large a task or an answer is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import mmap
 import multiprocessing as mp
 import os
 import pickle
 import signal
-import sys
-import tempfile
+import threading
 import traceback
 import weakref
 from collections import deque
@@ -26,7 +26,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import DupFd
+from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -35,9 +35,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from homage_sdk.errors import HomageError, ShardError
+from homage_sdk.errors import HomageError, ShardError, UsageError
+from homage_sdk.orphans import leave_with
 from homage_sdk.shards.batch import Batch, SceneGraphBatch, map_tensors
 from homage_sdk.shards.form import Allocate, Cutter, Form
+from homage_sdk.shards.memory import SharedMemory
 
 Maker = Callable[[Any, Allocate], Batch]
 """Makes the batch of a task, in tensors that it is given; may raise HomageError.
@@ -45,7 +47,6 @@ Maker = Callable[[Any, Allocate], Batch]
 Each worker has its own, pickled where processes are spawned.
 """
 
-_ORPHAN_CHECK_S = 2.0
 _PATIENCE_S = 5.0
 
 
@@ -66,7 +67,8 @@ class WorkerPool:
         self._lendable = 2 if workers == 1 else 1  # one batch is in use while the next one comes
         self._run = 0
         self._workers: list[_Worker] = []
-        self._close = weakref.finalize(self, _end, self._workers, os.getpid())
+        self._owner = os.getpid()
+        self._close = weakref.finalize(self, _end, self._workers, self._owner)
         context = mp.get_context()
         for _ in range(workers):
             memory = SharedMemory(form.n_bytes(rows), prefetch + self._lendable)
@@ -80,42 +82,53 @@ class WorkerPool:
 
     @property
     def open(self) -> bool:
-        """Whether its processes were neither closed nor lost."""
-        return self._close.alive
+        """Whether it has processes: not closed, not lost, and not those of a forked parent."""
+        return self._close.alive and os.getpid() == self._owner
 
     def close(self) -> None:
-        """End the processes. Batches that were handed out stay good."""
+        """End the processes, and with UsageError a run that wants more. Batches stay good."""
         self._close()
 
-    def run(self, tasks: Iterable[Any]) -> Generator[Batch]:
+    def run(self, tasks: Iterable[Any], ready: Connection | None = None) -> Generator[Batch]:
         """The batches of these tasks, in their order.
 
-        One run at a time: what an earlier one left undone is dropped. Raises the HomageError that
-        the maker raised, and ShardError when a process died, which closes the pool.
+        One run at a time: what an earlier one left undone is dropped. Where tasks have to be waited
+        for, ``ready`` has something to read as soon as the next one (or the end) is there: then no
+        batch is kept back for a task. Raises the HomageError that the maker raised, UsageError when
+        the pool was closed meanwhile, and ShardError when a process died, which closes the pool.
         """
         self._run += 1
         coming = iter(tasks)
         busy: deque[_Worker] = deque()
+        idle = deque(self._workers * self._prefetch)
 
-        def submit(worker: _Worker) -> None:
-            for task in coming:
-                worker.tell((self._run, task))
-                busy.append(worker)
-                return
+        def submit(*, wait_for_one: bool) -> None:
+            while idle and (ready is None or ready.poll() or (wait_for_one and not busy)):
+                for task in coming:
+                    busy.append(idle.popleft())
+                    busy[-1].tell((self._run, task))
+                    break
+                else:
+                    idle.clear()
 
         try:
-            for _ in range(self._prefetch):
-                for worker in self._workers:
-                    submit(worker)
-            while busy:
-                worker = busy.popleft()
-                made = worker.receive(self._run)
-                submit(worker)
-                yield self._batch(worker, made)
+            while True:
+                submit(wait_for_one=True)
+                if not busy:
+                    return
+                made = busy[0].receive(self._run, ready if idle else None)
+                if made is not None:
+                    worker = busy.popleft()
+                    idle.append(worker)
+                    submit(wait_for_one=False)
+                    yield self._batch(worker, made)
         except (HomageError, GeneratorExit):
             raise
         except BaseException as error:  # also a Ctrl-C: half a message may have been read
+            ended = not self._close.alive
             self.close()
+            if ended and isinstance(error, _DiedError | OSError):
+                raise closed_meanwhile() from None
             if isinstance(error, _DiedError):
                 raise error.as_user_sees_it() from None
             raise
@@ -157,6 +170,14 @@ class _DiedError(Exception):
         )
 
 
+def closed_meanwhile() -> UsageError:
+    """Whoever wants the next batch of a closed loader is told, lest an epoch seem to be over."""
+    return UsageError(
+        "the loader was closed before the end of the iteration",
+        hint="iterate over it again: that starts new processes",
+    )
+
+
 class _Worker:
     """One process, as seen from this one."""
 
@@ -189,12 +210,19 @@ class _Worker:
         except OSError:
             raise _DiedError(self.process) from None
 
-    def receive(self, run: int) -> _Made:
-        """Its next batch of this run; raises what the maker raised."""
+    def receive(self, run: int, ready: Connection | None = None) -> _Made | None:
+        """Its next batch of this run, or None if before it there is something to read in ``ready``.
+
+        Raises what the maker raised.
+        """
+        others = [] if ready is None else [ready]
         while True:
             if self._free and not self.pipe.poll():
                 self.tell(None)  # lest it wait for a slot while this side waits for a batch
-            if self.pipe not in wait([self.pipe, self.process.sentinel]):
+            found = wait([self.pipe, self.process.sentinel, *others])
+            if self.pipe not in found:
+                if ready in found:
+                    return None
                 raise _DiedError(self.process)
             try:
                 of_run, result = pickle.loads(self.pipe.recv_bytes())
@@ -212,38 +240,6 @@ class _Worker:
                 raise RuntimeError(f"a loading process failed:\n{result}")
 
 
-class SharedMemory:
-    """Slots of memory that a process started with this object shares."""
-
-    def __init__(self, slot_bytes: int, slots: int, handle: int | None = None) -> None:
-        self.slot_bytes, self.slots = slot_bytes, slots
-        if handle is None:
-            handle = _anonymous_file()
-            os.ftruncate(handle, max(1, slot_bytes * slots))
-        self._handle = handle
-        weakref.finalize(self, os.close, handle)
-        self._map = mmap.mmap(handle, max(1, slot_bytes * slots))
-
-    def slot(self, number: int) -> npt.NDArray[np.uint8]:
-        """One slot, as an array of its own that shows when it is gone."""
-        return np.frombuffer(self._map, np.uint8, self.slot_bytes, number * self.slot_bytes)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _shared_memory, (self.slot_bytes, self.slots, DupFd(self._handle))
-
-
-def _shared_memory(slot_bytes: int, slots: int, handle: Any) -> SharedMemory:
-    return SharedMemory(slot_bytes, slots, handle.detach())
-
-
-def _anonymous_file() -> int:
-    """A file without a name, in memory where the system has such; no /dev/shm that may be small."""
-    if sys.platform == "linux":
-        return os.memfd_create("homage batches")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
-
-
 def _end(workers: list[_Worker], owner: int) -> None:
     if os.getpid() != owner:  # a forked child's copy
         return
@@ -258,30 +254,41 @@ def _end(workers: list[_Worker], owner: int) -> None:
 
 def _work(maker: Maker, memory: SharedMemory, pipe: Connection) -> None:
     """What a worker does until it is told no more."""
+    leave_with(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the one who waits for batches
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
-    parent = os.getppid()
+    told: SimpleQueue[bytes | None] = SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, told), daemon=True).start()
     free = list(range(memory.slots))
     tasks: deque[Any] = deque()
     run = 0
-    with contextlib.suppress(EOFError, OSError):  # nobody is there any more
-        while True:
-            while not tasks or not free or pipe.poll():
-                if not pipe.poll(_ORPHAN_CHECK_S):
-                    if os.getppid() != parent:
-                        return
-                    continue
-                returned, task = pickle.loads(pipe.recv_bytes())
-                free += returned
-                if task is not None:
-                    if task[0] != run:
-                        run = task[0]
-                        tasks.clear()
-                    tasks.append(task[1])
-            answer = _answer(maker, tasks.popleft(), memory, free)
+    while True:
+        while not tasks or not free or not told.empty():
+            message = told.get()
+            if message is None:
+                return
+            returned, task = pickle.loads(message)
+            free += returned
+            if task is not None:
+                if task[0] != run:
+                    run = task[0]
+                    tasks.clear()
+                tasks.append(task[1])
+        answer = _answer(maker, tasks.popleft(), memory, free)
+        try:
             pipe.send_bytes(pickle.dumps((run, answer)))
+        except OSError:  # nobody is there any more
+            return
+
+
+def _listen(pipe: Connection, told: SimpleQueue[bytes | None]) -> None:
+    """Pass on every message; None once nobody is there any more."""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            told.put(pipe.recv_bytes())
+    told.put(None)
 
 
 def _answer(

