@@ -40,6 +40,8 @@ from homage_sdk.shards import (
 )
 from homage_sdk.storage import write_file
 
+MODALITIES = ("ego", "third", "audio", "scene_graph")
+
 
 def small_shards(folder: Path) -> Path:
     """The shards of a small synthetic release, made below ``folder``."""
@@ -71,7 +73,7 @@ def digest(batch: Batch) -> str:
 
 def child(shards: Path, journal: Path, kind: str, workers: int, batches: int) -> None:
     """See ``batches`` batches in all; the journal holds the hashes and the loader's state."""
-    options = LoaderOptions(batch_size=2, blocks=4, size=64, workers=workers)
+    options = LoaderOptions(MODALITIES, batch_size=2, blocks=4, size=64, workers=workers)
     loader = (
         ClipLoader(ShardSet.open(shards), options)
         if kind == "index"
