@@ -19,6 +19,7 @@ from baselines.ccau.probe import Standard, fit_activity, fit_atomic
 from baselines.ccau.results import compute_results
 from baselines.ccau.saved import load_predictions, save_predictions
 from baselines.ccau.setup import build_task, make_nets
+from baselines.ccau.tasks import StaticKD
 from baselines.ccau.train import train
 from baselines.ccau.validate import validate
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, UsageError
@@ -206,6 +207,17 @@ def test_few_shot_refuses_a_backbone_that_saw_everything(run, small_shards):
         fewshot(run, small_shards, device="cpu")
     with pytest.raises(UsageError, match="at least 20"):
         fewshot(run, small_shards, device="cpu", draws=3)
+
+
+def test_validation_asks_only_the_networks_that_learn(tiny, small_shards):
+    shards, config = ShardSet.open(small_shards), tiny(**{"task.modalities": '["ego", "audio"]'})
+    task = StaticKD(make_nets(config, shards), students=("audio",))
+    names = tuple(s.sequence for s in shards.sequences)
+    found = validate(task, shards, config, names, World())
+    assert set(found.by_modality) == {"audio"}
+    (numbers,) = found.by_modality.values()
+    assert found.score == pytest.approx((numbers["accuracy"] + numbers["map_weighted"]) / 2)
+    assert found.likelihood == numbers["log_likelihood"]
 
 
 def test_evaluating_leaves_mode_and_random_streams_alone(tiny, small_shards):
