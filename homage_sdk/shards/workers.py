@@ -70,11 +70,12 @@ class WorkerPool:
         self._owner = os.getpid()
         self._close = weakref.finalize(self, _end, self._workers, self._owner)
         context = mp.get_context()
+        parent = None if context.get_start_method() == "forkserver" else os.getpid()
         for _ in range(workers):
             memory = SharedMemory(form.n_bytes(rows), prefetch + self._lendable)
             here, there = context.Pipe()
             process = context.Process(
-                target=_work, args=(maker, memory, there), name="homage loader", daemon=True
+                target=_work, args=(maker, memory, there, parent), name="homage loader", daemon=True
             )
             process.start()
             there.close()
@@ -252,9 +253,9 @@ def _end(workers: list[_Worker], owner: int) -> None:
             worker.process.kill()
 
 
-def _work(maker: Maker, memory: SharedMemory, pipe: Connection) -> None:
-    """What a worker does until it is told no more."""
-    leave_with(os.getppid())
+def _work(maker: Maker, memory: SharedMemory, pipe: Connection, parent: int | None) -> None:
+    """What a worker does until it is told no more, or its parent ends."""
+    leave_with(os.getppid() if parent is None else parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the one who waits for batches
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
