@@ -16,6 +16,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from homage_sdk.errors import StorageError
 
@@ -162,7 +163,8 @@ def sweep(target: Path) -> None:
     Nothing happens while somebody writes there, or where nothing may be changed.
     """
     lock, temporary, retired = _beside(target)
-    if not target.exists() or not any(path.exists() for path in (lock, temporary, retired)):
+    leftovers = (lock, _claim(lock), temporary, retired)
+    if not target.exists() or not any(path.exists() for path in leftovers):
         return
     with suppress(StorageError), exclusive(lock, target):
         shutil.rmtree(temporary, ignore_errors=True)
@@ -171,35 +173,53 @@ def sweep(target: Path) -> None:
 
 @contextmanager
 def exclusive(lock: Path, target: Path) -> Iterator[None]:
-    """Hold ``lock`` (released by the kernel even after a kill) or refuse: someone else writes."""
+    """Hold ``lock`` (released by the kernel even after a kill) or refuse: someone else writes.
+
+    Every name that this makes begins with the name of ``lock``; none of them stays.
+    """
+    held = _locked(lock, target)
+    if held is None:
+        with _claimed(_claim(lock), target):
+            yield
+        return
+    with held:
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _locked(lock: Path, target: Path) -> BinaryIO | None:
+    """The open file that holds the lock; None where the file system has no locks."""
     while True:
         with explained(target):
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+            file = lock.open("a+b")
+        held = False
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise StorageError(
-                    "another process is writing here",
-                    place=str(target),
-                    hint="wait for it to end, or stop it, then run the same command again",
-                ) from error
-            except OSError as error:
-                if error.errno not in _NO_LOCKS:
-                    raise
-                with _claimed(lock.with_suffix(".claim"), target):
-                    yield
-                lock.unlink(missing_ok=True)
-                return
-            if not _is_same_file(handle, lock):
-                continue  # its last holder removed the name between our open and our lock
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-            return
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = _is_same_file(file.fileno(), lock)
+        except BlockingIOError as error:
+            raise StorageError(
+                "another process is writing here",
+                place=str(target),
+                hint="wait for it to end, or stop it, then run the same command again",
+            ) from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            lock.unlink(missing_ok=True)
+            return None
         finally:
-            os.close(handle)
+            if not held:
+                file.close()
+        if held:
+            return file
+        # else its last holder removed the name between our open and our lock
+
+
+def _claim(lock: Path) -> Path:
+    """The file that stands for ``lock`` where there are no locks."""
+    return lock.with_name(f"{lock.name}.claim")
 
 
 @contextmanager
@@ -209,30 +229,66 @@ def _claimed(claim: Path, target: Path) -> Iterator[None]:
     It names its maker. One whose maker on this machine is gone is taken over; one of another
     machine has to be removed by hand.
     """
-    mine = f"{socket.gethostname()} {os.getpid()}"
-    while True:
-        try:
-            handle = os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        except FileExistsError:
-            theirs = claim.read_text(encoding="utf-8") if claim.exists() else ""
-            host, _, process = theirs.partition(" ")
-            gone = process.isdigit() and not Path("/proc", process).exists()
-            if host != socket.gethostname() or not gone:
-                raise StorageError(
-                    "another process is writing here",
-                    place=str(target),
-                    found=f"process {process or '?'} on {host or 'some machine'}",
-                    hint=f"wait for it to end; if it is gone, remove {claim}",
-                ) from None
-            claim.unlink(missing_ok=True)
-            continue
-        os.write(handle, mine.encode())
-        os.close(handle)
-        break
+    with explained(target):
+        while not _made(claim, f"{socket.gethostname()} {os.getpid()}"):
+            # Of two that find it dead, one removes it: the other must not remove its successor.
+            burial = claim.with_name(f"{claim.name}.burial")
+            if not _made(burial, ""):
+                raise _busy(target, "another one that takes over", burial)
+            try:
+                _bury(claim, target)
+            finally:
+                burial.unlink(missing_ok=True)
     try:
         yield
     finally:
         claim.unlink(missing_ok=True)
+
+
+def _made(path: Path, text: str) -> bool:
+    """Make a file of that text; False where there is one of that name."""
+    try:
+        file = path.open("x", encoding="utf-8")
+    except FileExistsError:
+        return False
+    try:
+        with file:
+            file.write(text)
+    except OSError:  # a full disk: an empty claim would keep everybody out
+        path.unlink(missing_ok=True)
+        raise
+    return True
+
+
+def _bury(claim: Path, target: Path) -> None:
+    """Remove a claim whose maker is gone; raises StorageError when it may be at work."""
+    try:
+        theirs = claim.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return  # given back since
+    host, _, process = theirs.partition(" ")
+    if host != socket.gethostname() or not process.isdecimal() or _is_alive(int(process)):
+        raise _busy(target, f"process {process or '?'} on {host or 'some machine'}", claim)
+    claim.unlink(missing_ok=True)
+
+
+def _busy(target: Path, found: str, sign: Path) -> StorageError:
+    return StorageError(
+        "another process is writing here",
+        place=str(target),
+        found=found,
+        hint=f"wait for it to end; if it is gone, remove {sign}",
+    )
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _is_same_file(handle: int, path: Path) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PLAN = "plan.json"
 LOCK = ".tmp-pack.lock"
+"""What holds the folder while it is written; names that begin so are the lock's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,9 @@ def pack(
     plan = make_plan(dataset, options)
     done = _complete(out, plan)
     if done is not None:
-        if (out / LOCK).exists():  # killed after its last write, or at work still: then refused
+        if _leftovers(out):  # of one killed after its last write, or at work still: then refused
             with exclusive(out / LOCK, out):
                 clean(out)
-        clean(out)
         return _summary(out, done, 0)
     _require_media(dataset, options)
     with explained(out):
@@ -211,7 +211,7 @@ def _adopt(out: Path, plan: Plan) -> None:
                 hint="finish it with its own options, choose another folder, or remove this one",
             )
         return
-    strangers = sorted(p.name for p in out.iterdir() if p.name != LOCK)
+    strangers = sorted(p.name for p in out.iterdir() if not p.name.startswith(LOCK))
     if strangers:
         raise UsageError(
             "the folder is not empty",
@@ -227,7 +227,7 @@ def _adopt(out: Path, plan: Plan) -> None:
 
 def _sweep(out: Path) -> None:
     for leftover in out.glob(".tmp-*"):
-        if leftover.name != LOCK:
+        if not leftover.name.startswith(LOCK):
             leftover.unlink(missing_ok=True)
 
 
@@ -263,6 +263,11 @@ def _require_media(dataset: Dataset, options: PackOptions) -> None:
             found=f"{missing} missing files",
             hint="say where the media are now: --root FOLDER",
         )
+
+
+def _leftovers(out: Path) -> bool:
+    """Whether there is anything that ``clean`` or a lock would remove."""
+    return (out / PARTS).exists() or (out / PLAN).exists() or any(out.glob(".tmp-*"))
 
 
 def clean(out: Path) -> None:
