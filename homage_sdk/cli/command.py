@@ -77,7 +77,6 @@ EXTRAS = {
     "train": ("librosa", "matplotlib", "psutil", "safetensors", "sklearn", "torch", "webdataset"),
     "graph": ("networkx",),
     "ray": ("ray",),
-    "remote": ("aiohttp",),
     "tensorboard": ("tensorboard",),
 }
 """The modules each extra of the package brings."""

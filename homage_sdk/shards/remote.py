@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from homage_sdk.errors import HomageError, ShardError, UsageError
+from homage_sdk.shards.address import Address
 
-SCHEMES = ("file", "http", "https", "s3", "gs", "gcs", "az", "abfs", "memory")
 _PART_BYTES = 1 << 20
 
 
@@ -43,30 +43,29 @@ class Remote:
     """The files of one folder.
 
     Args:
-        url: a local folder, or an address of one of ``SCHEMES``.
+        url: a local folder (a ``Path`` always is one), or an address (``address.py``).
         storage: options of the file system, such as credentials, as fsspec takes them.
         patience: with connections that are lost.
 
     Raises:
-        UsageError: an address of another kind; ``pipe:`` and the like are never run.
+        UsageError: an address that is not read.
 
     """
 
     def __init__(
-        self, url: str, storage: dict[str, Any] | None = None, patience: Patience | None = None
+        self,
+        url: str | Path,
+        storage: dict[str, Any] | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        self.url = url.rstrip("/") or "/"
-        scheme = url.split(":", 1)[0] if ":" in url.split("/", 1)[0] else "file"
-        if scheme not in SCHEMES or "::" in url:
-            raise UsageError(
-                "an address of a kind that is not read",
-                found=url[:80],
-                expected=f"a folder, or one of {', '.join(SCHEMES)}",
-                hint="`pipe:` and other commands are never run",
-            )
-        self.scheme = scheme
+        self.address = Address.of(url)
         self.patience = patience or Patience()
         self._storage = storage or {}
+
+    @property
+    def url(self) -> str:
+        """The address of the folder, for errors."""
+        return self.address.shown
 
     def place(self, name: str) -> str:
         """The address of a file, for errors."""
@@ -79,8 +78,8 @@ class Remote:
         Raises ShardError, here or while it is read, when it is not there, cannot be read, or the
         connection is lost too often.
         """
-        if self.scheme == "file":
-            file = _open_local(self.place(name).removeprefix("file://"))
+        if self.address.scheme == "file":
+            file = _open_local(f"{self.address.path}/{name}")
             file.seek(begin)
             return file
         return cast(BinaryIO, io.BufferedReader(_Mending(self, name, begin, size), _PART_BYTES))
@@ -98,10 +97,11 @@ class Remote:
         """The file of a store, opened anew at byte ``begin``; raises what the store raises."""
         import fsspec
 
-        place = self.place(name)
-        if self.scheme in ("http", "https"):
-            return _open_http(place, begin, self._storage, self.patience.stall_s)
-        system, path = fsspec.core.url_to_fs(place, **self._storage)
+        address = f"{self.address.path}/{name}"
+        if self.address.scheme in ("http", "https"):
+            stall_s = self.patience.stall_s
+            return _open_http(address, self.place(name), begin, self._storage, stall_s)
+        system, path = fsspec.core.url_to_fs(address, **self._storage)
         file = system.open(path, "rb")
         file.seek(begin)
         return file
@@ -126,7 +126,9 @@ def _open_local(path: str) -> BinaryIO:
     return os.fdopen(handle, "rb", _PART_BYTES)
 
 
-def _open_http(place: str, begin: int, storage: dict[str, Any], silence_s: float) -> Any:
+def _open_http(
+    address: str, place: str, begin: int, storage: dict[str, Any], silence_s: float
+) -> Any:
     """One GET as a stream: bytes as they were sent, from ``begin`` on."""
     import aiohttp
     import fsspec
@@ -139,7 +141,7 @@ def _open_http(place: str, begin: int, storage: dict[str, Any], silence_s: float
     headers = {**storage.get("headers", {}), "Accept-Encoding": "identity"}
     if begin:
         headers["Range"] = f"bytes={begin}-"
-    system, path = fsspec.core.url_to_fs(place, **{**storage, "client_kwargs": client})
+    system, path = fsspec.core.url_to_fs(address, **{**storage, "client_kwargs": client})
     file = system.open(path, "rb", block_size=0, size=1, headers=headers)
     answer = file.r
     packed = answer.headers.get("Content-Encoding", "identity")
@@ -226,10 +228,12 @@ class _Mending(io.RawIOBase):
             except HomageError:
                 raise
             except ImportError as error:
+                package = self._remote.address.package
                 raise UsageError(
                     "this kind of address needs another package",
                     place=self._place,
-                    hint=_line(error),
+                    found=_line(error),
+                    hint=f"pip install '{package}'" if package else None,
                 ) from error
             except Exception as error:  # a store's errors have no class in common
                 self._drop()
@@ -238,20 +242,28 @@ class _Mending(io.RawIOBase):
                 if status == 416 and self._at:
                     return b""  # nothing lies there: whoever reads says what is missing
                 if not _may_pass(error):
-                    raise _refusal(error, self._place) from error
-                if isinstance(error, EOFError):
-                    continue
+                    raise self._refusal(error) from error
                 if self._at - self._since >= _PART_BYTES:
                     self._tries, self._since = 0, self._at
                 if self._tries >= patience.tries:
                     raise ShardError(
                         "the connection is lost again and again",
                         place=self._place,
-                        found=f"{_line(error)} at byte {self._at:,}, after {self._tries} new tries",
+                        found=f"{self._said(error)} at byte {self._at:,}, "
+                        f"after {self._tries} new tries",
                         hint="look after the network or the server, then go on from the last state",
                     ) from error
-                time.sleep(min(8.0, patience.pause_s * 2**self._tries))
+                if not isinstance(error, EOFError):  # a server that ends early is not overloaded
+                    time.sleep(min(8.0, patience.pause_s * 2**self._tries))
                 self._tries += 1
+
+    def _refusal(self, error: Exception) -> ShardError:
+        if isinstance(error, FileNotFoundError):
+            return ShardError("no such file", place=self._place)
+        return ShardError("cannot be read", place=self._place, found=self._said(error))
+
+    def _said(self, error: Exception) -> str:
+        return self._remote.address.hide(_line(error))
 
 
 def _may_pass(error: Exception) -> bool:
@@ -266,12 +278,6 @@ def _may_pass(error: Exception) -> bool:
         not isinstance(error, (ValueError, TypeError, AttributeError, KeyError))
         and not any(word in name for word in ("Credential", "Redirect", "NonHttp"))
     )
-
-
-def _refusal(error: Exception, place: str) -> ShardError:
-    if isinstance(error, FileNotFoundError):
-        return ShardError("no such file", place=place)
-    return ShardError("cannot be read", place=place, found=_line(error))
 
 
 def _line(error: Exception) -> str:
