@@ -5,6 +5,7 @@ Its footer keeps a copy of the manifest, from which ``homage repair`` brings a l
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards.tar import MAX_MEMBER_BYTES, Member
+from homage_sdk.shards.manifest import Manifest
+from homage_sdk.shards.tar import BLOCK, MAX_MEMBER_BYTES, MEND, Member
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -33,6 +35,8 @@ MAX_UNPACKED_BYTES = 500_000_000
 Location = tuple[str, int, int, int]
 """Shard name, offset, size, CRC-32."""
 
+Index = dict[str, dict[str, Location]]
+"""Sample key to member to location."""
 
 _COPY = b"homage.manifest"
 
@@ -65,7 +69,19 @@ def manifest_copy(data: bytes) -> bytes | None:
     return found
 
 
-def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
+def index_of(manifest: Manifest, data: bytes, place: str) -> Index:
+    """The index that a manifest names; raises ShardError when it is another or cannot be used.
+
+    ``manifest.index.bytes`` is bounded: nobody need read more than one byte beyond that.
+    """
+    if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
+        raise ShardError("the index is not the one of the manifest", place=place, hint=MEND)
+    index = parse_index(data, place)
+    check_locations(index, {shard.name: shard.bytes for shard in manifest.shards}, place)
+    return index
+
+
+def parse_index(data: bytes, place: str) -> Index:
     """Sample key to member to location; raises ShardError when it is no index of ours."""
     try:
         words = [f.name for f in INDEX_SCHEMA if f.type == pa.string()]
@@ -74,12 +90,10 @@ def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
         if names == INDEX_SCHEMA.names:
             _check_size(file.metadata, place)
             table = file.read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+            columns = [_values(column, place) for column in table.columns]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ShardError(
-            "the index cannot be read",
-            place=place,
-            found=str(error).splitlines()[0],
-            hint="run `homage repair`, or copy it again",
+            "the index cannot be read", place=place, found=str(error).splitlines()[0], hint=MEND
         ) from error
     if names != INDEX_SCHEMA.names or not all(
         (f.type.value_type if pa.types.is_dictionary(f.type) else f.type) == ours.type
@@ -88,11 +102,16 @@ def parse_index(data: bytes, place: str) -> dict[str, dict[str, Location]]:
         raise ShardError(
             "an index of other columns", place=place, expected=", ".join(INDEX_SCHEMA.names)
         )
-    found: dict[str, dict[str, Location]] = {}
-    columns = [_values(column, place) for column in table.columns]
+    found: Index = {}
     for sample, member, shard, offset, size, crc in zip(*columns, strict=True):
-        if None in (sample, member, shard, offset, size, crc) or offset < 0 or size < 0:
-            raise ShardError("an impossible row", place=place, found=f"{sample}.{member}")
+        if (
+            None in (sample, member, shard, offset, size, crc)
+            or (offset < BLOCK or offset % BLOCK)  # no room for its header
+            or size < 0
+        ):
+            raise ShardError(
+                "an impossible row", place=place, found=f"{sample}.{member}", hint=MEND
+            )
         members = found.setdefault(sample, {})
         if member in members:
             raise ShardError(
@@ -144,5 +163,5 @@ def check_locations(
                     "a row that points outside its shard",
                     place=place,
                     found=f"{sample}.{member}: {size:,} bytes at {offset:,} in {shard[:60]!r}",
-                    hint="run `homage repair SHARDS CATALOG`, or copy it again",
+                    hint=MEND,
                 )

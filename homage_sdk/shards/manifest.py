@@ -19,13 +19,17 @@ from pydantic import (
     model_serializer,
 )
 
-from homage_sdk.errors import ShardError
+from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.shards.options import PackOptions
+from homage_sdk.shards.sensors import MEMBER
+from homage_sdk.shards.tar import MEND
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 INDEX = "index.parquet"
-_MAX_BYTES = 256_000_000
+MAX_BYTES = 256_000_000
+"""No manifest is larger."""
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
 ShardName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}-\d{5}\.tar$")]
@@ -70,7 +74,7 @@ class PackedSensors(_Part):
     @property
     def field(self) -> str:
         """The member that holds them."""
-        return "sensors.npy"
+        return MEMBER
 
 
 class SampleInfo(_Part):
@@ -155,7 +159,7 @@ class IndexInfo(_Part):
     """The index file."""
 
     name: Literal["index.parquet"] = "index.parquet"
-    bytes: Count
+    bytes: Annotated[int, Field(ge=0, le=1_000_000_000)]
     sha256: Sha256
 
 
@@ -172,6 +176,11 @@ class Manifest(_Part):
     shards: tuple[ShardInfo, ...]
     samples: tuple[SampleInfo, ...]
     quarantine: tuple[Quarantined, ...] = ()
+
+    @property
+    def packed(self) -> PackOptions:
+        """How the samples were packed."""
+        return PackOptions.from_json(self.options)
 
     def classes(self, kind: str) -> Taxonomy:
         """The taxonomy of one kind."""
@@ -192,7 +201,7 @@ def dump_json(value: object) -> bytes:
 
 def parse_manifest(data: bytes, place: str) -> Manifest:
     """Read a manifest; raises ShardError naming what is wrong with it."""
-    if len(data) > _MAX_BYTES:
+    if len(data) > MAX_BYTES:
         raise ShardError("a manifest of absurd size", place=place, found=f"{len(data):,} bytes")
     try:
         raw = orjson.loads(data)
@@ -201,7 +210,7 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
             "the manifest is no JSON",
             place=place,
             found=str(error),
-            hint="run `homage repair SHARDS CATALOG`, or copy it again",
+            hint=MEND,
         ) from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or raw.get("format") != "homage-shards":
@@ -224,8 +233,10 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
             place=f"{place}#/{pointer}",
             found=repr(first.get("input"))[:80],
             expected=first["msg"],
-            hint="run `homage repair SHARDS CATALOG`, or copy it again",
+            hint=MEND,
         ) from error
+    _check_options(manifest, place)
+    _check_activities(manifest, place)
     names = {shard.name for shard in manifest.shards}
     keys = {sample.key for sample in manifest.samples}
     strays = sorted({sample.shard for sample in manifest.samples} - names)
@@ -236,6 +247,34 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
             found=f"a sample in {strays[0]}" if strays else "a name that occurs twice",
         )
     return manifest
+
+
+def _check_options(manifest: Manifest, place: str) -> None:
+    """Whoever reads counts on stride and rate: they are stated, and every option is possible."""
+    missing = sorted({"stride", "audio_rate"} - manifest.options.keys())
+    try:
+        if missing:
+            raise UsageError(f"no {missing[0]}")
+        _ = manifest.packed
+    except (UsageError, TypeError) as error:
+        raise ShardError(
+            "the manifest states options that nobody packs with",
+            place=f"{place}#/options",
+            found=str(error)[:200],
+            hint=MEND,
+        ) from error
+
+
+def _check_activities(manifest: Manifest, place: str) -> None:
+    known = {each.id for each in manifest.taxonomy.get("activity", ())}
+    for number, sample in enumerate(manifest.samples):
+        if sample.activity_id is not None and sample.activity_id not in known:
+            raise ShardError(
+                "a sample of an activity that is no class",
+                place=f"{place}#/samples/{number}/activity_id",
+                found=str(sample.activity_id),
+                hint=MEND,
+            )
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -251,6 +290,6 @@ def read_manifest(folder: Path) -> Manifest:
             if begun
             else "`homage pack CATALOG SHARDS` makes them",
         )
-    if path.stat().st_size > _MAX_BYTES:
+    if path.stat().st_size > MAX_BYTES:
         raise ShardError("a manifest of absurd size", place=str(path))
     return parse_manifest(path.read_bytes(), str(path))

@@ -42,7 +42,9 @@ def _check_json(sample: SampleInfo, field: str, data: bytes) -> None:
         raise Mismatch("HOM910", str(error)) from error
     if field == "meta.json":
         said = sample.model_dump(mode="json", exclude={"shard"})
-        if value.get("sample") != said or len(value.get("frames", ())) != sample.n_frames:
+        frames = value.get("frames")
+        listed = len(frames) if isinstance(frames, list) else None
+        if value.get("sample") != said or listed != sample.n_frames:
             raise Mismatch("HOM910", "other facts than in the manifest")
         _check_described(sample, field, value)
     elif not {"activity", "atomic_actions", "scene_graphs"} <= value.keys():

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from homage_sdk.errors import Place, ShardError, UnknownIdError
-from homage_sdk.shards.index import Location, check_locations, parse_index
+from homage_sdk.shards.index import Index, Location, index_of
 from homage_sdk.shards.manifest import INDEX, Manifest, SampleInfo, read_manifest
-from homage_sdk.shards.tar import MAX_MEMBER_BYTES
+from homage_sdk.shards.tar import MAX_MEMBER_BYTES, MEND, cut_short
 from homage_sdk.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from homage_sdk.release.sensors import SensorValues
 
 MAX_JSON_BYTES = 64_000_000
-_MAX_INDEX_BYTES = 1_000_000_000
 _OPEN_FILES = 64
 _KEPT_FILES = 256
 
@@ -68,7 +67,7 @@ class ShardSet:
                     place=str(file),
                     found=None if found is None else f"{found:,} bytes",
                     expected=f"{size:,} bytes",
-                    hint="run `homage repair SHARDS CATALOG`, or copy it again",
+                    hint=MEND,
                 )
         return cls(path, manifest, fingerprint)
 
@@ -116,27 +115,17 @@ class ShardSet:
             raise UnknownIdError(f"no sample {key!r}", place=str(self.path)) from None
 
     @cached_property
-    def _index(self) -> dict[str, dict[str, Location]]:
+    def _index(self) -> Index:
         path = self.path / INDEX
-        if path.stat().st_size > _MAX_INDEX_BYTES:
-            raise ShardError("an index of absurd size", place=str(path))
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != self.manifest.index.sha256:
-            raise ShardError(
-                "the index is not the one of the manifest",
-                place=str(path),
-                hint="run `homage repair SHARDS CATALOG`, or copy it again",
-            )
-        sizes = {shard.name: shard.bytes for shard in self.manifest.shards}
-        found = parse_index(data, str(path))
-        check_locations(found, sizes, str(path))
-        return found
+        with path.open("rb") as file:
+            data = file.read(self.manifest.index.bytes + 1)
+        return index_of(self.manifest, data, str(path))
 
     def members(self, key: str) -> tuple[str, ...]:
         """The fields of a sample, in their order."""
         return tuple(self._located(key))
 
-    def locations(self) -> dict[str, dict[str, Location]]:
+    def locations(self) -> Index:
         """Where every member of every sample lies."""
         return self._index
 
@@ -168,13 +157,8 @@ class ShardSet:
             )
         data = self._files.read(shard, offset, size)
         if len(data) != size:
-            raise ShardError(
-                "the shard is cut short",
-                place=Place(shard, pointer=f"/{key}.{field}"),
-                found=f"{len(data):,} bytes",
-                expected=f"{size:,}",
-                hint="run `homage repair SHARDS CATALOG`, or copy it again",
-            )
+            place = Place(shard, pointer=f"/{key}.{field}")
+            raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
         return data
 
     def sensors(self, key: str) -> dict[tuple[str, str], SensorValues]:

@@ -19,17 +19,22 @@ from homage_sdk.shards.clips import Assembler
 from homage_sdk.shards.epochs import EpochLoader
 from homage_sdk.shards.form import Form, Recycler
 from homage_sdk.shards.forward import Members, read_stretch
-from homage_sdk.shards.index import check_locations, parse_index
+from homage_sdk.shards.index import Index, index_of
 from homage_sdk.shards.jobs import BatchJob, StreamWorkers
-from homage_sdk.shards.manifest import INDEX, MANIFEST, Manifest, SampleInfo, parse_manifest
+from homage_sdk.shards.manifest import (
+    INDEX,
+    MANIFEST,
+    MAX_BYTES,
+    Manifest,
+    SampleInfo,
+    parse_manifest,
+)
 from homage_sdk.shards.options import LoaderOptions
 from homage_sdk.shards.remote import Patience, Remote
 from homage_sdk.shards.sampling import ClipChoice, Grid, eval_clips, train_clip, usable
 from homage_sdk.shards.streaming import Layout, fields_of, most_bytes, stream_order
 
 _SKIP_BYTES = 1 << 20
-_MAX_MANIFEST_BYTES = 256_000_000
-_MAX_INDEX_BYTES = 1_000_000_000
 
 Row = ClipChoice | None
 
@@ -78,7 +83,7 @@ class StreamLoader(EpochLoader[StreamWorkers]):
         options = options or LoaderOptions()
         self.verify = verify
         self._buffer, self._memory_bytes = buffer, memory_bytes
-        self._remote = Remote(str(url), storage, patience)
+        self._remote = Remote(url, storage, patience)
         self.url = self._remote.url
         self.manifest, self._index = _open(self._remote)
         self.fingerprint = hashlib.sha256(self.manifest.to_bytes()).hexdigest()
@@ -189,20 +194,8 @@ def _as_they_lie(rows: list[ClipChoice], layout: Layout) -> list[ClipChoice]:
     return sorted(rows, key=lambda row: place[row.sample.key])
 
 
-def _open(remote: Remote) -> tuple[Manifest, Any]:
+def _open(remote: Remote) -> tuple[Manifest, Index]:
     """The manifest and the index that it names; ShardError when they cannot be used."""
-    data = remote.read(MANIFEST, _MAX_MANIFEST_BYTES)
-    manifest = parse_manifest(data, remote.place(MANIFEST))
-    place = remote.place(INDEX)
-    if manifest.index.bytes > _MAX_INDEX_BYTES:
-        raise ShardError("an index of absurd size", place=place)
+    manifest = parse_manifest(remote.read(MANIFEST, MAX_BYTES), remote.place(MANIFEST))
     data = remote.read(INDEX, manifest.index.bytes)
-    if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
-        raise ShardError(
-            "the index is not the one of the manifest",
-            place=place,
-            hint="run `homage repair SHARDS CATALOG`, or copy it again",
-        )
-    index = parse_index(data, place)
-    check_locations(index, {shard.name: shard.bytes for shard in manifest.shards}, place)
-    return manifest, index
+    return manifest, index_of(manifest, data, remote.place(INDEX))

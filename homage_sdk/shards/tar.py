@@ -23,6 +23,8 @@ MAX_MEMBERS = 2_000_000
 
 _NAME = re.compile(r"([A-Za-z0-9_-]{1,80})\.([a-z0-9][a-z0-9_.-]{0,17})", re.ASCII)
 _END = bytes(2 * BLOCK)
+MEND = "run `homage repair SHARDS CATALOG`, or copy it again"
+"""What to do about a damaged file of shards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,13 @@ def split_name(name: str) -> tuple[str, str] | None:
     if match is None or ".." in name:
         return None
     return match[1], match[2]
+
+
+def cut_short(place: Place | str, found: str | None, expected: str) -> ShardError:
+    """The error of a shard that ends before it should."""
+    return ShardError(
+        "the shard is cut short", place=place, found=found, expected=expected, hint=MEND
+    )
 
 
 class ShardWriter:
@@ -119,13 +128,8 @@ def read_members(
             return
         head = _exactly(file, BLOCK)
         if len(head) < BLOCK:
-            raise ShardError(
-                "the shard is cut short",
-                place=shard,
-                found=f"an end after {at + len(head):,} bytes",
-                expected="two empty blocks at the end",
-                hint="run `homage repair`, or copy it again",
-            )
+            found = f"an end after {at + len(head):,} bytes"
+            raise cut_short(shard, found, "two empty blocks at the end")
         at += BLOCK
         if not head.strip(b"\0"):
             _check_end(file, shard)
@@ -133,13 +137,8 @@ def read_members(
         key, field, size = parse_header(head, shard, at - BLOCK, max_member)
         padded = size + -size % BLOCK
         if shard_bytes is not None and at + padded > shard_bytes:
-            raise ShardError(
-                "the shard is cut short",
-                place=Place(shard, pointer=f"/{key}.{field}"),
-                found=f"{size:,} bytes at byte {at:,}",
-                expected=f"{shard_bytes:,} bytes in all",
-                hint="run `homage repair`, or copy it again",
-            )
+            found, expected = f"{size:,} bytes at byte {at:,}", f"{shard_bytes:,} bytes in all"
+            raise cut_short(Place(shard, pointer=f"/{key}.{field}"), found, expected)
         if wanted is not None and not wanted(key, field):
             _pass_over(file, padded)
             yield Member(key, field, at, size), b""
@@ -148,13 +147,8 @@ def read_members(
         data = _exactly(file, padded)
         member = Member(key, field, at, size, zlib.crc32(data[:size]))
         if len(data) < padded:
-            raise ShardError(
-                "the shard is cut short",
-                place=Place(shard, pointer=f"/{key}.{field}"),
-                found=f"{len(data):,} bytes",
-                expected=f"{size:,}",
-                hint="run `homage repair`, or copy it again",
-            )
+            place = Place(shard, pointer=f"/{member.name}")
+            raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
         at += padded
         yield member, data[:size]
     raise ShardError("too many members", place=shard, expected=f"at most {MAX_MEMBERS:,}")
@@ -171,7 +165,7 @@ def parse_header(
             "not a tar header",
             place=shard,
             found=f"{error} at byte {at:,}",
-            hint="run `homage repair`, or copy it again",
+            hint=MEND,
         ) from error
     shown = repr(info.name[:80])
     if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
@@ -202,7 +196,7 @@ def parse_header(
 
 def _check_end(file: BinaryIO, shard: str) -> None:
     if len(_exactly(file, BLOCK)) < BLOCK:
-        raise ShardError("the shard is cut short", place=shard, expected="a second empty block")
+        raise cut_short(shard, None, "a second empty block")
     if file.read(1):
         raise ShardError("something follows the end of the shard", place=shard)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from homage_sdk.errors import Place, ShardError
 from homage_sdk.problems import Problem, Severity
-from homage_sdk.shards.index import Location, check_locations, parse_index
+from homage_sdk.shards.index import Index, index_of
 from homage_sdk.shards.manifest import (
     INDEX,
     MANIFEST,
@@ -102,17 +102,13 @@ def _strangers(folder: Path, manifest: Manifest) -> Iterator[Problem]:
             yield _problem("HOM913", entry.name, CODES["HOM913"], found=what)
 
 
-def _index(
-    folder: Path, manifest: Manifest, problems: list[Problem]
-) -> dict[str, dict[str, Location]] | None:
+def _index(folder: Path, manifest: Manifest, problems: list[Problem]) -> Index | None:
     fault = _whole(folder, INDEX, manifest.index.bytes, manifest.index.sha256)
     if fault is not None:
         problems.append(fault)
         return None
     try:
-        index = parse_index((folder / INDEX).read_bytes(), INDEX)
-        check_locations(index, {shard.name: shard.bytes for shard in manifest.shards}, INDEX)
-        return index
+        return index_of(manifest, (folder / INDEX).read_bytes(), INDEX)
     except ShardError as error:
         problems.append(_problem("HOM905", INDEX, error.message, found=error.found or ""))
         return None
@@ -135,9 +131,7 @@ def _whole(folder: Path, name: str, size: int, sha256: str) -> Problem | None:
     return None
 
 
-def _membership(
-    samples: dict[str, SampleInfo], index: dict[str, dict[str, Location]]
-) -> Iterator[Problem]:
+def _membership(samples: dict[str, SampleInfo], index: Index) -> Iterator[Problem]:
     for key in sorted(samples.keys() ^ index.keys()):
         where = "the manifest" if key in samples else "the index"
         yield _problem(
@@ -167,7 +161,7 @@ def _check_shard(
     folder: Path,
     shard: ShardInfo,
     samples: dict[str, SampleInfo],
-    index: dict[str, dict[str, Location]] | None,
+    index: Index | None,
     deep: bool,
 ) -> Iterator[Problem]:
     fault = _whole(folder, shard.name, shard.bytes, shard.sha256)
