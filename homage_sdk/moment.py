@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING
 
 from homage_sdk.annotations import SceneGraph
 from homage_sdk.atomic_actions import AtomicActions
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from homage_sdk.media.index import Pick
     from homage_sdk.release.sensors import SensorValues
     from homage_sdk.sequence import Sequence
-
-_HIGHEST_RATE = 768_000
 
 
 class Moment:
@@ -93,7 +91,6 @@ class Moment:
         """Mono sound around the moment: float32 [S], silence outside; None without any sound."""
         from homage_sdk.media.audio import read_audio
 
-        check_rate(sample_rate)
         source = self.sequence.sounding(view)
         if source is None or source.path is None:
             return None
@@ -124,16 +121,6 @@ class Moment:
     def scene_graph(self) -> SceneGraph | None:
         """The annotated frame that ``pick`` chooses."""
         return self.sequence.scene_graphs.nearest(self.frame, self.pick)
-
-
-def check_rate(sample_rate: int) -> None:
-    """Raise UsageError for what is no rate that sound is sampled at."""
-    if not isinstance(sample_rate, SupportsIndex) or not 1 <= sample_rate <= _HIGHEST_RATE:
-        raise UsageError(
-            "not a sample rate",
-            found=repr(sample_rate),
-            expected=f"1 to {_HIGHEST_RATE:,} a second",
-        )
 
 
 class _Images(Mapping[int, "npt.NDArray[np.uint8] | None"]):

@@ -19,7 +19,7 @@ from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError, MediaError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.labels import Labels, below
-from homage_sdk.moment import Moment, check_rate
+from homage_sdk.moment import Moment
 from homage_sdk.scene_graphs import SceneGraphs
 from homage_sdk.sensor import Sensor
 from homage_sdk.time import Moment as When
@@ -264,7 +264,6 @@ class Sequence:
         """
         from homage_sdk.media.audio import read_audio
 
-        check_rate(sample_rate)
         begin_s = as_seconds(begin).value
         end_s = self.duration_s if end is None else as_seconds(end).value
         if end_s is None or end_s <= begin_s:

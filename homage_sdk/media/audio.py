@@ -6,18 +6,20 @@ Time 0 is the first video frame, as everywhere; a file without a picture starts 
 from __future__ import annotations
 
 from fractions import Fraction
+from operator import index
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, SupportsIndex
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-from homage_sdk.errors import MediaError
+from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.media.probe import open_media
 
 _WARM_UP_S = 0.25  # decoders of AAC, Opus and the resampler need some sound before they are right
 _MAX_WINDOW_S = 6 * 3600
+_HIGHEST_RATE = 768_000
 
 
 def read_audio(
@@ -27,6 +29,7 @@ def read_audio(
     sample_rate: int = 16_000,
     *,
     video_start_s: float | None = None,
+    place: str = "",
 ) -> npt.NDArray[np.float32]:
     """Mono sound from ``begin_s`` up to ``end_s``, in seconds after the first video frame.
 
@@ -40,21 +43,26 @@ def read_audio(
         sample_rate: of the result, in Hz; resampled where the file has another.
         video_start_s: when the first video frame appears on the file's clock, where known (the
             catalog's ``start_time_s``); measured from the file when left out.
+        place: for errors: what an open file is.
 
     Returns:
         float32 [S] within -1..1, ``S = round(end_s * sample_rate) - round(begin_s * sample_rate)``.
 
     Raises:
+        UsageError: no such rate.
         MediaError: the file is missing, damaged or has no sound.
 
     """
+    sample_rate = _rate(sample_rate)
     if not begin_s < end_s < begin_s + _MAX_WINDOW_S:
         raise MediaError("not a window of time", found=f"{begin_s} s to {end_s} s")
     first, last = round(begin_s * sample_rate), round(end_s * sample_rate)
     out = np.zeros(last - first, dtype=np.float32)
-    with _open(path) as container:
+    if not place and isinstance(path, Path | str):
+        place = str(path)
+    with _open(path, place) as container:
         if not container.streams.audio:
-            raise MediaError("no sound in this file", place=str(path))
+            raise MediaError("no sound in this file", place=place)
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
         zero_s = _video_start(container) if video_start_s is None else video_start_s
@@ -84,11 +92,22 @@ def read_audio(
         except (av.FFmpegError, OSError) as error:
             raise MediaError(
                 "the sound cannot be decoded",
-                place=str(path),
+                place=place,
                 found=str(getattr(error, "strerror", error)),
                 hint="the file is damaged: copy it again",
             ) from error
     return out
+
+
+def _rate(sample_rate: int) -> int:
+    """What sound may be sampled at; numpy's whole numbers too."""
+    if not isinstance(sample_rate, SupportsIndex) or not 1 <= index(sample_rate) <= _HIGHEST_RATE:
+        raise UsageError(
+            "not a sample rate",
+            found=repr(sample_rate),
+            expected=f"1 to {_HIGHEST_RATE:,} a second",
+        )
+    return index(sample_rate)
 
 
 def _samples(frame: av.AudioFrame, sample_rate: int) -> npt.NDArray[np.int16] | None:
@@ -115,16 +134,16 @@ def _paste(
     return at + len(samples)
 
 
-def _open(path: Path | BinaryIO) -> av.container.InputContainer:
+def _open(path: Path | BinaryIO, place: str) -> av.container.InputContainer:
     if isinstance(path, Path | str):
         return open_media(Path(path))
     if path.read(4) != b"fLaC":  # not guessed: a text may name other files, or a port to listen at
-        raise MediaError("not a sound file", expected="FLAC")
+        raise MediaError("not a sound file", place=place, expected="FLAC")
     path.seek(0)
     try:
         return av.open(path, "r", format="flac", metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError("not a sound file", found=str(error)) from error
+        raise MediaError("not a sound file", place=place, found=str(error)) from error
 
 
 def _video_start(container: av.container.InputContainer) -> float:

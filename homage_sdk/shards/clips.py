@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from homage_sdk.errors import HomageError, ShardError
+from homage_sdk.errors import HomageError, MediaError, ShardError
 from homage_sdk.media.audio import read_audio
 from homage_sdk.media.logmel import LogMel
 from homage_sdk.shards.batch import Batch
-from homage_sdk.shards.decode import Crop, decode_clip
+from homage_sdk.shards.decode import UNDECODABLE, Crop, decode_clip
 from homage_sdk.shards.form import Allocate, Form
 from homage_sdk.shards.labels import Graph, Labels, collate_graphs
 from homage_sdk.shards.manifest import Manifest, PackedView, SampleInfo
@@ -39,8 +39,8 @@ class Assembler:
 
     def __init__(self, manifest: Manifest, options: LoaderOptions, fetch: Fetch) -> None:
         self.options = options
-        self.stride = int(manifest.options["stride"])
-        self.audio_rate = int(manifest.options["audio_rate"])
+        packed = manifest.packed
+        self.stride, self.audio_rate, self._fps = packed.stride, packed.audio_rate, packed.fps
         self.form = Form(manifest, options)
         self.grid = self.form.grid
         self._fetch = fetch
@@ -135,7 +135,7 @@ class Assembler:
         decode_clip(
             self._fetch(row.sample, view.field),
             positions,
-            30 / self.stride,
+            self._fps,
             crop,
             target.reshape(-1, *target.shape[2:]),
             flip=flip,
@@ -161,7 +161,8 @@ class Assembler:
         rate, n_samples = self.audio_rate, self.form.n_samples
         first = round(Frame.from_index(row.start * self.stride).seconds().value * rate)
         data = self._fetch(row.sample, sound.field)
-        heard = read_bytes(data, first / rate, (first + n_samples) / rate, rate)
+        place = f"{row.sample.key}.{sound.field}"
+        heard = read_bytes(data, first / rate, (first + n_samples) / rate, rate, place)
         self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
         batch.present["audio"][b] = True
 
@@ -171,10 +172,19 @@ def _another_form(sample: SampleInfo, error: Exception) -> ShardError:
 
 
 def read_bytes(
-    data: bytes, begin_s: float, end_s: float, sample_rate: int
+    data: bytes, begin_s: float, end_s: float, sample_rate: int, place: str
 ) -> npt.NDArray[np.float32]:
-    """A window of a packed FLAC: float32 [S]."""
-    return read_audio(io.BytesIO(data), begin_s, end_s, sample_rate, video_start_s=0.0)
+    """A window of a packed FLAC: float32 [S]; ShardError at ``place`` when it is damaged."""
+    file = io.BytesIO(data)
+    try:
+        return read_audio(file, begin_s, end_s, sample_rate, video_start_s=0.0, place=place)
+    except MediaError as error:
+        raise ShardError(
+            "a sound that cannot be decoded",
+            place=place,
+            found=error.found or error.message,
+            hint=UNDECODABLE,
+        ) from error
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from homage_sdk.errors import ShardError
 
 MAX_SIDE = 4096
 """A packed picture larger than this is refused before a frame of it is decoded."""
+UNDECODABLE = "run `homage verify SHARDS --deep`, then `homage repair SHARDS CATALOG`"
+"""What to do about a member that cannot be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def decode_clip(
             "a view that cannot be decoded",
             place=place,
             found=str(getattr(error, "strerror", None) or error),
-            hint="run `homage verify SHARDS --deep`, then `homage repair`",
+            hint=UNDECODABLE,
         ) from error
     if flip:
         planes.mirror()
@@ -160,7 +162,7 @@ def _planes(
         "a view lacks a frame",
         place=place,
         found=f"none at position {position}",
-        hint="run `homage verify SHARDS --deep`, then `homage repair`",
+        hint=UNDECODABLE,
     )
 
 

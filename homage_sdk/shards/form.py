@@ -18,6 +18,7 @@ from homage_sdk.shards.batch import Batch
 from homage_sdk.shards.manifest import Manifest
 from homage_sdk.shards.options import LoaderOptions
 from homage_sdk.shards.sampling import Grid
+from homage_sdk.time import Frame
 
 Allocate = Callable[[tuple[int, ...], torch.dtype], Tensor]
 """Gives a tensor of a shape and type, whatever it holds."""
@@ -35,9 +36,10 @@ class Form:
     """
 
     def __init__(self, manifest: Manifest, options: LoaderOptions) -> None:
-        stride, rate = int(manifest.options["stride"]), int(manifest.options["audio_rate"])
-        self.grid = Grid.of(options, stride)
-        self.n_samples = round(self.grid.span * stride / 30 * rate)
+        packed = manifest.packed
+        self.grid = Grid.of(options, packed.stride)
+        span_s = Frame.from_index(self.grid.span * packed.stride).seconds().value
+        self.n_samples = round(span_s * packed.audio_rate)
         self._n_columns = n_columns(self.n_samples, options.n_fft, options.hop)
         self._n_atomic = len(manifest.classes("atomic"))
         self._options = options

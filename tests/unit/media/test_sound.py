@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from homage_sdk.errors import MediaError
+from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.media.audio import read_audio
 from homage_sdk.shards.encode import flac
 from tests.unit.media.videos import write_video
@@ -67,3 +67,27 @@ def test_no_sound_and_no_window_are_said_so(tmp_path: Path) -> None:
         read_audio(path, 1, 1)
     with pytest.raises(MediaError, match="not a sound file"):
         read_audio(io.BytesIO(b"nothing at all"), 0, 1)
+
+
+@pytest.mark.parametrize("rate", [0, -5, 16000.5, None, 10**6])
+def test_what_is_no_rate_is_refused_whoever_asks(rate: int) -> None:
+    data = flac(np.zeros(16_000, np.float32), 16_000)
+    with pytest.raises(UsageError, match=r"not a sample rate; found .*; expected 1 to 768,000"):
+        read_audio(io.BytesIO(data), 0, 1, rate)
+
+
+def test_a_whole_number_of_numpy_is_a_rate() -> None:
+    data = flac(np.full(16_000, 0.5, np.float32), 16_000)
+    for rate in (8_000, 16_000):
+        wave = read_audio(io.BytesIO(data), 0, 1, np.int64(rate))
+        assert len(wave) == rate and wave[rate // 2] == pytest.approx(0.5, abs=0.01)
+
+
+def test_an_open_file_is_named_as_the_caller_names_it() -> None:
+    for data in (b"nothing at all", b"fLaC" + bytes(500)):
+        with pytest.raises(MediaError) as caught:
+            read_audio(io.BytesIO(data), 0, 1, place="p1.ego.flac")
+        assert str(caught.value).startswith("p1.ego.flac: ")
+        with pytest.raises(MediaError) as caught:
+            read_audio(io.BytesIO(data), 0, 1)
+        assert "BytesIO" not in str(caught.value)

@@ -339,6 +339,27 @@ def test_a_damaged_sample_is_named_in_one_line(barcode_shards: Path, tmp_path: P
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("where", ["all of it", "behind its head"])
+def test_a_damaged_sound_names_its_member_and_what_to_do(
+    barcode_shards: Path, tmp_path: Path, where: str
+) -> None:
+    import shutil
+
+    broken = Path(shutil.copytree(barcode_shards, tmp_path / "broken"))
+    shards = ShardSet.open(broken)
+    sample = next(sample for sample in shards.samples if sample.sound)
+    name, offset, size, _ = shards.locations()[sample.key][sample.sound.field]
+    kept = 0 if where == "all of it" else 50
+    with (broken / name).open("r+b") as file:
+        file.seek(offset + kept)
+        file.write(np.random.default_rng(0).bytes(size - kept))
+    with pytest.raises(ShardError) as caught:
+        list(ClipLoader(shards, options(mode="eval", modalities=("audio",))))
+    said = str(caught.value)
+    assert said.startswith(f"{sample.key}.{sample.sound.field}: a sound that cannot be decoded")
+    assert "homage verify SHARDS --deep" in said and "BytesIO" not in said and "\n" not in said
+
+
 def test_impossible_wishes_are_refused(shards: ShardSet) -> None:
     for changes, words in (
         ({"split": "dev"}, "no sequence fits"),
