@@ -8,13 +8,15 @@ counted (labels, sensors, headers) is counted. It is an estimate, and says from 
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.decoder import Decoder
@@ -22,7 +24,7 @@ from homage_sdk.shards.encode import encode_sound, encode_view, packed_size
 from homage_sdk.shards.options import PackOptions
 from homage_sdk.shards.plan import PlannedSample, PlannedShard, chosen_views, rough_bytes
 from homage_sdk.shards.tar import BLOCK
-from homage_sdk.time import NOMINAL_FPS
+from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
     from homage_sdk.dataset import Dataset
@@ -60,6 +62,9 @@ class _Rates:
     source_pixel_s: float = 0.0
     cpu_s: float = 0.0
     decode_cpu_s: float = 0.0
+    decode_pixel_s: float = 0.0
+    duration_s: float = 0.0
+    keyframes: int = 0
     videos: int = 0
 
 
@@ -88,23 +93,65 @@ def forecast(
     two. Videos that cannot be read are passed over. Without a single one that can, the estimate
     rests on typical videos.
     """
-    samples = [planned for shard in shards for planned in shard.samples]
-    work = [(dataset[planned.sequence], planned) for planned in samples]
-    rough = [_roughly(sequence, planned, options) for sequence, planned in work]
+    of_sequence: defaultdict[str, list[PlannedSample]] = defaultdict(list)
+    for shard in shards:
+        for planned in shard.samples:
+            of_sequence[planned.sequence].append(planned)
+    works = [_Work.of(dataset[name], samples, options) for name, samples in of_sequence.items()]
+    rough_cpu_s = sum(work.rough_cpu_s for work in works)
     if budget_s is None:
-        budget_s = min(_MOST_S, max(_LEAST_S, _SHARE * sum(cpu_s for _, cpu_s in rough)))
-    trial = _try(dataset, samples, options, budget_s)
+        budget_s = min(_MOST_S, max(_LEAST_S, _SHARE * rough_cpu_s))
+    trial = _try(dataset, of_sequence, options, budget_s)
     videos = sum(rates.videos for rates in trial.views.values())
-    parts = [_of_sample(*each, options, trial) for each in work] if videos else rough
+    if not videos:
+        return Forecast(int(sum(_rough_size(work, options) for work in works)), rough_cpu_s, 0)
+    parts = [_expected(work, options, trial) for work in works]
     return Forecast(int(sum(size for size, _ in parts)), sum(cpu_s for _, cpu_s in parts), videos)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be made of one sequence: W samples of it, from V of its views."""
+
+    sequence: Takes
+    samples: list[PlannedSample]
+    views: list[View]
+    pixels: npt.NDArray[np.float64]
+    """Of the source, [V]."""
+    spans_s: npt.NDArray[np.float64]
+    """Seconds of each view that each sample holds, [W, V]; 0 where it ended, or none can tell."""
+
+    @classmethod
+    def of(cls, sequence: Takes, samples: list[PlannedSample], options: PackOptions) -> Self:
+        """The work on these samples of the sequence."""
+        views = [view for view in chosen_views(sequence, options) if view.path is not None]
+        durations = np.array([view.duration_s or 0.0 for view in views])
+        spans = [(Frame(each.first).seconds().value, _end_s(each)) for each in samples]
+        begin_s, end_s = np.array(spans).T[:, :, None]
+        pixels = [_source_pixels(view) for view in views]
+        spans_s = np.maximum(0.0, np.minimum(durations, end_s) - begin_s)
+        return cls(sequence, samples, views, np.array(pixels), spans_s)
+
+    @property
+    def rough_cpu_s(self) -> float:
+        """CPU seconds, from typical videos."""
+        return float((self.spans_s @ self.pixels).sum()) * _ROUGH_CPU_S
+
+
+def _source_pixels(view: View) -> float:
+    return float((view.width or 1024) * (view.height or 768))
+
+
+def _end_s(planned: PlannedSample) -> float:
+    return math.inf if planned.last is None else Frame(planned.last + 1).seconds().value
+
+
 def _try(
-    dataset: Dataset, samples: Sequence[PlannedSample], options: PackOptions, budget_s: float
+    dataset: Dataset, sequences: Iterable[str], options: PackOptions, budget_s: float
 ) -> _Trial:
     trial = _Trial()
     end_s, latest_s = time.thread_time() + budget_s, time.monotonic() + _PATIENCE_S
-    for view in _in_turns(dataset, samples, options):
+    for view in _in_turns(dataset, sequences, options):
         count = sum(rates.videos for rates in trial.views.values())
         spent = time.thread_time() > end_s and count >= _FEWEST_VIDEOS
         if spent or count >= _MOST_VIDEOS or time.monotonic() > latest_s:
@@ -118,14 +165,9 @@ def _try(
     return trial
 
 
-def _in_turns(
-    dataset: Dataset, samples: Sequence[PlannedSample], options: PackOptions
-) -> Iterator[View]:
+def _in_turns(dataset: Dataset, sequences: Iterable[str], options: PackOptions) -> Iterator[View]:
     """A view of each kind in turn, from sequences all over the selection."""
-    names = sorted(
-        {planned.sequence for planned in samples},
-        key=lambda name: hashlib.sha256(f"trial {name}".encode()).digest(),
-    )
+    names = sorted(sequences, key=lambda name: hashlib.sha256(f"trial {name}".encode()).digest())
     for number, name in enumerate(names):
         views = [v for v in chosen_views(dataset[name], options) if v.is_available and v.duration_s]
         for kind in ("ego", "third"):
@@ -139,32 +181,38 @@ def _try_view(view: View, options: PackOptions, trial: _Trial) -> None:
     index = view.index
     times = index.seconds
     count = _GOPS * options.gop
-    step_s = options.stride / float(NOMINAL_FPS)
+    step_s = 1 / options.fps
     starts = times[np.flatnonzero(index.keyframe)] if index.keyframe.any() else times[:1]
     fitting = starts[starts + count * step_s <= times[-1] + index.frame_s]
     draw = int.from_bytes(hashlib.sha256(str(view.id).encode()).digest()[:8])
     start_s = float(fitting[draw % len(fitting)]) if len(fitting) else 0.0
     moments = start_s + step_s * np.arange(count)
     positions = index.at_many(moments[moments <= times[-1]], "nearest").tolist()
-    path, rates = view.file(), _Rates()
+    path, decode_cpu_s = view.file(), 0.0
     begin = time.thread_time()
     if options.unit != "sequence":
         decoder = Decoder(path, index)
         for _ in decoder.frames(positions):
             pass
         decoder.close()
-        rates.decode_cpu_s = time.thread_time() - begin
+        decode_cpu_s = time.thread_time() - begin
         begin = time.thread_time()
+    decoded = len(positions)
+    if options.unit == "clip":  # a short window is mostly its first picture
+        positions = positions[: max(1, round(options.clip_s * options.fps))]
     data, width, height = encode_view(path, index, positions, options)
-    rates.cpu_s = time.thread_time() - begin
-    rates.payload = _payload_bytes(data)
-    rates.header = len(data) - rates.payload
-    rates.pixels = width * height * len(positions)
-    rates.source_pixel_s = _source_pixels(view) * len(positions) * step_s
-    rates.videos = 1
-    total = trial.views[view.kind]
-    for name in _Rates.__slots__:
-        setattr(total, name, getattr(total, name) + getattr(rates, name))
+    cpu_s, payload = time.thread_time() - begin, _payload_bytes(data)
+    rates = trial.views[view.kind]  # only now: a video that fails halfway counts for nothing
+    rates.cpu_s += cpu_s
+    rates.decode_cpu_s += decode_cpu_s
+    rates.payload += payload
+    rates.header += len(data) - payload
+    rates.pixels += width * height * len(positions)
+    rates.decode_pixel_s += _source_pixels(view) * decoded * step_s
+    rates.source_pixel_s += _source_pixels(view) * len(positions) * step_s
+    rates.duration_s += view.duration_s or 0.0
+    rates.keyframes += int(index.keyframe.sum())
+    rates.videos += 1
 
 
 def _payload_bytes(mp4: bytes) -> int:
@@ -188,65 +236,62 @@ def _try_sound(view: View, options: PackOptions, trial: _Trial) -> None:
     trial.sounds += 1
 
 
-def _source_pixels(view: View) -> float:
-    return float((view.width or 1024) * (view.height or 768))
-
-
-def _span_s(planned: PlannedSample, view: View) -> float:
-    """Seconds of a view that a sample holds."""
-    duration = view.duration_s or 0.0
-    if planned.last is None:
-        return duration
-    begin = (planned.first - 1) / float(NOMINAL_FPS)
-    return max(0.0, min(duration, planned.last / float(NOMINAL_FPS)) - begin)
-
-
-def _of_sample(
-    sequence: Takes, planned: PlannedSample, options: PackOptions, trial: _Trial
-) -> tuple[float, float]:
-    """Bytes and CPU seconds of one sample."""
-    views = [view for view in chosen_views(sequence, options) if view.path is not None]
-    size = cpu_s = longest = 0.0
-    for view in views:
-        span_s = _span_s(planned, view)
-        longest = max(longest, span_s)
-        rates = trial.of(view.kind)
+def _expected(work: _Work, options: PackOptions, trial: _Trial) -> tuple[float, float]:
+    """Bytes and CPU seconds of the samples of one sequence."""
+    longest_s = float(work.spans_s.max(axis=1, initial=0.0).sum())
+    late = np.array([planned.first > 1 for planned in work.samples])
+    size, cpu_s = _counted(work, options) + 5 * longest_s * options.fps, 0.0
+    for view, pixels, spans_s in zip(work.views, work.pixels.tolist(), work.spans_s.T, strict=True):
+        rates, there, span_s = trial.of(view.kind), spans_s > 0, float(spans_s.sum())
         frames = span_s * options.fps
         width, height = packed_size(view.width or 1024, view.height or 768, options.short_side)
         size += rates.payload / rates.pixels * width * height * frames
-        size += rates.header / rates.videos + 10 * frames  # a time in meta.json
-        source = _source_pixels(view)
-        cpu_s += rates.cpu_s / rates.source_pixel_s * source * span_s
-        if planned.first > 1:  # from the keyframe before it
-            gap_s = (view.duration_s or 0.0) / max(1, int(view.index.keyframe.sum()))
-            cpu_s += rates.decode_cpu_s / rates.source_pixel_s * source * gap_s / 2
-    if options.audio and sequence.has_audio and trial.sounds:
-        size += trial.sound_bytes / trial.sound_s * longest
-        cpu_s += trial.sound_cpu_s / trial.sound_s * longest
-    return size + _counted(sequence, planned, options, len(views), longest), cpu_s
+        size += int(there.sum()) * (rates.header / rates.videos + 300 + 1.5 * BLOCK)
+        size += 10 * frames  # a time in meta.json
+        cpu_s += rates.cpu_s / rates.source_pixel_s * pixels * span_s
+        # From the keyframe before it: half the way from one to the next.
+        gap_s = rates.duration_s / max(1, rates.keyframes)
+        begun = int((there & late).sum())
+        cpu_s += rates.decode_cpu_s / rates.decode_pixel_s * pixels * gap_s / 2 * begun
+    if options.audio and work.sequence.has_audio and trial.sounds:
+        size += trial.sound_bytes / trial.sound_s * longest_s
+        cpu_s += trial.sound_cpu_s / trial.sound_s * longest_s
+    return size, cpu_s
 
 
-def _counted(
-    sequence: Takes, planned: PlannedSample, options: PackOptions, n_views: int, seconds: float
-) -> float:
+def _counted(work: _Work, options: PackOptions) -> float:
     """Bytes of what needs no trial: labels, sensors and the headers of the tar."""
-    graphs = sequence.scene_graphs if options.scene_graphs else ()
-    labels = 130 * len(sequence.atomic_actions) + sum(
-        150 + 110 * (len(graph.objects) + len(graph.relationships)) for graph in graphs
-    )
+    sequence, n_samples = work.sequence, len(work.samples)
+    whole_s = sequence.duration_s or 1e9
     readings = 0.0
     if options.sensors:
         readings = sum(8.0 * each.n_rows * (1 + len(each.columns)) for each in sequence.sensors)
-    if planned.last is not None and sequence.duration_s:
-        readings *= min(1.0, seconds / sequence.duration_s)
-    meta = 800 + 5 * seconds * options.fps + 300 * n_views
-    return labels + readings + meta + 1.5 * BLOCK * (4 + n_views)
+    spans_s = (
+        min(whole_s, _end_s(each)) - Frame(each.first).seconds().value for each in work.samples
+    )
+    shares = sum(max(0.0, span_s) / whole_s for span_s in spans_s)
+    graphs = _graph_bytes(work) if options.scene_graphs else 0.0
+    actions = 130 * len(sequence.atomic_actions)  # all of them, in each window
+    return graphs + readings * shares + n_samples * (actions + 800 + 6 * BLOCK)
 
 
-def _roughly(sequence: Takes, planned: PlannedSample, options: PackOptions) -> tuple[float, float]:
-    """The same from typical videos."""
-    views = chosen_views(sequence, options)
-    whole = max((view.duration_s or 0.0 for view in views), default=0.0)
-    part = max((_span_s(planned, view) for view in views), default=0.0) / whole if whole else 1.0
-    cpu_s = sum(_source_pixels(view) * _span_s(planned, view) for view in views) * _ROUGH_CPU_S
-    return rough_bytes(sequence, options) * part, cpu_s
+def _graph_bytes(work: _Work) -> float:
+    """Bytes of the scene graphs in the samples, each like the mean one of the sequence."""
+    frames = work.sequence.table("frames").sort_by("frame")
+    if not len(frames):
+        return 0.0
+    tables = (work.sequence.table(name) for name in ("objects", "relationships"))
+    each: float = 150 + 110 * sum(len(table) for table in tables) / len(frames)
+    at: npt.NDArray[np.int64] = frames["frame"].to_numpy()
+    first = np.array([1 if each.last is None else each.first for each in work.samples])
+    last = np.array([at[-1] if each.last is None else each.last for each in work.samples])
+    within = np.searchsorted(at, last, "right") - np.searchsorted(at, first, "left")
+    return each * int(within.sum())
+
+
+def _rough_size(work: _Work, options: PackOptions) -> float:
+    """Bytes, from typical videos."""
+    whole_s = max((view.duration_s or 0.0 for view in work.views), default=0.0)
+    longest_s = work.spans_s.max(axis=1, initial=0.0)
+    share = float(longest_s.sum()) / whole_s if whole_s else float(len(work.samples))
+    return rough_bytes(work.sequence, options) * share

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from homage_sdk import Dataset
+from homage_sdk.catalog import ingest
 from homage_sdk.cli import app, run
-from homage_sdk.shards import PackOptions, pack
+from homage_sdk.labels import Labels
+from homage_sdk.shards import PackOptions, ShardSet, pack
+from homage_sdk.shards import forecast as forecasting
 from homage_sdk.shards.forecast import forecast
 from homage_sdk.shards.plan import make_plan
 
@@ -82,3 +86,58 @@ def test_the_estimate_is_made_only_where_work_follows(
     one = dataset.split("val")
     pack(one, tmp_path / "out", workers=1, starting=lambda plan, todo: told.append(len(todo)))
     assert told == [len(list((tmp_path / "out").glob("*.tar")))]
+
+
+@pytest.mark.parametrize("unit", ["clip", "action"])
+def test_a_video_that_was_broken_at_ingest_is_listed_not_fatal(
+    barcode_catalog: Path, tmp_path: Path, unit: str
+) -> None:
+    root = Dataset(barcode_catalog).root
+    assert root is not None
+    shutil.copytree(root, tmp_path / "release")
+    (broken,) = (tmp_path / "release").rglob("p0001_r000_v002_a000.mkv")
+    broken.write_bytes(broken.read_bytes()[:300])
+    ingest(tmp_path / "release", tmp_path / "catalog", workers=1)
+    command = ["pack", str(tmp_path / "catalog"), str(tmp_path / "out"), "--unit", unit]
+    assert run(app, [*command, "--clip-seconds", "4", "--workers", "1"]) == 1  # all but one
+    (listed,) = ShardSet.open(tmp_path / "out").manifest.quarantine
+    assert listed.path == broken.name
+
+
+def test_labels_are_read_once_a_sequence_however_many_windows(
+    small_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: Counter[tuple[str, str]] = Counter()
+    real = Labels.of_sequence
+
+    def of_sequence(self: Labels, table: str, sequence: str) -> object:
+        reads[table, sequence] += table != "pts"
+        return real(self, table, sequence)
+
+    monkeypatch.setattr(Labels, "of_sequence", of_sequence)
+    counts = []
+    for options in (PackOptions(), PackOptions(unit="clip", clip_s=0.5)):
+        dataset = Dataset(small_catalog)
+        plan = make_plan(dataset, options)
+        reads.clear()
+        assert forecast(dataset, plan.shards, plan.options, budget_s=0.1).videos
+        counts.append(reads.copy())
+    assert counts[0] == counts[1] and counts[0]["frames", Dataset(small_catalog).ids[0]]
+
+
+def test_windows_share_the_scene_graphs_of_their_sequence(
+    small_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(thread_time=lambda: 0.0, monotonic=lambda: 0.0)
+    monkeypatch.setattr(forecasting, "time", clock)  # the same videos are tried each time
+    dataset = Dataset(small_catalog)
+    of_graphs = []
+    for unit in ("sequence", "clip"):
+        sizes = []
+        for scene_graphs in (True, False):
+            options = PackOptions(unit=unit, clip_s=1.0, scene_graphs=scene_graphs, views="ego")
+            plan = make_plan(dataset, options)
+            sizes.append(forecast(dataset, plan.shards, plan.options).bytes)
+        of_graphs.append(sizes[0] - sizes[1])
+    assert of_graphs[0] > 1000
+    assert of_graphs[1] == pytest.approx(of_graphs[0], rel=0.02)
