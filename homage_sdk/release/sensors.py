@@ -57,11 +57,24 @@ class SensorHead:
 
 @dataclass(frozen=True, slots=True)
 class SensorValues:
-    """``time_s`` float64 [N] from the start of the sequence, ``values`` float64 [N, C]."""
+    """``time_s`` float64 [N] from the start of the sequence, ``values`` float64 [N, C].
+
+    Raises LabelError when times, values and the names of the C columns do not fit each other.
+    """
 
     columns: tuple[str, ...]
     time_s: NDArray[np.float64]
     values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n_rows, n_columns = len(self.time_s), len(self.columns)
+        found = f"times {np.shape(self.time_s)}, values {np.shape(self.values)}"
+        if np.shape(self.time_s) != (n_rows,) or np.shape(self.values) != (n_rows, n_columns):
+            raise LabelError(
+                "sensor readings do not fit each other",
+                found=found,
+                expected=f"times ({n_rows},), values ({n_rows}, {n_columns})",
+            )
 
 
 class SensorReader(Protocol):

@@ -224,11 +224,12 @@ def _pack_sensors(
     for sensor in sequence.sensors if job.options.sensors else ():
         try:
             values = _readings(sensor, planned, job.sensor_reader)
+            table = table_of(sensor.kind, sensor.position, values)
         except (MediaError, LabelError) as error:
             name = f"{sensor.kind} {sensor.position}" if sensor.path is None else sensor.path.name
             quarantine.append(_fault(sequence, None, name, error))
             continue
-        tables.append(table_of(sensor.kind, sensor.position, values))
+        tables.append(table)
         readings.append(values)
     if not tables:
         return None, [], b""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy_format
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from homage_sdk.errors import ShardError
+from homage_sdk.errors import LabelError, ShardError
 from homage_sdk.release.sensors import SensorValues
 
 MEMBER = "sensors.npy"
@@ -43,9 +43,17 @@ _TABLES = TypeAdapter(tuple[SensorTable, ...])
 
 
 def table_of(kind: str, position: str, readings: SensorValues) -> SensorTable:
-    """The description of one sensor's readings."""
+    """The description of one sensor's readings; LabelError when it has no place in a shard."""
     n_rows = len(readings.time_s)
-    return SensorTable(kind=kind, position=position, columns=readings.columns, n_rows=n_rows)
+    try:
+        return SensorTable(kind=kind, position=position, columns=readings.columns, n_rows=n_rows)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise LabelError(
+            f"the {first['loc'][0]} of a sensor cannot be packed",
+            found=repr(first["input"])[:60],
+            expected=first["msg"],
+        ) from error
 
 
 def array_bytes(readings: Iterable[SensorValues]) -> bytes:

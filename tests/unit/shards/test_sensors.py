@@ -190,6 +190,56 @@ def test_a_broken_sensor_file_is_listed_and_the_rest_goes_on(
     assert verify(tmp_path / "out", deep=True) == []
 
 
+def test_a_sensor_that_has_no_place_in_a_shard_is_listed_and_the_rest_goes_on(
+    sensor_catalog: Path, tmp_path: Path
+) -> None:
+    source = Dataset(sensor_catalog).root
+    assert source is not None
+    root = Path(shutil.copytree(source, tmp_path / "release"))
+    light = next(root.rglob(f"{OTHER}__temperature__room.csv"))
+    for name in (f"{'k' * 81}__room", f"light__{'p' * 81}"):
+        shutil.copy(light, light.with_name(f"{OTHER}__{name}.csv"))
+    wide = light.with_name(f"{OTHER}__light__wide.csv")
+    wide.write_text(",".join(["time_s", *["c"] * 4097]) + "\n" + ",".join(["0"] * 4098) + "\n")
+    ingest(root, tmp_path / "catalog", workers=1)
+    one = Dataset(tmp_path / "catalog").select([OTHER])
+    pack(one, tmp_path / "out", PackOptions(short_side=64), workers=1)
+    shards = ShardSet.open(tmp_path / "out")
+    reasons = {q.path.split("__", 1)[1]: q.reason for q in shards.manifest.quarantine}
+    assert {name[:9]: reason.split(" cannot")[0] for name, reason in reasons.items()} == {
+        "kkkkkkkkk": "the kind of a sensor",
+        "light__pp": "the position of a sensor",
+        "light__wi": "the columns of a sensor",
+    }
+    assert list(shards.sensors(OTHER)) == [("temperature", "room")]
+    assert verify(tmp_path / "out", deep=True) == []
+
+
+class Mismatched(CsvSensorReader):
+    """A reader that gives a column more than it names, or a time less than there are rows."""
+
+    def values(self, path: Path) -> SensorValues:
+        found = super().values(path)
+        if "light" in path.name:
+            return SensorValues(found.columns, found.time_s[1:], found.values)
+        return SensorValues(found.columns[1:], found.time_s, found.values)
+
+
+@pytest.mark.parametrize("unit", ["sequence", "clip"])
+def test_a_reader_whose_readings_do_not_fit_is_named_file_by_file(
+    sensor_catalog: Path, tmp_path: Path, unit: str
+) -> None:
+    one = Dataset(sensor_catalog).select([WITH])
+    options = PackOptions(short_side=64, unit=unit, views="ego", stride=9)
+    pack(one, tmp_path / "out", options, workers=1, sensor_reader=Mismatched())
+    shards = ShardSet.open(tmp_path / "out")
+    assert {q.reason.split(";")[0] for q in shards.manifest.quarantine} == {
+        "sensor readings do not fit each other"
+    }
+    assert all(shards.sensors(sample.key) == {} for sample in shards.samples)
+    assert verify(tmp_path / "out", deep=True) == []
+
+
 class Fahrenheit(CsvSensorReader):
     """A reader of another format: every value is turned into another unit."""
 
