@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import made
+
 from baselines.ccau.runs import read_metrics
 
 WAIT_LIMIT = 0.05
@@ -32,7 +34,6 @@ COMMON = (
     "run.selection=last", "run.validate_every=0", "run.device=cpu", "optim.epochs=100000",
     "optim.schedule=constant",
 )  # fmt: skip
-BIN = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,10 @@ SIZES = (
 
 def make_shards(folder: Path) -> Path:
     """A synthetic release of 32 sequences, packed."""
-    shape = ("--sequences", "32", "--activities", "4", "--size", "320x240", "--seconds", "6", "8")
-    for words in (
-        ("synth", folder / "release", *shape, "--clean"),
-        ("ingest", folder / "release", folder / "catalog"),
-        ("pack", folder / "catalog", folder / "shards"),
-    ):
-        command = [str(BIN / "homage"), *map(str, words)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return folder / "shards"
+    catalog = made.catalog(
+        folder, sequences=32, activities=4, size=(320, 240), seconds=(6.0, 8.0), clean=True
+    )
+    return made.shards(folder, catalog)
 
 
 def steps_of(

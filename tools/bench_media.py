@@ -27,20 +27,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import av
 import cv2
 import librosa
+import made
 import numpy as np
 import torch
 from bench_samples import CLIP_S, COUNT, endure, measure_samples
 from timing import interleaved, show
 
 from homage_sdk import Dataset, Frame
-from homage_sdk.catalog import ingest
 from homage_sdk.media.audio import read_audio
 from homage_sdk.media.logmel import LogMel
 from homage_sdk.sequence import Sequence
-from homage_sdk.shards import ShardSet, pack
+from homage_sdk.shards import ShardSet
 from homage_sdk.shards.decode import Crop, decode_clip
 from homage_sdk.shards.manifest import SampleInfo
-from homage_sdk.synth import write_release
 
 
 def measure_decoding(sequence: Sequence, data: bytes, rounds: int, folder: Path) -> None:
@@ -126,26 +125,6 @@ def measure_sound(flac: bytes, rounds: int) -> None:
         show(said, f"{each[name]:.3f} ms", each["librosa"] / each[name])
 
 
-def measure_reading(shards: ShardSet, sample: SampleInfo, rounds: int) -> None:
-    """All members of a shard by index, against webdataset's iteration over it."""
-    import webdataset as wds
-
-    inside = [s for s in shards.samples if s.shard == sample.shard]
-
-    def by_webdataset() -> None:
-        for _ in wds.WebDataset([str(shards.path / sample.shard)], shardshuffle=False):
-            pass
-
-    def by_index() -> None:
-        for item in inside:
-            for field in shards.members(item.key):
-                shards.read(item.key, field)
-
-    times = interleaved(2 * rounds, ours=by_index, webdataset=by_webdataset)
-    ratio = times["webdataset"] / max(times["ours"], 1e-3)
-    show("reading a sample by index", f"{times['ours'] / len(inside):.3f} ms", ratio, ">= 10x")
-
-
 def measure_moments(sequence: Sequence, shards: ShardSet, sample: SampleInfo) -> None:
     """Three views of a random moment: p95 of the wait."""
     draw = np.random.default_rng(0)
@@ -186,11 +165,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         length = (options.seconds, options.seconds + 1)
-        write_release(root / "release", sequences=8, size=(1024, 768), seconds=length, clean=True)
-        ingest(root / "release", root / "catalog")
-        dataset = Dataset(root / "catalog")
-        pack(dataset, root / "shards", workers=2)
-        shards = ShardSet.open(root / "shards")
+        catalog = made.catalog(root, size=(1024, 768), seconds=length, clean=True)
+        dataset = Dataset(catalog)
+        shards = ShardSet.open(made.shards(root, catalog))
         if options.endurance:
             for workers in options.workers:
                 endure(shards, options.endurance, workers)
@@ -199,7 +176,6 @@ def main() -> None:
         sequence = dataset[sample.sequence]
         measure_decoding(sequence, shards.read(sample.key, "v000.mp4"), options.rounds, root)
         measure_sound(shards.read(sample.key, "ego.flac"), options.rounds)
-        measure_reading(shards, sample, options.rounds)
         measure_samples(shards, options.rounds)
         measure_moments(sequence, shards, sample)
 

@@ -18,7 +18,6 @@ import argparse
 import io
 import multiprocessing
 import os
-import resource
 import shutil
 import statistics
 import tempfile
@@ -34,14 +33,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import av
+import made
+from timing import cpu_s, show
 
 from homage_sdk import Dataset
-from homage_sdk.catalog import ingest
 from homage_sdk.shards import PackOptions, pack
 from homage_sdk.shards.encode import encode_view, packed_size
 from homage_sdk.shards.forecast import forecast
 from homage_sdk.shards.plan import make_plan
-from homage_sdk.synth import write_release
 
 OPTIONS = PackOptions()
 
@@ -58,12 +57,6 @@ class Taken:
     quiet_s: float
     cpu_s: float
     others: float
-
-
-def cpu_s() -> float:
-    """CPU seconds of this process and of its children that have ended."""
-    used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def machine_s() -> float:
@@ -169,15 +162,6 @@ def floor(paths: Sequence[str], workers: int) -> None:
             pass
 
 
-def show(name: str, value: str, ratio: float | None = None, limit: str = "") -> None:
-    verdict = ""
-    if ratio is not None and limit:
-        bound = float(limit.strip("<>= x"))
-        verdict = "ok" if (ratio <= bound if limit[0] == "<" else ratio >= bound) else "MISSED"
-    said = "" if ratio is None else f"{ratio:6.2f}x"
-    print(f"{name:50} {value:>24} {said:>8} {limit:>8} {verdict}", flush=True)
-
-
 def one_view(dataset: Dataset, paths: Sequence[str], rounds: int) -> None:
     """Packing one view against the bare loop, CPU time, in turns."""
     view = next(v for s in dataset for v in s.views if str(v.path) == paths[0])
@@ -237,9 +221,13 @@ def measure(dataset: Dataset, root: Path, rounds: int) -> None:
     begin = time.monotonic()
     expected = forecast(dataset, plan.shards, plan.options)
     took_s = time.monotonic() - begin
-    made = sum(path.stat().st_size for path in (root / "shards").glob("*.tar"))
-    said = f"{expected.bytes / 1e6:.1f} of {made / 1e6:.1f} MB"
-    show(f"size foretold ({expected.videos} videos, {took_s:.1f} s)", said, expected.bytes / made)
+    packed_bytes = sum(path.stat().st_size for path in (root / "shards").glob("*.tar"))
+    said = f"{expected.bytes / 1e6:.1f} of {packed_bytes / 1e6:.1f} MB"
+    show(
+        f"size foretold ({expected.videos} videos, {took_s:.1f} s)",
+        said,
+        expected.bytes / packed_bytes,
+    )
     said = f"{expected.cpu_s:.1f} of {used_s:.1f} s"
     show("CPU time foretold", said, expected.cpu_s / used_s)
     one_view(dataset, paths, rounds)
@@ -257,10 +245,7 @@ def main() -> None:
         if options.catalog is None:
             length = (options.seconds, options.seconds + 1)
             count = options.sequences
-            write_release(
-                root / "release", sequences=count, size=(1024, 768), seconds=length, clean=True
-            )
-            ingest(root / "release", root / "catalog")
+            made.catalog(root, sequences=count, size=(1024, 768), seconds=length, clean=True)
         measure(Dataset(options.catalog or root / "catalog"), root, options.rounds)
 
 

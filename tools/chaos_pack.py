@@ -29,6 +29,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from made import catalog as small_catalog
+
 COMMAND = [sys.executable, "-c", "from homage_sdk.cli import main; main()", "pack"]
 TARGETS = ("group", "group", "parent", "worker")
 SIGNS = (
@@ -54,16 +56,6 @@ class Blow:
     after_s: float
     sign: str | None
     """Counted from the moment a file of this name appears; from the start when None."""
-
-
-def small_catalog(folder: Path) -> Path:
-    """The catalog of a small synthetic release, made below ``folder``."""
-    from homage_sdk.catalog import ingest
-    from homage_sdk.synth import write_release
-
-    write_release(folder / "release", sequences=8, size=(128, 96), seconds=(5.0, 7.0))
-    ingest(folder / "release", folder / "catalog")
-    return folder / "catalog"
 
 
 def tree(folder: Path) -> dict[str, str]:
