@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
-from baselines.ccau.bootstrap import interval, paired_difference, resamples
+from baselines.ccau.bootstrap import intervals, paired_difference, resamples
 from baselines.ccau.metrics import (
     AtomicScores,
     accuracy,
@@ -97,7 +97,7 @@ def test_random_scores_have_their_own_stream():
 def test_interval_of_an_accuracy_agrees_with_the_binomial():
     hits = (np.arange(400) < 120).astype(float)
     counts = resamples(["test"] * 400, draws=2000)
-    found = interval(lambda w: float((hits * w).sum() / w.sum()), counts)
+    found = intervals(lambda w: {"rate": float((hits * w).sum() / w.sum())}, counts)["rate"]
     half = 1.96 * np.sqrt(0.3 * 0.7 / 400)
     assert found.value == pytest.approx(0.3)
     assert found.low == pytest.approx(0.3 - half, abs=0.006)
@@ -125,6 +125,24 @@ def test_paired_difference_finds_a_small_sure_gain_that_separate_intervals_hide(
     gain = paired_difference(rate(better), rate(base), counts)
     assert gain.value == pytest.approx(12 / 300)
     assert gain.low > 0 and gain.p_value < 0.01
-    assert interval(rate(better), counts).low < interval(rate(base), counts).high
+    both = intervals(lambda w: {"better": rate(better)(w), "base": rate(base)(w)}, counts)
+    assert both["better"].low < both["base"].high
     same = paired_difference(rate(base), rate(base), counts)
     assert same.value == 0 and same.p_value == 1.0
+
+
+def test_a_paired_interval_of_map_is_centred_on_the_difference():
+    """Average precision rises when a resample repeats rows, more so for the worse scores."""
+    rng = np.random.default_rng(0)
+    labels = (rng.random((60, 20)) < 0.15).astype(int)
+    good, bad = (AtomicScores(labels + rng.normal(0, sd, labels.shape), labels) for sd in (0.5, 2))
+
+    def weighted(scores):
+        return lambda w: scores.mean_ap(w, with_micro=False).weighted
+
+    counts = resamples(["test"] * 60, draws=300)
+    found = paired_difference(weighted(good), weighted(bad), counts)
+    plain = np.array([weighted(good)(w) - weighted(bad)(w) for w in counts])
+    assert plain.mean() < found.value - 0.01  # the bias that is taken away
+    assert (found.low + found.high) / 2 == pytest.approx(found.value, abs=0.01)
+    assert found.high - found.low == pytest.approx(np.subtract(*np.percentile(plain, [97.5, 2.5])))

@@ -74,6 +74,14 @@ def test_the_same_support_under_three_seeds_is_one_observation(tmp_path):
         for n in (1, 3)
     )
     assert three.difference == pytest.approx(one.difference)
-    low, high = one.difference["low"], one.difference["high"]
+    low, high = float(one.difference["low"]), float(one.difference["high"])
     error = 100 * shift.std(ddof=1) / np.sqrt(20)
     assert high - low == pytest.approx(2 * 1.96 * error, rel=0.2)
+
+
+def test_equal_draws_give_no_interval_and_no_p():
+    """One support set in all draws says nothing of others."""
+    found = tables._between_draws(np.full(20, -0.004))
+    assert found == {"value": pytest.approx(-0.4), "low": None, "high": None, "p_value": None}
+    cell = tables.OurCell(96.4, [96.4], found)
+    assert tables.said(cell) == "96.4 (-0.4, all draws equal)"
