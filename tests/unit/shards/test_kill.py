@@ -5,11 +5,18 @@ The long version is ``make chaos``.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from homage_sdk import Dataset
+from homage_sdk.errors import StorageError
+from homage_sdk.shards import pack, packing
+from homage_sdk.storage import exclusive
+from tests.unit.shards.test_pack import SMALL, tree
 
 TOOLS = Path(__file__).parents[3] / "tools"
 
@@ -42,3 +49,30 @@ def test_many_kills_change_nothing(barcode_catalog: Path, barcode_shards: Path) 
     assert run("chaos_pack.py", barcode_catalog, "--kills", 12).startswith("12 kills")
     said = run("chaos_loader.py", barcode_shards, "--kills", 6, "--workers", 2, "--batches", 12)
     assert "6 kills: the same 12 batches every time" in said
+
+
+@pytest.mark.parametrize("leftover", ["plan.json", ".tmp-pack.lock", ".tmp-x.tar-7"])
+def test_what_a_kill_left_beside_whole_shards_is_removed_under_the_lock_only(
+    dataset: Dataset,
+    barcode_shards: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    leftover: str,
+) -> None:
+    out = shutil.copytree(barcode_shards, tmp_path / "out")
+    (out / leftover).touch()
+    locked: list[bool] = []
+
+    def clean(folder: Path) -> None:
+        with pytest.raises(StorageError, match="another"), exclusive(folder / packing.LOCK, folder):
+            pass
+        locked.append(True)
+        real(folder)
+
+    real = packing.clean
+    monkeypatch.setattr(packing, "clean", clean)
+    pack(dataset, out, SMALL, workers=1)
+    assert locked == [True]
+    assert tree(out) == tree(barcode_shards)
+    pack(dataset, out, SMALL, workers=1)
+    assert locked == [True], "nothing to remove: nothing is touched"

@@ -17,7 +17,7 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.errors import MediaError, ShardError, StorageError, UsageError
 from homage_sdk.media.audio import read_audio
-from homage_sdk.shards import PackOptions, ShardSet, pack, packing, verify
+from homage_sdk.shards import PackOptions, ShardSet, pack, verify
 from homage_sdk.shards.plan import make_plan
 from homage_sdk.storage import exclusive
 from tests.unit.media.videos import number_of
@@ -306,30 +306,3 @@ def test_a_kill_after_the_last_write_leaves_nothing_behind(
     (out / ".tmp-pack.lock").touch()  # what a SIGKILL between the manifest and the end leaves
     pack(Dataset(barcode_catalog), out, SMALL, workers=1)
     assert sorted(p.name for p in out.iterdir()) == whole
-
-
-@pytest.mark.parametrize("leftover", ["plan.json", ".tmp-pack.lock", ".tmp-x.tar-7"])
-def test_what_a_kill_left_beside_whole_shards_is_removed_under_the_lock_only(
-    dataset: Dataset,
-    barcode_shards: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    leftover: str,
-) -> None:
-    out = shutil.copytree(barcode_shards, tmp_path / "out")
-    (out / leftover).touch()
-    locked: list[bool] = []
-
-    def clean(folder: Path) -> None:
-        with pytest.raises(StorageError, match="another"), exclusive(folder / packing.LOCK, folder):
-            pass
-        locked.append(True)
-        real(folder)
-
-    real = packing.clean
-    monkeypatch.setattr(packing, "clean", clean)
-    pack(dataset, out, SMALL, workers=1)
-    assert locked == [True]
-    assert tree(out) == tree(barcode_shards)
-    pack(dataset, out, SMALL, workers=1)
-    assert locked == [True], "nothing to remove: nothing is touched"
