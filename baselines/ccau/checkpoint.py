@@ -135,6 +135,7 @@ def load(folder: Path) -> Checkpoint:
     files = manifest.get("files")
     if not isinstance(files, dict) or not {"model.safetensors", "state.json"} <= files.keys():
         raise CheckpointError("the manifest lists no model", place=manifest_file)
+    _require_sections(manifest, manifest_file)
     for name, entry in files.items():
         if Path(name).name != name:
             raise CheckpointError("a file outside the checkpoint", place=manifest_file, found=name)
@@ -158,6 +159,28 @@ def load(folder: Path) -> Checkpoint:
                 hint="copy it again, or resume from an older checkpoint",
             )
     return Checkpoint(folder, manifest, _read_json(folder / "state.json"))
+
+
+def _require_sections(manifest: Mapping[str, Any], place: Path) -> None:
+    """Raise CheckpointError unless all that is read of a manifest later is there."""
+
+    def refuse(what: str) -> CheckpointError:
+        return CheckpointError(
+            "the manifest is damaged", place=place, found=what, hint="copy the checkpoint again"
+        )
+
+    for name, entry in manifest["files"].items():
+        known = isinstance(entry, dict) and isinstance(entry.get("bytes"), int)
+        if not known or not isinstance(entry.get("sha256"), str):
+            raise refuse(f"no size or no sha256 of {name}")
+    if not isinstance(manifest.get("config"), dict):
+        raise refuse("no configuration")
+    classes = manifest.get("classes")
+    lists = classes.values() if isinstance(classes, dict) else [None]
+    if not all(isinstance(c, list) and all(isinstance(n, str) for n in c) for c in lists):
+        raise refuse("no class lists")
+    if "shards" not in manifest:
+        raise refuse("nothing about the shards")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -72,7 +72,7 @@ def import_official(files: Sequence[Path | str], *, config: ModelConfig | None =
         epoch = content.get("epoch")
         epochs[modality] = epoch if isinstance(epoch, int) else None
         sources[modality] = file
-    sizes = {m: _class_counts(sources[m], state) for m, state in states.items()}
+    sizes = {m: _class_counts(sources[m], state, config.features) for m, state in states.items()}
     if len(set(sizes.values())) > 1:
         raise CheckpointError(
             "the files disagree about the number of classes",
@@ -108,6 +108,10 @@ def _load(file: Path) -> Mapping[str, Any]:
             place=file,
             found="no pickle" if isinstance(error, KeyError) else str(error).split("\n")[0][:120],
             hint="copy it again",
+        ) from error
+    except Exception as error:  # what torch's reader makes of a pickle that nobody wrote
+        raise CheckpointError(
+            "cut or damaged", place=file, found=type(error).__name__, hint="copy it again"
         ) from error
     if not isinstance(content, Mapping):
         raise CheckpointError(
@@ -145,6 +149,14 @@ def _state(file: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
     wrong = [k for k, v in state.items() if not isinstance(v, Tensor) or not isinstance(k, str)]
     if wrong:
         raise CheckpointError("an entry is not a tensor", place=file, found=repr(wrong[0]))
+    for key, tensor in state.items():
+        if tensor.layout is not torch.strided or tensor.untyped_storage().nbytes() < tensor.nbytes:
+            raise CheckpointError(
+                "a weight is not stored whole",  # a few bytes may claim terabytes
+                place=file,
+                found=f"{key}, shape {tuple(tensor.shape)}",
+                hint="save it again with its state_dict alone",
+            )
     named = {k.removeprefix("module."): v for k, v in state.items()}
     alias, name = _ALIAS
     for key in [k for k in named if k.startswith(alias)]:
@@ -159,7 +171,7 @@ def _state(file: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
     return named
 
 
-def _class_counts(file: Path, state: Mapping[str, Tensor]) -> tuple[int, int]:
+def _class_counts(file: Path, state: Mapping[str, Tensor], features: int) -> tuple[int, int]:
     keys = ("final_fc_video.3.weight", "final_fc_atomic.3.weight")
     missing = [k for k in keys if k not in state]
     if missing:
@@ -169,6 +181,16 @@ def _class_counts(file: Path, state: Mapping[str, Tensor]) -> tuple[int, int]:
             expected=f"an entry {missing[0]!r}",
             hint="the authors' code writes both heads when run with --hierarchical True",
         )
+    for key in keys:
+        shape = tuple(state[key].shape)
+        if len(shape) != 2 or shape[0] < 1 or shape[1] != features:
+            raise CheckpointError(
+                f"{key} is no head of this model",
+                place=file,
+                found=f"shape {shape}",
+                expected=f"[classes, {features}]",
+                hint="give the settings it was trained with, such as model.width",
+            )
     return cast(tuple[int, int], tuple(int(state[k].shape[0]) for k in keys))
 
 
@@ -189,7 +211,7 @@ def _fill(net: ModalityNet, state: Mapping[str, Tensor], file: Path) -> None:
             f"of another model than {net.modality}",
             place=file,
             found="; ".join(texts),
-            hint="give the settings it was trained with, such as depth or size",
+            hint="give the settings it was trained with, such as model.depth or data.size",
         )
     net.load_state_dict(dict(state))
 

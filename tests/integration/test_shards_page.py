@@ -40,15 +40,18 @@ def test_both_ways_to_sensors_give_the_same_readings(
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_a_stream_goes_on_where_the_page_says(
+def test_loaders_go_on_where_the_page_says(
     small_shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(small_shards.parent)
     names: dict[str, object] = {}
     exec(READING, names)
-    loader, stream = names["loader"], names["stream"]
-    rest = list(stream)  # type: ignore[call-overload]
+    loader, again, stream = names["loader"], names["again"], names["stream"]
+    rest = list(again)  # type: ignore[call-overload]
+    assert rest
     assert names["state"]["position"] + len(rest) == len(loader)  # type: ignore[index,arg-type]
+    assert len(list(stream)) == len(loader)  # type: ignore[call-overload,arg-type]
     assert isinstance(names["batch"].video["ego"], torch.Tensor)  # type: ignore[attr-defined]
     loader.close()  # type: ignore[attr-defined]
+    again.close()  # type: ignore[attr-defined]
     stream.close()  # type: ignore[attr-defined]

@@ -191,3 +191,44 @@ def test_every_bad_checkpoint_is_one_line_that_says_what_to_do(
         with pytest.raises(CheckpointError, match=message) as caught:
             import_official(files, config=SMALL)
         assert "\n" not in str(caught.value)
+
+
+LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)  # torch's old header
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02.",
+        b"\x80\x02]e.",
+        b"\x80\x02J\x00.",
+        LEGACY + b"a.",
+        LEGACY + b"u.",
+        LEGACY + b"K\x01Q.",
+    ],
+)
+def test_a_pickle_that_nobody_wrote_is_one_line(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "mode_audio_epoch1.pth.tar"
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match="cut or damaged|not safe") as caught:
+        import_official([file])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (torch.tensor(1.0), "no head of this model"),
+        (torch.zeros(0, 32), "no head of this model"),
+        (torch.zeros(5, 31), "no head of this model"),
+        (torch.zeros(1).expand(10**12, 32), "not stored whole"),
+    ],
+)
+def test_a_head_that_is_none_builds_nothing(
+    tmp_path: Path, video: AuthorsVideo, weight: torch.Tensor, message: str
+) -> None:
+    file = tmp_path / "mode_imgs-0_x.pth.tar"
+    state = {**video.state_dict(), "final_fc_video.3.weight": weight}
+    torch.save({"state_dict": state}, file)
+    with pytest.raises(CheckpointError, match=message):
+        import_official([file], config=SMALL)

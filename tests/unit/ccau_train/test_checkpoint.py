@@ -218,3 +218,21 @@ def test_the_optimizer_goes_on_as_if_never_stopped():
     steps(second, optimizer, 3, 6)
     for key, value in straight.state_dict().items():
         assert torch.equal(value, second.state_dict()[key]), key
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"files": {"model.safetensors": 3, "state.json": {}}}, "no size or no sha256"),
+        ({"files": {"model.safetensors": {}, "state.json": {}}}, "no size or no sha256"),
+        ({"config": None}, "no configuration"),
+        ({"classes": ["a"]}, "no class lists"),
+        ({"classes": {"activity": 3}}, "no class lists"),
+    ],
+)
+def test_a_damaged_manifest_is_one_line(saved, change, what):
+    folder, _ = saved
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **change}))
+    with pytest.raises(CheckpointError, match=f"damaged.*{what}"):
+        load(folder)
