@@ -210,7 +210,7 @@ LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)  # torc
 def test_a_pickle_that_nobody_wrote_is_one_line(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "mode_audio_epoch1.pth.tar"
     file.write_bytes(content)
-    with pytest.raises(CheckpointError, match="cut or damaged|not safe") as caught:
+    with pytest.raises(CheckpointError, match=r"cut or damaged|not safe") as caught:
         import_official([file])
     assert "\n" not in str(caught.value)
 
