@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], float]
 """A metric as a function of how often each sequence counts."""
-_ROUNDING = 1e-12
-"""Moving draws by their mean may miss a difference of exactly 0 by so much."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,9 @@ def paired_difference(a: Statistic, b: Statistic, counts: Floats) -> PairedDiffe
     """``a - b`` on the data itself, with a 95 % interval over ``counts [draws, S]``.
 
     The draws are moved to centre on the value, as in :func:`intervals`, and the p-value is taken
-    from the moved ones: it doubles the smaller tail, with one added so that it is never 0. Draws
-    in which a statistic is undefined (NaN) are left out.
+    from the moved ones: it doubles the smaller tail, with one added so that it is never 0. A draw
+    within the standard error of their mean counts to both tails: the move is not known better, and
+    accuracies often tie. Draws in which a statistic is undefined (NaN) are left out.
     """
     ones = np.ones(counts.shape[1])
     value = a(ones) - b(ones)
@@ -110,7 +109,7 @@ def paired_difference(a: Statistic, b: Statistic, counts: Floats) -> PairedDiffe
     if not len(drawn):
         return PairedDifference(value, float("nan"), float("nan"), float("nan"))
     low, high = _percentiles(drawn)
-    n_below = int((drawn <= _ROUNDING).sum())
-    n_above = int((drawn >= -_ROUNDING).sum())
+    error = drawn.std() / np.sqrt(len(drawn))
+    n_below, n_above = int((drawn <= error).sum()), int((drawn >= -error).sum())
     p_value = min(1.0, 2 * (min(n_below, n_above) + 1) / (len(drawn) + 1))
     return PairedDifference(value, low, high, p_value)

@@ -17,11 +17,14 @@ from typing import Any, Literal
 
 from baselines.ccau.augment import AugmentConfig
 from baselines.ccau.network import ModelConfig
+from baselines.ccau.ranges import check_numbers
 from baselines.ccau.sections import DataConfig, OptimConfig, RunConfig, TaskConfig
 from baselines.ccau.settings import merge, read_toml, with_settings
 from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, DistillationConfig
 from homage_sdk.errors import ConfigError
 
+OFFICIAL_HOP = 186
+"""Columns of the authors' spectrograms are 512 / 44,100 s apart: 186 at 16,000 samples/s."""
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 SIZES = ("tiny", "paper")
 
@@ -119,6 +122,7 @@ def _preset(name: object) -> dict[str, Any]:
         "model": _plain(ModelConfig.preset("official")),
         "composition": _plain(CompositionConfig.preset("official")),
         "align": _plain(AlignmentConfig.preset("official")),
+        "data": {"hop": OFFICIAL_HOP},
     }
 
 
@@ -131,21 +135,8 @@ def _adapter() -> Any:
 
 def _check(config: Config) -> None:
     """Impossible combinations, each in one line."""
-    task, data, optim = config.task, config.data, config.optim
-    positive = {
-        "data.batch_size": data.batch_size,
-        "data.eval_batch_size": data.eval_batch_size,
-        "data.size": data.size,
-        "data.blocks": data.blocks,
-        "data.block_frames": data.block_frames,
-        "data.stride": data.stride,
-        "optim.accumulate": optim.accumulate,
-        "optim.epochs": optim.epochs,
-        "optim.lr": optim.lr,
-    }
-    for key, number in positive.items():
-        if not number > 0:
-            raise ConfigError(f"{key} must be more than 0", found=str(number))
+    task, data = config.task, config.data
+    check_numbers(config)
     if not task.modalities or len(set(task.modalities)) != len(task.modalities):
         raise ConfigError(
             "task.modalities must name each modality once", found=str(task.modalities)
@@ -157,18 +148,30 @@ def _check(config: Config) -> None:
             found=f"task.modalities {', '.join(task.modalities)}",
             hint="add one, or set task.kind = 'single'",
         )
-    if not 0 <= data.novel_share < 1:
-        raise ConfigError("data.novel_share must be in [0, 1)", found=str(data.novel_share))
-    if not 0 <= data.validation_share < 1:
-        raise ConfigError(
-            "data.validation_share must be in [0, 1)", found=str(data.validation_share)
-        )
     if config.run.selection == "validation" and data.validation_share == 0:
         raise ConfigError(
             "nothing to select on: data.validation_share is 0",
             hint="set run.selection to 'last' or 'paper', or give a share",
         )
+    if config.align.projection == "pair" and config.align.granularity != "clip":
+        raise ConfigError(
+            "align.projection = 'pair' aligns whole clips",
+            found=f"align.granularity {config.align.granularity!r}",
+            hint="set align.granularity = 'clip', or align.projection = 'none'",
+        )
+    if task.teachers and task.kind != "static_kd":
+        raise ConfigError(
+            f"{task.kind} has no teachers",
+            found=f"task.teachers {', '.join(task.teachers)}",
+            hint="set task.kind = 'static_kd', or leave task.teachers out",
+        )
     if task.kind == "static_kd":
+        both = [m for m in task.students if m in task.teachers]
+        if both:
+            raise ConfigError(
+                f"{both[0]} is a student and has a teacher's weights",
+                expected="each modality in task.students or in task.teachers",
+            )
         untaught = [m for m in task.modalities if m not in task.students and m not in task.teachers]
         if untaught:
             raise ConfigError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from baselines.ccau.runs import read_json, read_metrics
-from baselines.ccau.show import TITLES
+from baselines.ccau.show import TITLES, is_learned
 from homage_sdk.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -67,12 +67,18 @@ def results(run: Path) -> str:
 
     Raises CheckpointError when the run has not been evaluated.
     """
-    found = read_json(run, "results.json")["modalities"]
+    judged = read_json(run, "results.json")
+    found = judged["modalities"]
     if not found:
         raise CheckpointError("no modality could be evaluated", place=run / "results.json")
-    figure, axes = _figure(2, width=4.6, height=2.9)
-    _bars(axes[0], found, "activity", "top1", "Activity: top-1 accuracy, %")
-    _bars(axes[1], found, "atomic", "weighted", "Atomic actions: support-weighted mAP, %")
+    panels = [
+        ("activity", "top1", "Activity: top-1 accuracy, %"),
+        ("atomic", "weighted", "Atomic actions: support-weighted mAP, %"),
+    ]
+    learned = [panel for panel in panels if is_learned(judged, panel[0])]
+    figure, axes = _figure(len(learned), width=4.6, height=2.9)
+    for axis, panel in zip(axes, learned, strict=True):
+        _bars(axis, found, *panel)
     return _svg(figure)
 
 

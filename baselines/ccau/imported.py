@@ -18,9 +18,6 @@ from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.shards import ShardSet
 from homage_sdk.storage import new_folder
 
-HOP = 186
-"""Columns of their spectrograms are 512 / 44,100 s apart; at 16,000 samples/s that is 186."""
-
 
 @dataclass(frozen=True)
 class Written:
@@ -57,7 +54,7 @@ def write_imported(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError("not empty", place=out, hint="choose another --out")
-    base = {"name": "official", "preset": "official", "data": {"hop": HOP}}
+    base = {"name": "official", "preset": "official"}
     config = from_dict(base).replace(["run.selection=last", *settings])
     shards = None if shards_folder is None else ShardSet.open(shards_folder)
     found = import_official(files, config=_shape(config, shards))

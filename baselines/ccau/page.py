@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from baselines.ccau import figures
 from baselines.ccau.runs import read_json
-from baselines.ccau.show import TITLES, percent, plain
+from baselines.ccau.show import TITLES, is_learned, percent, plain
 from homage_sdk import __version__
 from homage_sdk.report.page import Section, fill_text
 
@@ -75,16 +75,19 @@ def results_section(run: Path) -> Section:
     rows = []
     for modality, found in results["modalities"].items():
         for kind, label in _ROWS.items():
-            activity, atomic = found["activity"][kind]["mean"], found["atomic"][kind]["mean"]
+            activity, atomic = (
+                found[what][kind]["mean"] if kind != "model" or is_learned(results, what) else {}
+                for what in ("activity", "atomic")
+            )
             rows.append(
                 {
                     "modality": TITLES.get(modality, modality) if kind == "model" else "",
                     "kind": label,
-                    "top1": percent(activity["top1"]),
-                    "top3": plain(activity["top3"]),
-                    "weighted": percent(atomic["weighted"]),
-                    "macro": plain(atomic["macro"]),
-                    "verdict": _verdict(found) if kind == "model" else "",
+                    "top1": percent(activity.get("top1")),
+                    "top3": plain(activity.get("top3")),
+                    "weighted": percent(atomic.get("weighted")),
+                    "macro": plain(atomic.get("macro")),
+                    "verdict": _verdict(results, found) if kind == "model" else "",
                 }
             )
     body = fill_text(
@@ -97,10 +100,12 @@ def results_section(run: Path) -> Section:
     return Section("results", "CCAU: each modality alone", body)
 
 
-def _verdict(found: dict[str, Any]) -> str:
-    """Whether the lower end of an interval lies above both chance rows, for both tasks."""
+def _verdict(results: dict[str, Any], found: dict[str, Any]) -> str:
+    """Whether the lower end of an interval lies above both chance rows, for what was learned."""
     said = []
     for kind, metric, name in (("activity", "top1", "activity"), ("atomic", "weighted", "atomic")):
+        if not is_learned(results, kind):
+            continue
         low = found[kind]["model"]["mean"][metric][1]
         chance = [found[kind][row]["mean"][metric] for row in ("prior", "random")]
         highest = max(c[0] if isinstance(c, list) else c for c in chance)

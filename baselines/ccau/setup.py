@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from baselines.ccau.network import ModalityNet, ModelConfig, build_nets
 from baselines.ccau.runs import result_checkpoint
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
 from homage_sdk.errors import CheckpointError, ConfigError
+from homage_sdk.media.logmel import n_columns
 from homage_sdk.shards import ShardSet
+from homage_sdk.time import Frame
 
 
 def class_names(shards: ShardSet) -> dict[str, tuple[str, ...]]:
@@ -24,18 +27,32 @@ def class_names(shards: ShardSet) -> dict[str, tuple[str, ...]]:
 
 
 def model_config(config: Config, shards: ShardSet) -> ModelConfig:
-    """The model's configuration with the sizes that [data] and the shards decide."""
+    """The model's configuration with the sizes that [data] and the shards decide.
+
+    Raises ConfigError where [model] says another of these sizes.
+    """
     data = config.data
-    clip_s = data.blocks * data.block_frames * data.stride / 30
-    return replace(
-        config.model,
-        size=data.size,
-        blocks=data.blocks,
-        n_mels=data.n_mels,
-        audio_columns=1 + round(clip_s * shards.audio_rate) // data.hop,
-        n_objects=max(len(shards.taxonomy("object")), 1),
-        n_predicates=max(len(shards.taxonomy("relationship")), 1),
-    )
+    clip_s = Frame(1 + data.blocks * data.block_frames * data.stride).seconds().value
+    n_samples = round(clip_s * shards.audio_rate)
+    derived = {
+        "size": (data.size, "data.size"),
+        "blocks": (data.blocks, "data.blocks"),
+        "n_mels": (data.n_mels, "data.n_mels"),
+        "audio_columns": (n_columns(n_samples, data.n_fft, data.hop), "data.hop"),
+        "n_objects": (max(len(shards.taxonomy("object")), 1), "the shards"),
+        "n_predicates": (max(len(shards.taxonomy("relationship")), 1), "the shards"),
+    }
+    for name, (value, source) in derived.items():
+        said = getattr(config.model, name)
+        if said not in (value, getattr(ModelConfig(), name)):
+            raise ConfigError(
+                f"model.{name} follows {source}",
+                found=f"{said} in the configuration",
+                expected=str(value),
+                hint=f"set {source} instead" if source.startswith("data") else "leave it out",
+            )
+    sizes: dict[str, Any] = {name: value for name, (value, _) in derived.items()}
+    return replace(config.model, **sizes)
 
 
 def make_nets(config: Config, shards: ShardSet) -> dict[str, ModalityNet]:
@@ -78,7 +95,7 @@ def build_task(config: Config, shards: ShardSet, device: torch.device) -> Task:
     task: Task
     if kind == "static_kd":
         for modality, run in config.task.teachers.items():
-            _load_teacher(nets, modality, Path(run), shards)
+            _load_teacher(nets, modality, Path(run), config, shards)
         task = StaticKD(nets, composition, config.distillation, students=config.task.students)
     elif kind == "cooperative_kd":
         task = CooperativeKD(nets, composition, config.distillation)
@@ -89,12 +106,43 @@ def build_task(config: Config, shards: ShardSet, device: torch.device) -> Task:
     return task.to(device).train()
 
 
-def _load_teacher(nets: dict[str, ModalityNet], modality: str, run: Path, shards: ShardSet) -> None:
+def _load_teacher(
+    nets: dict[str, ModalityNet], modality: str, run: Path, config: Config, shards: ShardSet
+) -> None:
     if modality not in nets:
         raise ConfigError(f"task.teachers names {modality}, which is not among task.modalities")
     checkpoint = load(result_checkpoint(run))
     require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    trained = from_dict(checkpoint.config)
+    for key, own, theirs in _inputs_that_differ(config, trained):
+        raise ConfigError(
+            f"the teacher of {modality} was trained with another {key}",
+            place=run,
+            found=str(theirs),
+            expected=f"{own}, as this run has it",
+            hint="train a teacher with the settings of this run",
+        )
     _load_net(nets[modality], modality, checkpoint)
+
+
+_OF_TRAINING = ("folded", "gru_dropout", "head_dropout", "audio_init")
+"""Fields of the model that say nothing of what trained weights answer."""
+
+
+def _inputs_that_differ(a: Config, b: Config) -> Iterator[tuple[str, object, object]]:
+    """What changes a network, what it is shown, or which classes it sees: key and both values."""
+    sections = {
+        "model": [f.name for f in fields(ModelConfig) if f.name not in _OF_TRAINING],
+        "data": [
+            "size", "crop", "blocks", "block_frames", "stride", "n_mels", "n_fft", "hop",
+            "novel_share", "novel_seed", "exclude_activities",
+        ],
+    }  # fmt: skip
+    for section, names in sections.items():
+        for name in names:
+            one, other = (getattr(getattr(c, section), name) for c in (a, b))
+            if one != other:
+                yield f"{section}.{name}", one, other
 
 
 def _load_net(net: ModalityNet, modality: str, checkpoint: Checkpoint) -> None:

@@ -36,6 +36,20 @@ def plain(value: float | list[float] | None) -> str:
     return percent(value[0] if isinstance(value, list) else value)
 
 
+def is_learned(results: Mapping[str, Any], kind: str) -> bool:
+    """Whether the run learned ``activity`` or ``atomic``; an untrained head's numbers say nothing.
+
+    >>> is_learned({"targets": "both"}, "atomic"), is_learned({"targets": "activity"}, "atomic")
+    (True, False)
+    """
+    return results["targets"] in (kind, "both")
+
+
+def _unlearned(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The same metrics, each None."""
+    return {k: _unlearned(v) if isinstance(v, Mapping) else None for k, v in numbers.items()}
+
+
 def results_table(results: Mapping[str, Any]) -> Table:
     """One run, every modality alone, beside chance and beside the paper."""
     splits = " + ".join(f"{name} ({count})" for name, count in results["splits"].items())
@@ -47,7 +61,11 @@ def results_table(results: Mapping[str, Any]) -> Table:
         rows = {row: (found["activity"][row], found["atomic"][row]) for row in ROWS}
         if "one_view" in found:
             rows["one view"] = (found["one_view"]["activity"], found["one_view"]["atomic"])
-        for row, (activity, atomic) in rows.items():
+        for row, pair in rows.items():
+            activity, atomic = (
+                numbers if row in ROWS[1:] or is_learned(results, kind) else _unlearned(numbers)
+                for kind, numbers in zip(("activity", "atomic"), pair, strict=True)
+            )
             table.add_row(
                 TITLES.get(modality, modality) if row == "model" else "",
                 "ours" if row == "model" else row,

@@ -48,6 +48,24 @@ def test_a_config_survives_json():
         ({"task": {"modalities": ["smell"]}}, ["task.modalities", "smell"]),
         ({"data": {"validation_share": 0.0}}, ["validation_share", "run.selection"]),
         ({"task": {"kind": "static_kd"}}, ["teacher", "third"]),
+        ({"align": {"tau": 0}}, ["align.tau", "more than 0"]),
+        ({"model": {"depth": 19}}, ["model.depth", "50", "19"]),
+        ({"model": {"head_dropout": 1.0}}, ["model.head_dropout", "[0, 1)"]),
+        ({"distillation": {"weight": 7}}, ["distillation.weight", "[0, 1]", "7"]),
+        ({"augment": {"grey": 3}}, ["augment.grey", "3"]),
+        ({"optim": {"clip_norm": -1}}, ["optim.clip_norm", "0 or more"]),
+        ({"optim": {"lr": float("nan")}}, ["optim.lr", "nan"]),
+        ({"align": {"projection": "pair"}}, ["align.projection", "granularity"]),
+        ({"task": {"teachers": {"ego": "x"}}}, ["cooperative", "no teachers"]),
+        (
+            {
+                "task": {
+                    "kind": "static_kd",
+                    "teachers": dict.fromkeys(("ego", "third", "audio"), "x"),
+                }
+            },
+            ["ego", "student", "teacher"],
+        ),
         ({"preset": "papers"}, ["preset", "papers"]),
         ({"task": {"modalities": ["ego"]}}, ["cooperative", "two modalities", "ego"]),
         ({"task": {"kind": "cooperative_kd", "modalities": ["ego"]}}, ["two modalities"]),

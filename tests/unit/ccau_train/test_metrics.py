@@ -146,3 +146,15 @@ def test_a_paired_interval_of_map_is_centred_on_the_difference():
     assert plain.mean() < found.value - 0.01  # the bias that is taken away
     assert (found.low + found.high) / 2 == pytest.approx(found.value, abs=0.01)
     assert found.high - found.low == pytest.approx(np.subtract(*np.percentile(plain, [97.5, 2.5])))
+
+
+def test_models_that_are_right_equally_often_do_not_differ():
+    """Accuracies tie exactly; centring the draws must not turn a tie into a side."""
+    first, second = np.zeros(60), np.zeros(60)
+    first[:9], second[9:18] = 1, 1
+    counts = resamples(["test"] * 60, draws=500)
+
+    def rate(hits):
+        return lambda w: float((hits * w).sum() / w.sum())
+
+    assert paired_difference(rate(first), rate(second), counts).p_value > 0.9

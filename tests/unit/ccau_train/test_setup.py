@@ -1,0 +1,66 @@
+"""From a configuration and shards to networks: what is derived, and which teachers fit."""
+
+import json
+
+import pytest
+import torch
+from rich.console import Console
+
+from baselines.ccau import figures, page, setup, show
+from baselines.ccau.evaluate import evaluate
+from baselines.ccau.model_config import ModelConfig
+from baselines.ccau.train import train
+from homage_sdk.errors import ConfigError
+from homage_sdk.shards import ShardSet
+
+
+def test_sizes_of_the_model_follow_the_data_and_another_is_refused(tiny, small_shards):
+    shards = ShardSet.open(small_shards)
+    derived = setup.model_config(tiny(), shards)
+    assert (derived.size, derived.blocks, derived.n_mels) == (32, 2, 32)
+    again = tiny(**{"model.size": derived.size, "model.audio_columns": derived.audio_columns})
+    assert setup.model_config(again, shards) == derived  # an older config.json may hold them
+    for name, source in (("size", "data.size"), ("n_mels", "data.n_mels"), ("n_objects", "shards")):
+        other = getattr(ModelConfig(), name) + 7
+        with pytest.raises(ConfigError, match=f"model.{name} follows .*{source}"):
+            setup.model_config(tiny(**{f"model.{name}": other}), shards)
+
+
+def test_a_teacher_of_another_kind_is_refused_and_named(tiny, small_shards, tmp_path):
+    shards = ShardSet.open(small_shards)
+    run = tmp_path / "teacher"
+    changes = {"task.kind": "single", "task.modalities": ["audio"], "optim.epochs": 1}
+    train(tiny(**changes), small_shards, run)
+    student = {
+        "task.kind": "static_kd",
+        "task.modalities": ["ego", "audio"],
+        "task.teachers.audio": str(run),
+    }
+    assert setup.build_task(tiny(**student), shards, torch.device("cpu"))
+    for key, value in (
+        ("model.audio_axes", "time_mel"),
+        ("data.hop", 80),
+        ("data.crop", 80),
+        ("data.novel_share", 0.4),
+    ):
+        with pytest.raises(ConfigError, match=f"teacher of audio .* another {key}") as caught:
+            setup.build_task(tiny(**student, **{key: value}), shards, torch.device("cpu"))
+        assert str(run) in str(caught.value)
+
+
+def test_what_was_not_learned_is_not_shown_as_ours(tiny, small_shards, tmp_path):
+    run = tmp_path / "run"
+    changes = {"composition.targets": "activity", "task.kind": "single", "optim.epochs": 1}
+    train(tiny(**changes, **{"task.modalities": ["audio"]}), small_shards, run)
+    evaluate(run, small_shards)
+    results = json.loads((run / "results.json").read_text())
+    assert results["targets"] == "activity"
+    console = Console(width=160, record=True)
+    console.print(show.results_table(results))
+    ours = next(line for line in console.export_text().splitlines() if " ours " in line)
+    cells = [cell.strip() for cell in ours.split("\u2502")[1:-1]]
+    assert cells[2] != "-" and cells[4:] == ["-", "-", "-"]
+    body = str(page.results_section(run).body)
+    assert "atomic yes" not in body and "atomic not shown" not in body
+    assert "Activity: top-1" in figures.results(run)
+    assert "Atomic actions: support" not in figures.results(run)
