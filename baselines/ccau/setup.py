@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from baselines.ccau.checkpoint import Checkpoint, load, load_into, require_classes
 from baselines.ccau.config import Config, from_dict
@@ -113,8 +114,9 @@ def _load_teacher(
         raise ConfigError(f"task.teachers names {modality}, which is not among task.modalities")
     checkpoint = load(result_checkpoint(run))
     require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    tensors = _tensors_of(modality, checkpoint)
     trained = from_dict(checkpoint.config)
-    for key, own, theirs in _inputs_that_differ(config, trained):
+    for key, own, theirs in _inputs_that_differ(config, trained, modality):
         raise ConfigError(
             f"the teacher of {modality} was trained with another {key}",
             place=run,
@@ -122,30 +124,36 @@ def _load_teacher(
             expected=f"{own}, as this run has it",
             hint="train a teacher with the settings of this run",
         )
-    _load_net(nets[modality], modality, checkpoint)
+    load_into(nets[modality], tensors, place=checkpoint.folder)
 
 
-_OF_TRAINING = ("folded", "gru_dropout", "head_dropout", "audio_init")
+_OF_TRAINING = {"folded", "gru_dropout", "head_dropout", "audio_init"}
 """Fields of the model that say nothing of what trained weights answer."""
+_OF_SOUND = {"audio_width", "audio_channels", "audio_pool", "audio_blocks", "audio_axes", "n_mels",
+             "audio_columns", "n_fft", "hop"}  # fmt: skip
+_OF_PICTURES = {"width", "depth", "size", "crop"}
+_OF_INPUT = ("size", "crop", "blocks", "block_frames", "stride", "n_mels", "n_fft", "hop",
+             "novel_share", "novel_seed", "exclude_activities")  # fmt: skip
 
 
-def _inputs_that_differ(a: Config, b: Config) -> Iterator[tuple[str, object, object]]:
-    """What changes a network, what it is shown, or which classes it sees: key and both values."""
-    sections = {
-        "model": [f.name for f in fields(ModelConfig) if f.name not in _OF_TRAINING],
-        "data": [
-            "size", "crop", "blocks", "block_frames", "stride", "n_mels", "n_fft", "hop",
-            "novel_share", "novel_seed", "exclude_activities",
-        ],
-    }  # fmt: skip
-    for section, names in sections.items():
+def _inputs_that_differ(
+    a: Config, b: Config, modality: str
+) -> Iterator[tuple[str, object, object]]:
+    """What changes a network's answer or the classes it has seen: key and both values."""
+    others = _OF_PICTURES if modality == "audio" else _OF_SOUND
+    model = [f.name for f in fields(ModelConfig) if f.name not in _OF_TRAINING]
+    for section, names in (("model", model), ("data", _OF_INPUT)):
         for name in names:
             one, other = (getattr(getattr(c, section), name) for c in (a, b))
-            if one != other:
+            if name not in others and one != other:
                 yield f"{section}.{name}", one, other
 
 
 def _load_net(net: ModalityNet, modality: str, checkpoint: Checkpoint) -> None:
+    load_into(net, _tensors_of(modality, checkpoint), place=checkpoint.folder)
+
+
+def _tensors_of(modality: str, checkpoint: Checkpoint) -> dict[str, Tensor]:
     prefix = f"nets.{modality}."
     tensors = checkpoint.tensors("model")
     own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -156,7 +164,7 @@ def _load_net(net: ModalityNet, modality: str, checkpoint: Checkpoint) -> None:
             found=", ".join(sorted({k.split(".")[1] for k in tensors if k.startswith("nets.")})),
             hint=f"name a run whose task.modalities hold {modality}",
         )
-    load_into(net, own, place=checkpoint.folder)
+    return own
 
 
 def describe(config: Config, shards: ShardSet, parts: Parts) -> dict[str, Any]:

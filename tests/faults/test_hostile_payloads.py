@@ -274,7 +274,8 @@ def test_an_index_of_half_a_million_members_is_read_in_bounded_memory_and_time(c
     count = 500_000
     zeros = pa.array(np.zeros(count, np.int64))
     one, shard = (pa.repeat(pa.scalar(word), count) for word in (sample.key, sample.shard))
-    columns = [one, pa.array(np.arange(count)).cast(pa.string()), shard, zeros, zeros, zeros]
+    first = pa.array(np.full(count, 512))  # where the first payload of a shard lies
+    columns = [one, pa.array(np.arange(count)).cast(pa.string()), shard, first, zeros, zeros]
     whole = pa.concat_tables([table.cast(INDEX_SCHEMA), pa.table(columns, schema=INDEX_SCHEMA)])
     sealed_index(copy, whole)
     del columns, whole

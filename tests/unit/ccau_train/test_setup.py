@@ -40,7 +40,7 @@ def test_a_teacher_of_another_kind_is_refused_and_named(tiny, small_shards, tmp_
     for key, value in (
         ("model.audio_axes", "time_mel"),
         ("data.hop", 80),
-        ("data.crop", 80),
+        ("data.block_frames", 4),
         ("data.novel_share", 0.4),
     ):
         with pytest.raises(ConfigError, match=f"teacher of audio .* another {key}") as caught:
