@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from baselines.ccau.augment import numpy_stream, prepare_video
 from baselines.ccau.config import Config
@@ -91,7 +91,6 @@ def open_loader(
     world: World,
     training: bool,
     sequences: tuple[str, ...] | None = None,
-    third_views: Literal["random", "first", "all"] | None = None,
 ) -> ClipLoader:
     """The loader of one pass; evaluation reads dense clips in fixed order without augmentation."""
     data = config.data
@@ -110,7 +109,7 @@ def open_loader(
         n_fft=data.n_fft,
         hop=data.hop,
         mode="train" if training else "eval",
-        third_views=third_views or ("random" if training else data.eval_third_views),
+        third_views="random" if training else data.eval_third_views,
         seed=config.run.seed,
         workers=data.workers,
         rank=world.rank,
@@ -141,15 +140,7 @@ def prepare(
                 config=config.augment if training else None,
                 streams=streams,
             )
-    present = {modality: batch.present[modality] for modality in modalities}
-    targets = Targets(
-        activity=batch.activity,
-        atomic_clip=batch.atomic_clip,
-        atomic_block=batch.atomic_block,
-        block_valid=batch.block_valid,
-        present=present,
-    )
-    return inputs, targets
+    return inputs, Targets.of(batch, modalities)
 
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.ccau.audio_net import AudioFeatures, extra_stages
+from baselines.ccau.augment import IMAGENET_MEAN, IMAGENET_STD
 from baselines.ccau.encoder import VideoEncoder
 from baselines.ccau.initialise import (
     Rule,
@@ -30,8 +31,6 @@ from homage_sdk.errors import UsageError
 from homage_sdk.shards.batch import SceneGraphBatch
 
 MODALITIES = ("ego", "third", "audio", "scene_graph")
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class VideoNet(AggregatedNet):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
@@ -57,14 +57,14 @@ class Targets:
     present: dict[str, Tensor] = field(default_factory=dict)  # modality: bool [B]
 
     @classmethod
-    def of(cls, batch: Batch) -> Targets:
-        """The labels of a loader's batch."""
+    def of(cls, batch: Batch, modalities: Iterable[str]) -> Targets:
+        """The labels of a loader's batch, and where it has these modalities."""
         return cls(
             activity=batch.activity,
             atomic_clip=batch.atomic_clip,
             atomic_block=batch.atomic_block,
             block_valid=batch.block_valid,
-            present=dict(batch.present),
+            present={modality: batch.present[modality] for modality in modalities},
         )
 
     def has(self, modality: str) -> Tensor:
