@@ -53,7 +53,8 @@ def test_the_papers_selection_looks_at_a_test_split_and_says_so(
 def test_tensorboard_shows_the_numbers_of_the_log_also_after_a_kill(
     tiny, small_shards, tmp_path, monkeypatch
 ):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.backend.event_processing import event_accumulator as accumulator
+
     config = tiny(**AUDIO, **{"run.tensorboard": "true", "optim.epochs": 3})
     config = config.replace(["data.batch_size=2", "data.validation_share=0.4"])
     plain = train_module._Trainer._step

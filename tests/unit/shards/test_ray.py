@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import ray
 
 from homage_sdk import Dataset
 from homage_sdk.errors import UsageError
@@ -15,7 +16,6 @@ from homage_sdk.shards.engines import processes
 from tests.unit.shards.test_pack import SMALL, tree
 
 pytestmark = pytest.mark.slow
-ray = pytest.importorskip("ray")
 
 
 def test_a_cluster_that_is_not_there_is_one_line(dataset: Dataset, tmp_path: Path) -> None:
