@@ -16,29 +16,15 @@ from baselines.ccau.train import train
 from baselines.ccau.validate import Validation
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
 from homage_sdk.storage import new_folder, recover
+from tests.unit.ccau_train.dying import Killed, killed_at
 
 AUDIO = {"task.kind": "single", "task.modalities": '["audio"]', "run.selection": "last"}
-
-
-class Killed(BaseException):
-    """As sudden as a signal."""
 
 
 def killed_between_the_renames(target):
     """What a kill leaves while ``new_folder`` puts a new ``target`` in the old one's place."""
     target.rename(target.parent / f".tmp-{target.name}.old")
     (target.parent / f".tmp-{target.name}").mkdir()
-
-
-def killed_at(monkeypatch, step):
-    plain = train_module._Trainer._step
-
-    def dying(self, batches):
-        if self.state.step == step:
-            raise Killed
-        return plain(self, batches)
-
-    monkeypatch.setattr(train_module._Trainer, "_step", dying)
 
 
 def test_a_folder_killed_while_being_replaced_is_put_back(tmp_path):

@@ -14,12 +14,9 @@ from baselines.ccau.runs import read_json, read_metrics
 from baselines.ccau.train import train
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet
+from tests.unit.ccau_train.dying import Killed
 
 AUDIO = {"task.kind": "single", "task.modalities": '["audio"]'}
-
-
-class Killed(BaseException):
-    """As sudden as a signal."""
 
 
 def test_the_papers_selection_looks_at_a_test_split_and_says_so(

@@ -12,6 +12,7 @@ from baselines.ccau import train as train_module
 from baselines.ccau.runs import read_metrics
 from baselines.ccau.train import train
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError
+from tests.unit.ccau_train.dying import Killed, killed_at
 
 TIMES = ("clips_per_s", "data_wait_share", "step_s", "memory_mb")
 
@@ -37,21 +38,6 @@ def assert_same_run(a, b):
             for key, tensor in left.items():
                 assert torch.equal(tensor, right[key]), key
     assert (a / "run.json").read_text() == (b / "run.json").read_text()
-
-
-class Killed(BaseException):
-    """As sudden as a signal: nothing in the product catches it."""
-
-
-def killed_at(monkeypatch, step):
-    plain = train_module._Trainer._step
-
-    def dying(self, batches):
-        if self.state.step == step:
-            raise Killed
-        return plain(self, batches)
-
-    monkeypatch.setattr(train_module._Trainer, "_step", dying)
 
 
 def test_the_same_seed_gives_the_same_training_curve(tiny, small_shards, tmp_path):
