@@ -16,19 +16,19 @@ if TYPE_CHECKING:
         SceneGraph,
         SceneObject,
     )
-    from homage_sdk.atomic_actions import AtomicActions
-    from homage_sdk.dataset import Dataset
+    from homage_sdk.dataset.atomic_actions import AtomicActions
+    from homage_sdk.dataset.dataset import Dataset
+    from homage_sdk.dataset.moment import Moment
+    from homage_sdk.dataset.scene_graphs import SceneGraphs
+    from homage_sdk.dataset.sensor import Sensor
+    from homage_sdk.dataset.sequence import Sequence
+    from homage_sdk.dataset.view import View
     from homage_sdk.errors import HomageError, Place
     from homage_sdk.ids import SequenceId, ViewId
-    from homage_sdk.moment import Moment
-    from homage_sdk.patterns import Action, Triple
     from homage_sdk.problems import Problem, Severity
-    from homage_sdk.scene_graphs import SceneGraphs
-    from homage_sdk.sensor import Sensor
-    from homage_sdk.sequence import Sequence
+    from homage_sdk.query.patterns import Action, Triple
     from homage_sdk.taxonomy import ClassName, Taxonomy
     from homage_sdk.time import Frame, Interval, Seconds
-    from homage_sdk.view import View
 
 __version__ = "0.1.0"
 
@@ -62,31 +62,31 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "Action": "patterns",
+    "Action": "query.patterns",
     "Activity": "annotations",
     "AtomicAction": "annotations",
-    "AtomicActions": "atomic_actions",
+    "AtomicActions": "dataset.atomic_actions",
     "Box": "annotations",
     "ClassName": "taxonomy",
-    "Dataset": "dataset",
+    "Dataset": "dataset.dataset",
     "Frame": "time",
     "HomageError": "errors",
     "Interval": "time",
-    "Moment": "moment",
+    "Moment": "dataset.moment",
     "Place": "errors",
     "Problem": "problems",
     "Relationship": "annotations",
     "SceneGraph": "annotations",
-    "SceneGraphs": "scene_graphs",
+    "SceneGraphs": "dataset.scene_graphs",
     "SceneObject": "annotations",
     "Seconds": "time",
-    "Sensor": "sensor",
-    "Sequence": "sequence",
+    "Sensor": "dataset.sensor",
+    "Sequence": "dataset.sequence",
     "SequenceId": "ids",
     "Severity": "problems",
     "Taxonomy": "taxonomy",
-    "Triple": "patterns",
-    "View": "view",
+    "Triple": "query.patterns",
+    "View": "dataset.view",
     "ViewId": "ids",
 }
 

@@ -49,7 +49,7 @@ def small_release(shared_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def small_catalog(shared_folder: Path, small_release: Path) -> Path:
     """The catalog of ``small_release``. Read only."""
-    from homage_sdk.catalog import ingest
+    from homage_sdk.ingest import ingest
 
     return _once(shared_folder, "catalog", lambda out: ingest(small_release, out))
 

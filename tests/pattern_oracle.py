@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from homage_sdk.patterns import Action, Lasting, Pattern, Related, Showing, Triple
+from homage_sdk.query.patterns import Action, Lasting, Pattern, Related, Showing, Triple
 from homage_sdk.taxonomy import class_key
 from homage_sdk.time import Interval
 

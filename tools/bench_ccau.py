@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from baselines.ccau.memory import settle_memory
+from baselines.ccau.training.memory import settle_memory
 
 MEMORY = settle_memory()
 
@@ -29,7 +29,7 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from baselines.ccau.network import ModelConfig, build_nets  # noqa: E402
+from baselines.ccau.models.network import ModelConfig, build_nets  # noqa: E402
 from baselines.ccau.tasks import AlignmentConfig, Cooperative, Targets  # noqa: E402
 
 A, C, N, K = 75, 448, 8, 5

@@ -25,7 +25,7 @@ from typing import Any
 
 import made
 
-from baselines.ccau.runs import read_metrics
+from baselines.ccau.runs.run_folder import read_metrics
 
 WAIT_LIMIT = 0.05
 RANKS_LIMIT = 1.6

@@ -65,7 +65,7 @@ def timed(work: Callable[[], object]) -> Cost:
 
 def measure(release: Path, catalog: Path, repeat: int) -> dict[str, Cost]:
     """The best of each part, the parts taken in turn."""
-    from homage_sdk.catalog import ingest
+    from homage_sdk.ingest import ingest
     from homage_sdk.release import read_release
     from homage_sdk.validation import validate
 
@@ -103,7 +103,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="homage-labels-") as folder:
         release = arguments.release
         if release is None:
-            from homage_sdk.synth import write_labels
+            from homage_sdk.testing import write_labels
 
             release = Path(folder) / "release"
             write_labels(release)

@@ -34,12 +34,12 @@ from bench_samples import CLIP_S, COUNT, endure, measure_samples
 from timing import interleaved, show
 
 from homage_sdk import Dataset, Frame
+from homage_sdk.dataset.sequence import Sequence
+from homage_sdk.loader.decode import Crop, decode_clip
 from homage_sdk.media.audio import read_audio
 from homage_sdk.media.logmel import LogMel
-from homage_sdk.sequence import Sequence
 from homage_sdk.shards import ShardSet
-from homage_sdk.shards.decode import Crop, decode_clip
-from homage_sdk.shards.manifest import SampleInfo
+from homage_sdk.shards.format.manifest import SampleInfo
 
 
 def measure_decoding(sequence: Sequence, data: bytes, rounds: int, folder: Path) -> None:

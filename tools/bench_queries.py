@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from homage_sdk import Action, Dataset, Seconds, Triple  # noqa: E402
-from homage_sdk.patterns import Pattern  # noqa: E402
+from homage_sdk.query.patterns import Pattern  # noqa: E402
 from tests.pattern_oracle import Oracle, as_set  # noqa: E402
 
 BARS = {"open_ms": 150.0, "open_mb": 150.0, "sequence_ms": 5.0, "query_p95_ms": 50.0}
@@ -173,8 +173,8 @@ def one_sequence(catalog: Path, n: int = 300) -> dict[str, float]:
 def catalog_of(argument: Path | None) -> Path:
     if argument is not None:
         return argument
-    from homage_sdk.catalog import ingest
-    from homage_sdk.synth import write_labels
+    from homage_sdk.ingest import ingest
+    from homage_sdk.testing import write_labels
 
     folder = ROOT / "build" / "bench"
     if not (folder / "catalog" / "catalog.json").exists():

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from timing import cpu_s, show
 
+from homage_sdk.loader import ClipLoader, LoaderOptions
+from homage_sdk.loader.assemble import Assembler
+from homage_sdk.loader.decode import decode_clip
 from homage_sdk.media.audio import read_audio
 from homage_sdk.media.logmel import LogMel
-from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet
-from homage_sdk.shards.clips import Assembler
-from homage_sdk.shards.decode import decode_clip
+from homage_sdk.shards import ShardSet
 
 TRAINING = LoaderOptions(mode="train", batch_size=4, require="all")
 COUNT = TRAINING.blocks * TRAINING.block_frames

@@ -29,15 +29,8 @@ import torch
 from chaos_pack import small_catalog
 
 from homage_sdk import Dataset
-from homage_sdk.shards import (
-    Batch,
-    ClipLoader,
-    LoaderOptions,
-    PackOptions,
-    ShardSet,
-    StreamLoader,
-    pack,
-)
+from homage_sdk.loader import Batch, ClipLoader, LoaderOptions, StreamLoader
+from homage_sdk.shards import PackOptions, ShardSet, pack
 from homage_sdk.storage import write_file
 
 MODALITIES = ("ego", "third", "audio", "scene_graph")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from homage_sdk import Dataset
-from homage_sdk.catalog import ingest
+from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, pack
 from homage_sdk.synth import write_release
 

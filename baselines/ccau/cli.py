@@ -47,8 +47,8 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="Drop what the folder holds.")] = False,
 ) -> None:
     """Train. The same command again goes on where it was stopped, or does nothing when done."""
-    from baselines.ccau.config import read_config
-    from baselines.ccau.train import train as train_run
+    from baselines.ccau.config.config import read_config
+    from baselines.ccau.training.train import train as train_run
 
     wanted = read_config(config, settings or (), size=size)
     with progress(f"train {wanted.name}") as update:
@@ -75,8 +75,8 @@ def evaluate(
     draws: Annotated[int | None, typer.Option(help="Bootstrap draws.")] = None,
 ) -> None:
     """Each modality alone on both test splits, beside chance and the paper's numbers."""
-    from baselines.ccau.evaluate import evaluate as evaluate_run
-    from baselines.ccau.show import results_table
+    from baselines.ccau.evaluation.evaluate import evaluate as evaluate_run
+    from baselines.ccau.report.terminal import results_table
 
     with progress("evaluate") as update:
         results = evaluate_run(run, shards, device=device, draws=draws, progress=update)
@@ -98,7 +98,7 @@ def fewshot(
     device: Device = "auto",
 ) -> None:
     """Frozen features of each run on the activities it never saw."""
-    from baselines.ccau.fewshot import fewshot as judge
+    from baselines.ccau.evaluation.fewshot import fewshot as judge
     from homage_sdk.errors import UsageError
 
     if not all(k.strip().isdigit() and int(k) > 0 for k in ks.split(",")):
@@ -133,8 +133,8 @@ def arms(
     settings: Settings = None,
 ) -> None:
     """Every arm of Tables 2 to 7, one after another; the same command again goes on."""
-    from baselines.ccau.arms import run_arms
-    from baselines.ccau.tables import make_tables, rich_tables
+    from baselines.ccau.paper.arms import run_arms
+    from baselines.ccau.report.paper_tables import make_tables, rich_tables
 
     def note(text: str) -> None:
         if _is_first():
@@ -151,7 +151,7 @@ def arms(
 @app.command()
 def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote.")]) -> None:
     """Tables 2 to 7: ours with intervals and p-values, the paper's beside them."""
-    from baselines.ccau.tables import make_tables, rich_tables
+    from baselines.ccau.report.paper_tables import make_tables, rich_tables
 
     for table in rich_tables(make_tables(folder)):
         out.print(table)
@@ -167,9 +167,9 @@ def doctor(
     size: Size = None,
 ) -> None:
     """Before a long run: environment, shards, gather, one batch by heart, throughput."""
-    from baselines.ccau.config import read_config
-    from baselines.ccau.doctor import FAILED, N_CHECKS, examine
-    from baselines.ccau.show import checks_table
+    from baselines.ccau.config.config import read_config
+    from baselines.ccau.report.terminal import checks_table
+    from baselines.ccau.training.doctor import FAILED, N_CHECKS, examine
 
     wanted = read_config(config, settings or (), size=size)
     checks = []
@@ -189,10 +189,10 @@ def report(
     page: Annotated[Path, typer.Argument(help="The HTML file to write.")],
 ) -> None:
     """Write one self-contained page: dataset, a sequence, loss curves, results beside chance."""
-    from baselines.ccau.page import run_sections
+    from baselines.ccau.report.run_page import run_sections
     from homage_sdk import Dataset
-    from homage_sdk.report.dataset import dataset_sections
-    from homage_sdk.report.page import render_page
+    from homage_sdk.report.dataset_page import dataset_sections
+    from homage_sdk.report.html import render_page
     from homage_sdk.storage import write_file
 
     dataset = Dataset(catalog)
@@ -215,7 +215,7 @@ def import_official(
     settings: Settings = None,
 ) -> None:
     """The authors' checkpoints, never run as code, as safetensors and JSON."""
-    from baselines.ccau.imported import write_imported
+    from baselines.ccau.paper.import_checkpoint import write_imported
 
     written = write_imported(files, folder, shards_folder=shards, settings=settings or ())
     found = written.imported
@@ -232,7 +232,7 @@ def import_official(
 
 def main() -> None:
     """Entry point of ``ccau``."""
-    from baselines.ccau.memory import settle_memory
+    from baselines.ccau.training.memory import settle_memory
     from homage_sdk.cli import run
 
     settle_memory()  # before any command loads torch, which reads its part once

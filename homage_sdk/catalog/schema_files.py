@@ -23,7 +23,7 @@ from homage_sdk.annotations import (
 )
 from homage_sdk.catalog.info import CatalogInfo
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES, column_doc
-from homage_sdk.release.canonical import ActionDocument, SceneGraphDocument
+from homage_sdk.release.labels.documents import ActionDocument, SceneGraphDocument
 from homage_sdk.storage import write_file
 
 MODELS: dict[str, type[BaseModel]] = {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from homage_sdk.catalog.info import CatalogInfo
-    from homage_sdk.catalog.ingestion import IngestSummary
+    from homage_sdk.ingest.ingest import IngestSummary
 
 _SHOWN_CODES = 12
 
@@ -47,8 +47,8 @@ def _ingest(
     Exit code 0: done, perhaps with warnings. 1: done, and the release has errors, which are listed.
     2: could not run.
     """
-    from homage_sdk.catalog import ingest
     from homage_sdk.cli.console import out, progress
+    from homage_sdk.ingest import ingest
 
     with progress("reading") as told:
         summary = ingest(

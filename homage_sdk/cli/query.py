@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homage_sdk.cli.rows import RowFormat
+from homage_sdk.cli.print_rows import RowFormat
 
 if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
-    from homage_sdk.patterns import Action
+    from homage_sdk.dataset.dataset import Dataset
+    from homage_sdk.query.patterns import Action
 
 CatalogPath = Annotated[Path, typer.Argument(help="A catalog that `homage ingest` made.")]
 Split = Annotated[str | None, typer.Option(help="Only this split.")]
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _open(catalog: Path, split: str | None, root: Path | None = None) -> Dataset:
-    from homage_sdk.dataset import Dataset
+    from homage_sdk.dataset.dataset import Dataset
 
     dataset = Dataset(catalog, root=root)
     return dataset if split is None else dataset.split(split)
@@ -71,7 +71,7 @@ def _query(
     problems, pts; and three that are joined for you: actions (atomic actions with names), triples
     (relationships with subject, object, frame and names) and edges (the same by class id).
     """
-    from homage_sdk.cli.rows import print_rows
+    from homage_sdk.cli.print_rows import print_rows
 
     print_rows(_open(catalog, split).sql(sql), form, limit or None)
 
@@ -101,7 +101,7 @@ def _find(
     homage find CATALOG 'pour*' --before 'drink*' --within 2 --showing person,holding,cup
     """
     from homage_sdk.cli.console import out
-    from homage_sdk.cli.rows import print_rows
+    from homage_sdk.cli.print_rows import print_rows
 
     pattern = _pattern(action, before, after, within)
     if overlapping is not None:
@@ -119,7 +119,7 @@ def _find(
 
 def _pattern(action: str, before: str | None, after: str | None, within: float | None) -> Action:
     from homage_sdk.errors import UsageError
-    from homage_sdk.patterns import Action
+    from homage_sdk.query.patterns import Action
     from homage_sdk.time import Seconds
 
     if within is not None and before is None and after is None:

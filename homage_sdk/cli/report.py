@@ -25,8 +25,8 @@ def register(app: typer.Typer) -> None:
         """Write one self-contained page: what is in the dataset, its problems, a sequence."""
         from homage_sdk import Dataset
         from homage_sdk.cli.console import out as console
-        from homage_sdk.report.dataset import dataset_sections
-        from homage_sdk.report.page import render_page
+        from homage_sdk.report.dataset_page import dataset_sections
+        from homage_sdk.report.html import render_page
         from homage_sdk.storage import write_file
 
         dataset = Dataset(catalog, root=root)

@@ -10,8 +10,8 @@ from homage_sdk.time import Interval, Seconds
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import AtomicAction
-    from homage_sdk.sequence import Sequence
-    from homage_sdk.view import View
+    from homage_sdk.dataset.sequence import Sequence
+    from homage_sdk.dataset.view import View
 
 _TOP = 8
 

@@ -24,7 +24,7 @@ def stats(
     from homage_sdk.report.statistics import statistics
     from homage_sdk.report.statistics_table import statistics_json, statistics_table
     from homage_sdk.storage import write_file
-    from homage_sdk.validation.table import render
+    from homage_sdk.validation.reports.table import render
 
     dataset = Dataset(catalog)
     if split is not None:

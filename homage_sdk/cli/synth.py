@@ -50,7 +50,7 @@ def synth(
     shape = _size(size)
     with progress("writing sequences") as report:
         if labels_only:
-            from homage_sdk.synth import write_labels
+            from homage_sdk.testing import write_labels
 
             summary = write_labels(
                 out,

@@ -68,9 +68,9 @@ def validate(
     """
     from homage_sdk.cli.console import out
     from homage_sdk.problems import Severity
-    from homage_sdk.validation import baseline as baselines
     from homage_sdk.validation import chooser
-    from homage_sdk.validation.table import problem_table, render
+    from homage_sdk.validation.reports import baseline as baselines
+    from homage_sdk.validation.reports.table import problem_table, render
 
     known = baselines.read_baseline(baseline) if baseline else None
     wanted = chooser(_codes(select), _codes(ignore))
@@ -118,8 +118,8 @@ def _find(
     workers: int | None,
 ) -> tuple[list[Problem], str]:
     """The problems, and in a line what the release holds."""
-    from homage_sdk.catalog.probing import probe_videos
     from homage_sdk.cli.console import progress
+    from homage_sdk.ingest.probe import probe_videos
     from homage_sdk.release import read_release
     from homage_sdk.release.contents import summary
     from homage_sdk.validation import validate as run_rules
@@ -170,7 +170,8 @@ def _recorded(path: Path, *, deep: bool) -> list[Problem]:
 
 
 def _report(problems: Sequence[Problem], format: Format, path: str, known: int) -> str:
-    from homage_sdk.validation import RULES, formats
+    from homage_sdk.validation import RULES
+    from homage_sdk.validation.reports import formats
 
     if format is Format.json:
         return formats.to_json(problems, path=path, known=known)

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from homage_sdk.export.pictures import action_genome_name
-from homage_sdk.export.rows import FrameRow, frame_rows
+from homage_sdk.export.images import action_genome_name
+from homage_sdk.export.scene_graph_rows import FrameRow, frame_rows
 from homage_sdk.taxonomy import class_key
 
 if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
+    from homage_sdk.dataset.dataset import Dataset
 
 PERSON = "person"
 GROUPS = ("attention_relationship", "spatial_relationship", "contacting_relationship")

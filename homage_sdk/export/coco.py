@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from homage_sdk.errors import UsageError
-from homage_sdk.export.pictures import coco_name
-from homage_sdk.export.rows import FrameRow, frame_rows
+from homage_sdk.export.images import coco_name
+from homage_sdk.export.scene_graph_rows import FrameRow, frame_rows
 
 if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
+    from homage_sdk.dataset.dataset import Dataset
 
 
 def coco_document(dataset: Dataset) -> dict[str, Any]:

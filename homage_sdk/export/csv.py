@@ -10,7 +10,7 @@ from homage_sdk.time import Interval
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from homage_sdk.dataset import Dataset
+    from homage_sdk.dataset.dataset import Dataset
 
 _SEQUENCES = """
 SELECT s.sequence, s.participant, s.room, s.take, s.split, c.raw AS activity, s.duration_s,

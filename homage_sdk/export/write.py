@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from homage_sdk.errors import UsageError
-from homage_sdk.export.pictures import action_genome_name, coco_name, write_pictures
+from homage_sdk.export.images import action_genome_name, coco_name, write_pictures
 from homage_sdk.storage import new_folder, write_file
 
 if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
+    from homage_sdk.dataset.dataset import Dataset
 
 FORMATS = ("coco", "action-genome", "csv")
 _MARK = ".homage-export"

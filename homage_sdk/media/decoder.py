@@ -17,8 +17,8 @@ from pathlib import Path
 import av
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.index import PtsIndex
 from homage_sdk.media.probe import open_media
+from homage_sdk.media.pts_index import PtsIndex
 
 
 class Decoder:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.container import truncation
-from homage_sdk.media.index import PtsIndex
+from homage_sdk.media.pts_index import PtsIndex
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from homage_sdk.release.layout import sequence_in
+from homage_sdk.release.files.layouts import sequence_in
 from homage_sdk.release.records import Release
 
 _PARTS = {

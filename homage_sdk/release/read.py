@@ -10,22 +10,22 @@ import pyarrow as pa
 
 from homage_sdk.errors import Place
 from homage_sdk.problems import Problem
-from homage_sdk.release.actions import actions_of, plain_actions
 from homage_sdk.release.codes import fault
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.find import Found, find_release
-from homage_sdk.release.inventory import FileEntry, Inventory, rekind, take_inventory
-from homage_sdk.release.label_files import LabelFile, LabelReader
-from homage_sdk.release.layout import ids_in, sequence_in, view_number
-from homage_sdk.release.lists import read_class_lists, read_split_lists
-from homage_sdk.release.owners import KeyOf, at_home, first_of, name_key, view_key
+from homage_sdk.release.files.duplicates import KeyOf, at_home, first_of, name_key, view_key
+from homage_sdk.release.files.find import Found, find_release
+from homage_sdk.release.files.inventory import FileEntry, Inventory, rekind, take_inventory
+from homage_sdk.release.files.layouts import ids_in, sequence_in, view_number
+from homage_sdk.release.files.misplaced import strays
+from homage_sdk.release.files.text import is_stand_in
+from homage_sdk.release.labels.atomic_action_files import actions_of, plain_actions
+from homage_sdk.release.labels.json_files import LabelFile, LabelReader
+from homage_sdk.release.labels.lists import read_class_lists, read_split_lists
 from homage_sdk.release.records import RAW_TABLES, Release
-from homage_sdk.release.scene_graphs import join, plain_graphs
-from homage_sdk.release.scene_graphs_careful import graphs_of
-from homage_sdk.release.scene_map import SceneGraphMap, Shape, read_scene_graph_map
+from homage_sdk.release.scene_graphs.exact import graphs_of
+from homage_sdk.release.scene_graphs.fast import join, plain_graphs
+from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape, read_scene_graph_map
 from homage_sdk.release.sensors import CsvSensorReader, SensorReader
-from homage_sdk.release.strays import strays
-from homage_sdk.release.text import is_stand_in
 
 Progress = Callable[[int, int], None]
 
@@ -76,7 +76,7 @@ def _mapped(inventory: Inventory, mapping: SceneGraphMap) -> Inventory:
     """With a glob, scene graphs are the files it matches and no others."""
     if not mapping.files.glob:
         return inventory
-    from homage_sdk.release.glob import path_matches
+    from homage_sdk.release.scene_graphs.path_glob import path_matches
 
     kinds = []
     for position, entry in enumerate(inventory.files):

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from homage_sdk.errors import LabelError, Place
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.layout import file_kind, sensor_of
-from homage_sdk.release.text import is_stand_in
+from homage_sdk.release.files.layouts import file_kind, sensor_of
+from homage_sdk.release.files.text import is_stand_in
 
 SENSOR_TYPES = (
     "rgb_camera",

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from homage_sdk.dataset import Dataset
+    from homage_sdk.dataset.dataset import Dataset
 
 Named = tuple[tuple[str, int], ...]
 """Names with their counts, most frequent first."""

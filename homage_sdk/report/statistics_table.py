@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from homage_sdk.report.paper import MEASURED, MEASURED_ON, NOTES, PAPER
+from homage_sdk.report.paper_statistics import MEASURED, MEASURED_ON, NOTES, PAPER
 from homage_sdk.report.statistics import Named, Statistics, Tail
 
 _SPLITS = (("train", "train"), ("val", "test_1"), ("test", "test_2"))

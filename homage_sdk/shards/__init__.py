@@ -9,45 +9,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from homage_sdk.shards.batch import Batch, SceneGraphBatch
-    from homage_sdk.shards.loader import ClipLoader
-    from homage_sdk.shards.manifest import Manifest, SampleInfo
-    from homage_sdk.shards.options import PRESETS, LoaderOptions, PackOptions
-    from homage_sdk.shards.packing import PackSummary, pack
-    from homage_sdk.shards.read import ShardSet
-    from homage_sdk.shards.repairing import repair
-    from homage_sdk.shards.stream import StreamLoader
-    from homage_sdk.shards.verifying import verify
+    from homage_sdk.shards.format.manifest import Manifest, SampleInfo
+    from homage_sdk.shards.format.pack_options import PRESETS, PackOptions
+    from homage_sdk.shards.format.shard_set import ShardSet
+    from homage_sdk.shards.pack.pack import PackSummary, pack
+    from homage_sdk.shards.pack.repair import repair
+    from homage_sdk.shards.verify.verify import verify
 
 _HOMES = {
-    "PRESETS": "options",
-    "Batch": "batch",
-    "ClipLoader": "loader",
-    "LoaderOptions": "options",
-    "Manifest": "manifest",
-    "PackOptions": "options",
-    "PackSummary": "packing",
-    "SampleInfo": "manifest",
-    "SceneGraphBatch": "batch",
-    "ShardSet": "read",
-    "StreamLoader": "stream",
-    "pack": "packing",
-    "repair": "repairing",
-    "verify": "verifying",
+    "Manifest": "format.manifest",
+    "PRESETS": "format.pack_options",
+    "PackOptions": "format.pack_options",
+    "PackSummary": "pack.pack",
+    "SampleInfo": "format.manifest",
+    "ShardSet": "format.shard_set",
+    "pack": "pack.pack",
+    "repair": "pack.repair",
+    "verify": "verify.verify",
 }
 
 __all__ = [
     "PRESETS",
-    "Batch",
-    "ClipLoader",
-    "LoaderOptions",
     "Manifest",
     "PackOptions",
     "PackSummary",
     "SampleInfo",
-    "SceneGraphBatch",
     "ShardSet",
-    "StreamLoader",
     "pack",
     "repair",
     "verify",

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 from homage_sdk.errors import Place, ShardError
+from homage_sdk.shards.format.tar import read_members
 from homage_sdk.shards.remote import Remote
 from homage_sdk.shards.streaming import Index, Layout, Stretch
-from homage_sdk.shards.tar import read_members
 
 MAX_FIELDS = 10_000
 """No sample has more members."""

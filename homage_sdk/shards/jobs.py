@@ -17,15 +17,15 @@ from typing import NamedTuple
 import numpy as np
 
 from homage_sdk.errors import HomageError, ShardError
-from homage_sdk.shards.batch import Batch
-from homage_sdk.shards.clips import Assembler
-from homage_sdk.shards.form import Allocate, Form
+from homage_sdk.loader.assemble import Assembler
+from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.batch_layout import Allocate, Form
+from homage_sdk.loader.options import LoaderOptions
+from homage_sdk.loader.pool import WorkerPool
+from homage_sdk.loader.sampling import ClipChoice
+from homage_sdk.loader.shared_memory import SharedMemory
+from homage_sdk.shards.format.manifest import Manifest, SampleInfo
 from homage_sdk.shards.forward import Members
-from homage_sdk.shards.manifest import Manifest, SampleInfo
-from homage_sdk.shards.memory import SharedMemory
-from homage_sdk.shards.options import LoaderOptions
-from homage_sdk.shards.sampling import ClipChoice
-from homage_sdk.shards.workers import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from homage_sdk.errors import ShardError, UsageError
-from homage_sdk.shards.batch import Batch
-from homage_sdk.shards.clips import Assembler
-from homage_sdk.shards.epochs import EpochLoader
-from homage_sdk.shards.form import Form, Recycler
-from homage_sdk.shards.forward import Members, read_stretch
-from homage_sdk.shards.index import Index, index_of
-from homage_sdk.shards.jobs import BatchJob, StreamWorkers
-from homage_sdk.shards.manifest import (
+from homage_sdk.loader.assemble import Assembler
+from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.batch_layout import Form, Recycler
+from homage_sdk.loader.epochs import EpochLoader
+from homage_sdk.loader.options import LoaderOptions
+from homage_sdk.loader.sampling import ClipChoice, Grid, eval_clips, train_clip, usable
+from homage_sdk.shards.format.index import Index, index_of
+from homage_sdk.shards.format.manifest import (
     INDEX,
     MANIFEST,
     MAX_BYTES,
@@ -29,9 +29,9 @@ from homage_sdk.shards.manifest import (
     SampleInfo,
     parse_manifest,
 )
-from homage_sdk.shards.options import LoaderOptions
+from homage_sdk.shards.forward import Members, read_stretch
+from homage_sdk.shards.jobs import BatchJob, StreamWorkers
 from homage_sdk.shards.remote import Patience, Remote
-from homage_sdk.shards.sampling import ClipChoice, Grid, eval_clips, train_clip, usable
 from homage_sdk.shards.streaming import Layout, fields_of, most_bytes, stream_order
 
 _SKIP_BYTES = 1 << 20

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards.index import Location
-from homage_sdk.shards.manifest import INDEX, Manifest, SampleInfo, ShardInfo
-from homage_sdk.shards.options import LoaderOptions
-from homage_sdk.shards.sampling import ClipChoice, stream
-from homage_sdk.shards.tar import BLOCK
+from homage_sdk.loader.options import LoaderOptions
+from homage_sdk.loader.sampling import ClipChoice, stream
+from homage_sdk.shards.format.index import Location
+from homage_sdk.shards.format.manifest import INDEX, Manifest, SampleInfo, ShardInfo
+from homage_sdk.shards.format.tar import BLOCK
 
 Index = Mapping[str, Mapping[str, Location]]
 

@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
-from homage_sdk.orphans import leave_with
+from homage_sdk.processes import leave_with
 from homage_sdk.storage import new_folder, sweep
-from homage_sdk.synth.grammar import ACTIVITIES
-from homage_sdk.synth.labels import write_lists
-from homage_sdk.synth.layouts import LAYOUTS
-from homage_sdk.synth.plan import Take, plan_takes
-from homage_sdk.synth.scene import used_classes
-from homage_sdk.synth.take import TakeOptions, TakeSummary, write_take
+from homage_sdk.synth.label_files import write_lists
+from homage_sdk.synth.record_take import TakeOptions, TakeSummary, write_take
+from homage_sdk.synth.release_paths import LAYOUTS
+from homage_sdk.synth.takes import Take, plan_takes
+from homage_sdk.synth.world.grammar import ACTIVITIES
+from homage_sdk.synth.world.scene import used_classes
 
 MARKER = "synth.json"
 """Lies at the root of a synthetic release and says with which options it was made."""

@@ -27,9 +27,9 @@ def problems(
     pytestconfig: pytest.Config, is_deep: bool, shared_folder: Path
 ) -> dict[str, list[Problem]]:
     """Everything found in one pass, by code; what a baseline knows is left out."""
-    from homage_sdk.catalog.probing import probe_videos
+    from homage_sdk.ingest.probe import probe_videos
     from homage_sdk.release import read_release
-    from homage_sdk.validation.baseline import read_baseline, subtract
+    from homage_sdk.validation.reports.baseline import read_baseline, subtract
 
     path = _path(pytestconfig, "--homage") or make_clean(shared_folder, "hacgen")
     release = read_release(path, scene_graph_map=_path(pytestconfig, "--homage-map"))

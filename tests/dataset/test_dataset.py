@@ -10,7 +10,7 @@ import pytest
 
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.validation import RULES, Rule
-from homage_sdk.validation.formats import line
+from homage_sdk.validation.reports.formats import line
 
 _SHOWN = 20
 

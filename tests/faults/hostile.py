@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk.errors import HomageError
-from homage_sdk.shards import LoaderOptions, StreamLoader
-from homage_sdk.shards.index import INDEX_SCHEMA
-from homage_sdk.shards.tar import ShardWriter, read_members
+from homage_sdk.loader import LoaderOptions, StreamLoader
+from homage_sdk.shards.format.index import INDEX_SCHEMA
+from homage_sdk.shards.format.tar import ShardWriter, read_members
 
 OPTIONS = LoaderOptions(mode="eval", batch_size=2, blocks=2, size=64)
 

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards import ShardSet, StreamLoader, verify
-from homage_sdk.shards.index import INDEX_SCHEMA
+from homage_sdk.loader import StreamLoader
+from homage_sdk.shards import ShardSet, verify
+from homage_sdk.shards.format.index import INDEX_SCHEMA
 from tests.faults.hostile import OPTIONS, bounded, copy, replace
 
 __all__ = ["bounded", "copy"]  # fixtures

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk.errors import HomageError, ShardError
-from homage_sdk.shards import ClipLoader, LoaderOptions, SampleInfo, ShardSet, StreamLoader, verify
-from homage_sdk.shards.index import INDEX_SCHEMA
-from homage_sdk.shards.tar import ShardWriter, read_members
+from homage_sdk.loader import ClipLoader, LoaderOptions, StreamLoader
+from homage_sdk.shards import SampleInfo, ShardSet, verify
+from homage_sdk.shards.format.index import INDEX_SCHEMA
+from homage_sdk.shards.format.tar import ShardWriter, read_members
 from tests.faults.hostile import OPTIONS, Bomb, bounded, copy, replace, reseal, unwatch, watch
 from tests.unit.shards.servers import serving
 

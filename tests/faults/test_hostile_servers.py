@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from homage_sdk.errors import HomageError, ShardError
-from homage_sdk.shards import LoaderOptions, StreamLoader
+from homage_sdk.loader import LoaderOptions, StreamLoader
 from homage_sdk.shards.remote import Patience
 from tests.unit.shards.servers import serving
 

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk.errors import ShardError, UsageError
-from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet, StreamLoader, verify
-from homage_sdk.shards.index import INDEX_SCHEMA
-from homage_sdk.shards.tar import MAX_MEMBER_BYTES, ShardWriter, read_members
+from homage_sdk.loader import ClipLoader, LoaderOptions, StreamLoader
+from homage_sdk.shards import ShardSet, verify
+from homage_sdk.shards.format.index import INDEX_SCHEMA
+from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, ShardWriter, read_members
 from tests.faults.hostile import (
     OPTIONS,
     Bomb,

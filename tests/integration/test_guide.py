@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from homage_sdk.catalog import ingest
 from homage_sdk.cli import app, run
+from homage_sdk.ingest import ingest
 from homage_sdk.release.codes import READER_CODES
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text("utf-8")

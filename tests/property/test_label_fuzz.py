@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from homage_sdk.catalog.build import build_tables, problems_table
 from homage_sdk.errors import HomageError
+from homage_sdk.ingest.build import build_tables, problems_table
 from homage_sdk.release import read_release
 from homage_sdk.release.codes import READER_CODES
 from homage_sdk.validation import validate

@@ -16,9 +16,9 @@ from baselines.ccau.losses.composition import (
     weighted_by_uncertainty,
 )
 from baselines.ccau.losses.world import ALONE, World
-from baselines.ccau.network import MODALITIES, ModalityNet, ModalityOutput
+from baselines.ccau.models.network import MODALITIES, ModalityNet, ModalityOutput
 from homage_sdk.errors import UsageError
-from homage_sdk.shards.batch import Batch, SceneGraphBatch
+from homage_sdk.loader.batch import Batch, SceneGraphBatch
 
 Inputs = Mapping[str, Tensor | SceneGraphBatch]
 

@@ -10,12 +10,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from baselines.ccau.attention import make_attention, pool
-from baselines.ccau.initialise import initialise, torch_default
 from baselines.ccau.losses.alignment import Negatives, alignment, over_pairs
 from baselines.ccau.losses.world import World
-from baselines.ccau.network import ModalityNet, ModalityOutput
-from baselines.ccau.streams import undisturbed
+from baselines.ccau.models.attention import make_attention, pool
+from baselines.ccau.models.initialise import initialise, torch_default
+from baselines.ccau.models.network import ModalityNet, ModalityOutput
+from baselines.ccau.random_streams import undisturbed
 from baselines.ccau.tasks.base import CompositionConfig, Extra, Targets, Task
 from homage_sdk.errors import UsageError
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines.ccau.losses.distillation import activity_divergence, atomic_divergence, distilled
 from baselines.ccau.losses.world import World
-from baselines.ccau.network import ModalityNet, ModalityOutput
+from baselines.ccau.models.network import ModalityNet, ModalityOutput
 from baselines.ccau.tasks.base import CompositionConfig, Targets, Task
 from homage_sdk.errors import UsageError
 

@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from homage_sdk.catalog import ingest, read_catalog
+from homage_sdk.catalog import read_catalog
 from homage_sdk.cli import app, run
 from homage_sdk.errors import ConfigError, ReleaseError, StorageError
+from homage_sdk.ingest import ingest
 from tests.unit.release.tiny import Tiny, action, whole
 
 

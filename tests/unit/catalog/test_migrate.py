@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from homage_sdk.catalog import ingest, read_catalog
+from homage_sdk.catalog import read_catalog
 from homage_sdk.catalog.migrate import Old, migrate
 from homage_sdk.catalog.schema import SCHEMA_VERSION
 from homage_sdk.errors import CatalogError
+from homage_sdk.ingest import ingest
 from homage_sdk.storage import sha256_file
 from tests.unit.release.tiny import whole
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.catalog.schema_files import MODELS, schema_files
-from homage_sdk.release.canonical import ActionDocument, SceneGraphDocument
+from homage_sdk.release.labels.documents import ActionDocument, SceneGraphDocument
 from tests.unit.release.tiny import action, document, graph
 
 ROOT = Path(__file__).parents[3]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from homage_sdk.catalog import ingest, read_catalog
+from homage_sdk.catalog import read_catalog
 from homage_sdk.errors import StorageError
+from homage_sdk.ingest import ingest
 from homage_sdk.storage import new_folder, sweep
 from tests.unit.release.tiny import action, whole
 

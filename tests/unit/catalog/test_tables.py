@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from homage_sdk.catalog.build import Built, build_tables
 from homage_sdk.catalog.schema import TABLES
+from homage_sdk.ingest.build import Built, build_tables
 from homage_sdk.release import Release, read_release
 from homage_sdk.taxonomy import class_key
 from tests.unit.catalog import oracle

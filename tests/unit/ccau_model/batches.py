@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import torch
 
-from baselines.ccau.network import ModelConfig, build_nets
+from baselines.ccau.models.network import ModelConfig, build_nets
 from baselines.ccau.tasks import Targets
-from homage_sdk.shards.batch import SceneGraphBatch
+from homage_sdk.loader.batch import SceneGraphBatch
 
 TINY = ModelConfig(
     width=4, size=32, blocks=3, n_mels=32, audio_columns=32, n_objects=6, n_predicates=4

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from baselines.ccau.encoder import VideoEncoder
-from baselines.ccau.initialise import initialise, kaiming_fan_out, torch_default
+from baselines.ccau.models.encoder import VideoEncoder
+from baselines.ccau.models.initialise import initialise, kaiming_fan_out, torch_default
 from homage_sdk.errors import UsageError
 from tests.unit.ccau_model.authors import Backbone
 from tests.unit.ccau_model.batches import TINY, nets

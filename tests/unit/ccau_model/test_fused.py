@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from baselines.ccau import channels, fused, pooled
-from baselines.ccau.norms import ChannelNorm, PixelNorm
+from baselines.ccau.models import channels, fused, pooled
+from baselines.ccau.models.batch_norms import ChannelNorm, PixelNorm
 from tests.unit.ccau_model.batches import batch, nets
 
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}

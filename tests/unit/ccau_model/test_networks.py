@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from baselines.ccau.attention import CellAttention, pool
-from baselines.ccau.convgru import ConvGRU
-from baselines.ccau.heads import clip_activity, clip_atomic
-from baselines.ccau.norms import ContextNorm
-from baselines.ccau.streams import Dropout, DropoutStream
+from baselines.ccau.models.attention import CellAttention, pool
+from baselines.ccau.models.batch_norms import ContextNorm
+from baselines.ccau.models.convgru import ConvGRU
+from baselines.ccau.models.heads import clip_activity, clip_atomic
+from baselines.ccau.random_streams import Dropout, DropoutStream
 from homage_sdk.errors import UsageError
 from tests.unit.ccau_model.authors import Cell
 from tests.unit.ccau_model.batches import A, C, N, batch, graphs, nets

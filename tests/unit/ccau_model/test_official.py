@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines.ccau.network import ModelConfig, build_nets
-from baselines.ccau.official import import_official
+from baselines.ccau.models.network import ModelConfig, build_nets
+from baselines.ccau.paper.official import import_official
 from homage_sdk.errors import CheckpointError
 from tests.unit.ccau_model.authors import AuthorsAudio, AuthorsVideo, stir
 

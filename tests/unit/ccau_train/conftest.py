@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from baselines.ccau.config import Config, from_dict
+from baselines.ccau.config.config import Config, from_dict
 
 
 def _tiny(**changes: object) -> Config:

@@ -1,6 +1,6 @@
 """A training run that dies at a chosen step."""
 
-from baselines.ccau import train as train_module
+from baselines.ccau.training import train as train_module
 
 
 class Killed(BaseException):

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from baselines.ccau.config import Config
+from baselines.ccau.config.config import Config
 
 
 def write_toml(config: Config, path: Path) -> Path:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.ccau import augment, streams
-from baselines.ccau import evaluate as evaluate_module
-from baselines.ccau import train as train_module
+from baselines.ccau import random_streams as streams
 from baselines.ccau.distributed import World
-from baselines.ccau.evaluate import evaluate
-from baselines.ccau.runs import read_metrics
-from baselines.ccau.train import train
+from baselines.ccau.evaluation import evaluate as evaluate_module
+from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.models import augment
+from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.training import train as train_module
+from baselines.ccau.training.train import train
 from tests.unit.ccau_train.accelerator import DEVICE, Accelerator
 
 # torch warns that copying to "meta" does nothing; on the pretended accelerator it does.

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from baselines.ccau.arms import ARMS, choose, run_arms, run_folder
-from baselines.ccau.config import read_config
-from baselines.ccau.doctor import gather_check
-from baselines.ccau.paper_numbers import PAPER
-from baselines.ccau.saved import load_predictions
-from baselines.ccau.tables import make_tables
+from baselines.ccau.config.config import read_config
+from baselines.ccau.evaluation.predictions_file import load_predictions
+from baselines.ccau.paper.arms import ARMS, choose, run_arms, run_folder
+from baselines.ccau.paper.numbers import PAPER
+from baselines.ccau.report.paper_tables import make_tables
+from baselines.ccau.training.doctor import gather_check
 from homage_sdk.errors import CheckpointError, UsageError
 
 

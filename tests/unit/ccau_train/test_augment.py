@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.ccau.augment import (
+from baselines.ccau.models.augment import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     AugmentConfig,

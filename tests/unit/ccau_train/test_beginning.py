@@ -6,14 +6,14 @@ import shutil
 
 import pytest
 
-from baselines.ccau import runs
-from baselines.ccau import train as train_module
-from baselines.ccau.runs import begin, open_run
-from baselines.ccau.schedule import Plateau
-from baselines.ccau.sections import OptimConfig
-from baselines.ccau.state import State
-from baselines.ccau.train import train
-from baselines.ccau.validate import Validation
+from baselines.ccau.config.sections import OptimConfig
+from baselines.ccau.runs import run_folder as runs
+from baselines.ccau.runs.run_folder import begin, open_run
+from baselines.ccau.training import train as train_module
+from baselines.ccau.training.progress import State
+from baselines.ccau.training.schedule import Plateau
+from baselines.ccau.training.train import train
+from baselines.ccau.training.validate import Validation
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
 from homage_sdk.storage import new_folder, recover
 from tests.unit.ccau_train.dying import Killed, killed_at

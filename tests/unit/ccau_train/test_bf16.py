@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from baselines.ccau.encoder import BlockConv
+from baselines.ccau.models.encoder import BlockConv
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 4), (2, 8, 8), (1, 1, 1), (3, 1, 1), (3, 8, 8)])

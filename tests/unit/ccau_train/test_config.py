@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines.ccau.config import (
-    CONFIG_FOLDER,
-    Config,
-    find_config,
-    from_dict,
-    read_config,
-)
+from baselines.ccau.config.config import CONFIG_FOLDER, Config, find_config, from_dict, read_config
 from homage_sdk.errors import ConfigError
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from baselines.ccau import doctor
 from baselines.ccau.cli import app
+from baselines.ccau.data.partition import selection_parts
 from baselines.ccau.distributed import World
-from baselines.ccau.parts import selection_parts
+from baselines.ccau.training import doctor
 from homage_sdk.shards import ShardSet
 
 

@@ -8,20 +8,20 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from baselines.ccau import evaluate as evaluate_module
-from baselines.ccau import predict as predict_module
+from baselines.ccau.data.novel_split import split_ranked
 from baselines.ccau.distributed import World
-from baselines.ccau.evaluate import evaluate, selection_note
-from baselines.ccau.fewshot import fewshot
-from baselines.ccau.novel import split_ranked
-from baselines.ccau.predict import ClipScores, merge, predict
-from baselines.ccau.probe import Standard, fit_activity, fit_atomic
-from baselines.ccau.results import compute_results
-from baselines.ccau.saved import load_predictions, save_predictions
-from baselines.ccau.setup import build_task, make_nets
+from baselines.ccau.evaluation import evaluate as evaluate_module
+from baselines.ccau.evaluation import predict as predict_module
+from baselines.ccau.evaluation.evaluate import evaluate, selection_note
+from baselines.ccau.evaluation.fewshot import fewshot
+from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_atomic
+from baselines.ccau.evaluation.predict import ClipScores, merge, predict
+from baselines.ccau.evaluation.predictions_file import load_predictions, save_predictions
+from baselines.ccau.evaluation.results import compute_results
+from baselines.ccau.runs.build import build_task, make_nets
 from baselines.ccau.tasks import StaticKD
-from baselines.ccau.train import train
-from baselines.ccau.validate import validate
+from baselines.ccau.training.train import train
+from baselines.ccau.training.validate import validate
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, UsageError
 from homage_sdk.shards import ShardSet
 

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.ccau import fewshot as fewshot_module
-from baselines.ccau.config import from_dict
-from baselines.ccau.data import open_loader
+from baselines.ccau.config.config import from_dict
+from baselines.ccau.data.loaders import open_loader
+from baselines.ccau.data.novel_split import NovelSplit, novel_split, split_ranked
+from baselines.ccau.data.partition import paper_selection, selection_parts
 from baselines.ccau.distributed import World
-from baselines.ccau.fewshot import draw_support, probe_modality
-from baselines.ccau.novel import NovelSplit, novel_split, split_ranked
-from baselines.ccau.parts import paper_selection, selection_parts
-from baselines.ccau.predict import ClipScores, merge
-from baselines.ccau.probe import Standard, fit_activity
-from baselines.ccau.runs import read_json
-from baselines.ccau.train import train
+from baselines.ccau.evaluation import fewshot as fewshot_module
+from baselines.ccau.evaluation.fewshot import draw_support, probe_modality
+from baselines.ccau.evaluation.linear_probe import Standard, fit_activity
+from baselines.ccau.evaluation.predict import ClipScores, merge
+from baselines.ccau.runs.run_folder import read_json
+from baselines.ccau.training.train import train
 from homage_sdk.shards import ShardSet
-from homage_sdk.shards.manifest import SampleInfo
+from homage_sdk.shards.format.manifest import SampleInfo
 from homage_sdk.taxonomy import Taxonomy
 
 NAMES = tuple(f"activity_{i:02d}" for i in range(10))

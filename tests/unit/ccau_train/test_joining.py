@@ -10,7 +10,7 @@ import pytest
 import torch.distributed as dist
 
 from baselines.ccau.distributed import join_world
-from baselines.ccau.train import train
+from baselines.ccau.training.train import train
 from homage_sdk.errors import TrainingError
 from tests.unit.ccau_train.launching import finish, launch
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from baselines.ccau import memory
+from baselines.ccau.training import memory
 
 KEY = "THP_MEM_ALLOC_ENABLE"
 
@@ -64,7 +64,7 @@ def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
         pytest.skip("the GNU C library is a Linux one")
     code = (
         "import numpy as np, resource\n"
-        "from baselines.ccau.memory import settle_memory\n"
+        "from baselines.ccau.training.memory import settle_memory\n"
         "print(settle_memory())\n"
         "faults = []\n"
         "for _ in range(3):\n"

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, top_k_accuracy_score
 
-from baselines.ccau.bootstrap import intervals, paired_difference, resamples
-from baselines.ccau.metrics import (
+from homage_sdk.evaluation.intervals import intervals, paired_difference, resamples
+from homage_sdk.evaluation.metrics import (
     AtomicScores,
     accuracy,
     class_frequencies,

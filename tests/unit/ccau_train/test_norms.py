@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.ccau.doctor import examine
-from baselines.ccau.norms import absent_here, refuse_synchronised, synchronise
-from baselines.ccau.setup import build_task
-from baselines.ccau.train import train
+from baselines.ccau.models.batch_norms import absent_here, refuse_synchronised, synchronise
+from baselines.ccau.runs.build import build_task
+from baselines.ccau.training.doctor import examine
+from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet
 

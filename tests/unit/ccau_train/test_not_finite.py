@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from baselines.ccau.distributed import World
-from baselines.ccau.metrics import accuracy, hits_at_k, mean_ap
-from baselines.ccau.predict import predict
-from baselines.ccau.setup import build_task, make_nets
-from baselines.ccau.validate import validate
+from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.runs.build import build_task, make_nets
+from baselines.ccau.training.validate import validate
 from homage_sdk.errors import TrainingError, UsageError
+from homage_sdk.evaluation.metrics import accuracy, hits_at_k, mean_ap
 from homage_sdk.shards import ShardSet
 from tests.unit.ccau_train.launching import launch, write_toml
 

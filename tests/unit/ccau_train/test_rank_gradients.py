@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines.ccau.data import open_loader
+from baselines.ccau.data.loaders import open_loader
+from baselines.ccau.data.partition import selection_parts
 from baselines.ccau.distributed import World
-from baselines.ccau.parts import selection_parts
 from homage_sdk.shards import ShardSet
 from tests.unit.ccau_train.launching import finish, launch, write_toml
 

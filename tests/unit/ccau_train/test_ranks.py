@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines.ccau.runs import read_metrics
+from baselines.ccau.runs.run_folder import read_metrics
 from tests.unit.ccau_train.launching import family, finish, launch, ranks_of, write_toml
 
 pytestmark = pytest.mark.slow

@@ -6,12 +6,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from baselines.ccau import train as train_module
 from baselines.ccau.cli import app
-from baselines.ccau.config import read_config
-from baselines.ccau.evaluate import evaluate
-from baselines.ccau.runs import read_json, read_metrics
-from baselines.ccau.train import train
+from baselines.ccau.config.config import read_config
+from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.runs.run_folder import read_json, read_metrics
+from baselines.ccau.training import train as train_module
+from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet
 from tests.unit.ccau_train.dying import Killed

@@ -6,10 +6,13 @@ import pytest
 import torch
 from rich.console import Console
 
-from baselines.ccau import figures, page, setup, show
-from baselines.ccau.evaluate import evaluate
-from baselines.ccau.model_config import ModelConfig
-from baselines.ccau.train import train
+from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.models.model_config import ModelConfig
+from baselines.ccau.report import figures
+from baselines.ccau.report import run_page as page
+from baselines.ccau.report import terminal as show
+from baselines.ccau.runs import build as setup
+from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet
 

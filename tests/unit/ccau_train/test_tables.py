@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from baselines.ccau import tables
-from baselines.ccau.arms import ARMS
+from baselines.ccau.paper.arms import ARMS
+from baselines.ccau.report import paper_tables as tables
 from homage_sdk.errors import CheckpointError
 
 SINGLE, COOPERATIVE = (

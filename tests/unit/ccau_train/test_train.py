@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines.ccau import train as train_module
-from baselines.ccau.runs import read_metrics
-from baselines.ccau.train import train
+from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.training import train as train_module
+from baselines.ccau.training.train import train
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError
 from tests.unit.ccau_train.dying import Killed, killed_at
 

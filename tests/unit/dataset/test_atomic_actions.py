@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homage_sdk import AtomicAction, AtomicActions, Frame, Interval, Seconds
-from homage_sdk.atomic_actions import within_frames
+from homage_sdk.dataset.atomic_actions import within_frames
 from homage_sdk.errors import LabelError, UsageError
 from homage_sdk.time import RELATIONS
 

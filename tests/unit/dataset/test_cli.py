@@ -152,13 +152,13 @@ import sys
 import homage_sdk.sql
 from homage_sdk.cli import app, run
 
-begin = homage_sdk.sql._stoppable
+begin = homage_sdk.query.sql._stoppable
 
 def told(cursor, work):
     print("begins", flush=True)
     return begin(cursor, work)
 
-homage_sdk.sql._stoppable = told
+homage_sdk.query.sql._stoppable = told
 sys.exit(run(app, sys.argv[1:]))
 """
     process = subprocess.Popen(

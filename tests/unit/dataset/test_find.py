@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from homage_sdk import Action, Dataset, Seconds, Triple
 from homage_sdk.errors import QueryError, UsageError
-from homage_sdk.patterns import Pattern
-from homage_sdk.query import RELATION_SQL
+from homage_sdk.query.compile import RELATION_SQL
+from homage_sdk.query.patterns import Pattern
 from homage_sdk.time import RELATIONS, Interval
 from tests.factories import Take, make_catalog
 from tests.pattern_oracle import Oracle, as_set

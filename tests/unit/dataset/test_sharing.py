@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from homage_sdk import Dataset, Frame, Seconds
-from homage_sdk.catalog import ingest
+from homage_sdk.ingest import ingest
 from homage_sdk.media.decoder import DECODERS
 from tests.unit.media.videos import number_of, write_video
 from tests.unit.release.tiny import Tiny, action

@@ -13,9 +13,9 @@ import pytest
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.decoder import DECODERS, DecoderPool
-from homage_sdk.media.index import PtsIndex
 from homage_sdk.media.probe import probe_video
-from homage_sdk.media.video import VideoReader
+from homage_sdk.media.pts_index import PtsIndex
+from homage_sdk.media.video_reader import VideoReader
 from homage_sdk.time import Frame, Seconds
 from tests.unit.media.videos import number_of, picture, write_video
 

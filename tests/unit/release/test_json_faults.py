@@ -11,7 +11,7 @@ import pytest
 from homage_sdk.problems import Problem
 from homage_sdk.release import Release, read_release
 from homage_sdk.release.faults import MOST_OF_A_KIND
-from homage_sdk.release.text import MAX_LABEL_BYTES
+from homage_sdk.release.files.text import MAX_LABEL_BYTES
 from tests.unit.release.tiny import Tiny, action, document, graph, whole
 
 AA = "annotation_files/atomic_actions/p0001/p0001_r001_a001__aa.json"

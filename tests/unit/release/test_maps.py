@@ -10,7 +10,7 @@ import pytest
 
 from homage_sdk.errors import ConfigError
 from homage_sdk.release import Release, read_release
-from homage_sdk.release.scene_map import SceneGraphMap, read_scene_graph_map
+from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, read_scene_graph_map
 from tests.unit.release.tiny import Tiny
 
 DOCS = Path(__file__).parents[3] / "docs"

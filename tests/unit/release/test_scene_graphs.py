@@ -12,11 +12,11 @@ import pytest
 
 from homage_sdk.release import Release, read_release
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.inventory import FileEntry
-from homage_sdk.release.label_files import LabelFile
-from homage_sdk.release.scene_graphs import join, plain_graphs
-from homage_sdk.release.scene_graphs_careful import graphs_of
-from homage_sdk.release.scene_map import (
+from homage_sdk.release.files.inventory import FileEntry
+from homage_sdk.release.labels.json_files import LabelFile
+from homage_sdk.release.scene_graphs.exact import graphs_of
+from homage_sdk.release.scene_graphs.fast import join, plain_graphs
+from homage_sdk.release.scene_graphs.mapping import (
     BoxesMap,
     CategoriesMap,
     FramesMap,

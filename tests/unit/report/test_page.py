@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.catalog import ingest
-from homage_sdk.report.dataset import dataset_sections
+from homage_sdk.ingest import ingest
+from homage_sdk.report.dataset_page import dataset_sections
 from tests.unit.release.tiny import Tiny, action
 
 
@@ -39,7 +39,7 @@ def test_the_spectrogram_spans_what_the_lanes_span(
 ) -> None:
     spans: list[float] = []
     monkeypatch.setattr(
-        "homage_sdk.report.dataset.spectrogram_url",
+        "homage_sdk.report.dataset_page.spectrogram_url",
         lambda samples, rate: spans.append(len(samples) / rate) or "",
     )
     longer = next(

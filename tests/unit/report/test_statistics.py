@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from homage_sdk import Dataset
 from homage_sdk.cli import app
-from homage_sdk.report.paper import PAPER
+from homage_sdk.report.paper_statistics import PAPER
 from homage_sdk.report.statistics import Statistics, statistics
 from homage_sdk.report.statistics_table import statistics_table
-from homage_sdk.validation.table import render
+from homage_sdk.validation.reports.table import render
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_a_selection_without_labels_has_no_shares(dataset: Dataset) -> None:
 
 
 def test_labels_alone_are_counted_without_a_video(tmp_path: Path) -> None:
-    from homage_sdk.catalog import ingest
+    from homage_sdk.ingest import ingest
     from tests.unit.release.tiny import whole
 
     ingest(whole(tmp_path / "r").root, tmp_path / "c", media=False)

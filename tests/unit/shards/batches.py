@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from homage_sdk.shards import Batch, StreamLoader
+from homage_sdk.loader import Batch, StreamLoader
 
 Row = tuple[object, ...]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.catalog import ingest
+from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack
 from tests.unit.shards.barcodes import write_release
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from homage_sdk.errors import ShardError
+from homage_sdk.loader.decode import Crop, decode_clip
 from homage_sdk.shards import ShardSet
-from homage_sdk.shards.decode import Crop, decode_clip
 
 
 @pytest.fixture

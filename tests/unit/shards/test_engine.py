@@ -13,10 +13,10 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.errors import StorageError
 from homage_sdk.shards import PackOptions, pack
-from homage_sdk.shards.engines import processes
-from homage_sdk.shards.manifest import SampleInfo
-from homage_sdk.shards.plan import PlannedSample, PlannedShard
-from homage_sdk.shards.sample import Job, MadeSample, MadeView
+from homage_sdk.shards.format.manifest import SampleInfo
+from homage_sdk.shards.pack.engines import processes
+from homage_sdk.shards.pack.plan import PlannedSample, PlannedShard
+from homage_sdk.shards.pack.sample import Job, MadeSample, MadeView
 from tests.unit.shards.test_pack import tree
 
 CLIPS = PackOptions(short_side=64, unit="clip", clip_s=1.0)

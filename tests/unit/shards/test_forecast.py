@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.catalog import ingest
+from homage_sdk.catalog.labels import Labels
 from homage_sdk.cli import app, run
-from homage_sdk.labels import Labels
+from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack
-from homage_sdk.shards import forecast as forecasting
-from homage_sdk.shards.forecast import forecast
-from homage_sdk.shards.plan import make_plan
+from homage_sdk.shards.pack import forecast as forecasting
+from homage_sdk.shards.pack.forecast import forecast
+from homage_sdk.shards.pack.plan import make_plan
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards import LoaderOptions, ShardSet, StreamLoader
+from homage_sdk.loader import LoaderOptions, StreamLoader
+from homage_sdk.loader.shared_memory import SharedMemory
+from homage_sdk.shards import ShardSet
 from homage_sdk.shards.jobs import BatchJob, _Ahead, _Placed, _Row
-from homage_sdk.shards.memory import SharedMemory
 from homage_sdk.shards.streaming import most_bytes
 from tests.unit.shards.batches import all_same
 

@@ -12,8 +12,9 @@ import torch
 
 from homage_sdk import Dataset
 from homage_sdk.errors import ShardError, UsageError
-from homage_sdk.shards import Batch, ClipLoader, LoaderOptions, ShardSet
-from homage_sdk.shards.sampling import Grid, eval_starts, stream
+from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
+from homage_sdk.loader.sampling import Grid, eval_starts, stream
+from homage_sdk.shards import ShardSet
 from tests.unit.media.videos import number_of
 
 ALL = ("ego", "third", "audio", "scene_graph")

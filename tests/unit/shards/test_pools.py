@@ -17,11 +17,12 @@ import pytest
 import torch
 
 from homage_sdk.errors import UsageError
-from homage_sdk.shards import Batch, ClipLoader, SceneGraphBatch, ShardSet, StreamLoader
-from homage_sdk.shards.epochs import EpochLoader
-from homage_sdk.shards.form import Allocate, Form
+from homage_sdk.loader import Batch, ClipLoader, SceneGraphBatch, StreamLoader
+from homage_sdk.loader.batch_layout import Allocate, Form
+from homage_sdk.loader.epochs import EpochLoader
+from homage_sdk.loader.pool import WorkerPool
+from homage_sdk.shards import ShardSet
 from homage_sdk.shards.jobs import BatchJob, StreamWorkers
-from homage_sdk.shards.workers import WorkerPool
 from tests.unit.shards.batches import all_same
 from tests.unit.shards.test_loader import options
 from tests.unit.shards.test_workers import gone, workers_of

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.catalog import ingest
 from homage_sdk.cli import app, run
 from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.ingest import ingest
 from homage_sdk.release.sensors import CsvSensorReader, SensorValues
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
-from homage_sdk.shards.plan import make_plan
-from homage_sdk.shards.sensors import numbers
+from homage_sdk.shards.format.sensor_array import numbers
+from homage_sdk.shards.pack.plan import make_plan
 from tests.unit.shards.test_pack import SMALL, tree
 from tests.unit.shards.test_verify import named, patch, reseal
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from homage_sdk.errors import UsageError
-from homage_sdk.shards import ClipLoader, ShardSet, StreamLoader
+from homage_sdk.loader import ClipLoader, StreamLoader
+from homage_sdk.shards import ShardSet
 from tests.unit.shards.batches import all_same
 from tests.unit.shards.test_loader import options
 

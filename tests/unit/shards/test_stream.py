@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from homage_sdk.errors import ShardError, UsageError
-from homage_sdk.shards import Batch, ClipLoader, LoaderOptions, ShardSet, StreamLoader
+from homage_sdk.loader import Batch, ClipLoader, LoaderOptions, StreamLoader
+from homage_sdk.shards import ShardSet
 from homage_sdk.shards import stream as stream_module
 from homage_sdk.shards.remote import Remote
 from tests.unit.shards.batches import all_same, rows, take
@@ -119,7 +120,7 @@ def test_a_resume_neither_decodes_nor_reads_what_was_given(
 ) -> None:
     monkeypatch.setattr(stream_module, "_SKIP_BYTES", 0)
     decoded: list[str] = []
-    from homage_sdk.shards import clips
+    from homage_sdk.loader import assemble as clips
 
     bare = clips.decode_clip
 

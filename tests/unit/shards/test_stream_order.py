@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 
-from homage_sdk.shards.manifest import IndexInfo, Manifest, SampleInfo, ShardInfo
+from homage_sdk.shards.format.manifest import IndexInfo, Manifest, SampleInfo, ShardInfo
 from homage_sdk.shards.streaming import Layout, stream_order
 
 SIZES = st.lists(st.integers(0, 30), min_size=1, max_size=12).filter(any)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards import LoaderOptions, StreamLoader
+from homage_sdk.loader import LoaderOptions, StreamLoader
 from homage_sdk.shards import stream as stream_module
 from homage_sdk.shards.remote import Patience
 from tests.unit.shards.batches import all_same, take

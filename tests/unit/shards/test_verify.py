@@ -14,9 +14,9 @@ from homage_sdk import Dataset
 from homage_sdk.errors import MediaError, ShardError, UsageError
 from homage_sdk.problems import Problem
 from homage_sdk.shards import ShardSet, pack, repair, verify
-from homage_sdk.shards.index import index_bytes
-from homage_sdk.shards.manifest import MANIFEST, read_manifest
-from homage_sdk.shards.tar import read_members
+from homage_sdk.shards.format.index import index_bytes
+from homage_sdk.shards.format.manifest import MANIFEST, read_manifest
+from homage_sdk.shards.format.tar import read_members
 from tests.unit.shards.test_pack import SMALL, tree
 
 

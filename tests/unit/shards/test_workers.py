@@ -21,9 +21,10 @@ import pytest
 import torch
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards import Batch, ClipLoader, LoaderOptions, ShardSet
-from homage_sdk.shards.form import Allocate, Cutter, Form, Recycler
-from homage_sdk.shards.workers import WorkerPool
+from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
+from homage_sdk.loader.batch_layout import Allocate, Cutter, Form, Recycler
+from homage_sdk.loader.pool import WorkerPool
+from homage_sdk.shards import ShardSet
 from tests.unit.shards.test_loader import options, same
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from homage_sdk.release import read_release
-from homage_sdk.synth import take, write_release
+from homage_sdk.synth import record_take as take
+from homage_sdk.synth import write_release
 from homage_sdk.validation import validate
 
 

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from homage_sdk.synth.plan import Take, plan_takes
-from homage_sdk.synth.scene import script_of, used_classes
+from homage_sdk.synth.takes import Take, plan_takes
+from homage_sdk.synth.world.scene import script_of, used_classes
 
 
 def _plan(n: int, activities: int, *, clean: bool = False, seed: int = 0) -> tuple[Take, ...]:

@@ -11,7 +11,7 @@ import pytest
 from homage_sdk.release import read_release
 from homage_sdk.synth import write_release
 from homage_sdk.synth.mess import KINDS
-from homage_sdk.synth.plan import plan_takes
+from homage_sdk.synth.takes import plan_takes
 from homage_sdk.validation import validate
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from homage_sdk.synth import write_labels
-from homage_sdk.synth.scale_intervals import at_once
+from homage_sdk.testing import write_labels
+from homage_sdk.testing.full_size_intervals import at_once
 from tests.unit.synth.files import digests, documents
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from homage_sdk.synth import write_release
-from homage_sdk.synth.plan import Take, plan_takes
-from homage_sdk.synth.scene import Scene, scene_of
-from homage_sdk.synth.take import third_view
+from homage_sdk.synth.record_take import third_view
+from homage_sdk.synth.takes import Take, plan_takes
+from homage_sdk.synth.world.scene import Scene, scene_of
 from tests.unit.synth.files import documents
 
 SIZE = (320, 240)

@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 from homage_sdk.errors import Place
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.validation import RULES
-from homage_sdk.validation.baseline import fingerprint, read_baseline, subtract, write_baseline
-from homage_sdk.validation.formats import FIELDS, to_csv, to_json, to_junit
-from homage_sdk.validation.table import problem_table, render
+from homage_sdk.validation.reports.baseline import (
+    fingerprint,
+    read_baseline,
+    subtract,
+    write_baseline,
+)
+from homage_sdk.validation.reports.formats import FIELDS, to_csv, to_json, to_junit
+from homage_sdk.validation.reports.table import problem_table, render
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _PROBLEMS = st.lists(

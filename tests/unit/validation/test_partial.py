@@ -79,7 +79,7 @@ def test_a_partial_download_has_neither_errors_nor_warnings(
 
 
 def test_the_ordinary_mess_gives_the_findings_it_is_known_for(small_release: Path) -> None:
-    from homage_sdk.catalog.probing import probe_videos
+    from homage_sdk.ingest.probe import probe_videos
     from homage_sdk.validation import video_paths
 
     release = read_release(small_release)

@@ -1,1 +1,0 @@
-"""Baselines built on homage_sdk."""

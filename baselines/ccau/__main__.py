@@ -1,0 +1,5 @@
+"""``python -m baselines.ccau``: the ``ccau`` command."""
+
+from baselines.ccau.command import main
+
+main()

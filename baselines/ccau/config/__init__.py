@@ -1,0 +1,1 @@
+"""Configurations: TOML in, frozen dataclasses out, no key that nothing reads."""

@@ -1,0 +1,234 @@
+"""Typed configurations: TOML in, frozen dataclasses out, no key that nobody reads.
+
+A file may say ``extends = "other.toml"`` (or a list); later files and ``--set section.key=value``
+win. An unknown key is a ConfigError that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from baselines.ccau.config.ranges import check_numbers
+from baselines.ccau.config.sections import DataConfig, OptimConfig, RunConfig, TaskConfig
+from baselines.ccau.config.toml_settings import merge, read_toml, with_settings
+from baselines.ccau.models.augment import AugmentConfig
+from baselines.ccau.models.network import ModelConfig
+from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, DistillationConfig
+from homage_sdk.errors import ConfigError
+
+OFFICIAL_HOP = 186
+"""Columns of the authors' spectrograms are 512 / 44,100 s apart: 186 at 16,000 samples/s."""
+CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
+SIZES = ("tiny", "paper")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One experiment."""
+
+    name: str = "ccau"
+    preset: Literal["paper", "official"] = "paper"
+    """What model, composition and align start from (docs/ccau_presets.md)."""
+    task: TaskConfig = field(default_factory=TaskConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    composition: CompositionConfig = field(default_factory=CompositionConfig)
+    align: AlignmentConfig = field(default_factory=AlignmentConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as ``from_dict`` takes them and JSON writes them."""
+        values = _plain(self)
+        assert isinstance(values, dict)
+        return values
+
+    def replace(self, settings: Iterable[str]) -> Config:
+        """The same with ``section.key=value`` changes."""
+        return from_dict(with_settings(self.as_dict(), settings))
+
+
+def read_config(
+    name: str | Path, settings: Iterable[str] = (), *, size: str | None = None
+) -> Config:
+    """A configuration from a file, or by the name of one that comes with the package.
+
+    ``size`` lays one of the sizes ``tiny`` or ``paper`` under the file's own values. Raises
+    ConfigError naming the file and the key.
+    """
+    path = find_config(name)
+    values: dict[str, Any] = {}
+    if size is not None:
+        values = read_toml(find_config(f"sizes/{size}"))
+    values = merge(values, read_toml(path))
+    try:
+        return from_dict(with_settings(values, settings))
+    except ConfigError as error:
+        error.place = error.place or ConfigError("", place=path).place
+        raise
+
+
+def find_config(name: str | Path) -> Path:
+    """The file of a configuration: a path, or a name below ``configs``."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    for folder in (CONFIG_FOLDER, CONFIG_FOLDER / "arms"):
+        candidate = folder / f"{name}.toml"
+        if candidate.is_file():
+            return candidate
+    known = [
+        str(p.relative_to(CONFIG_FOLDER).with_suffix("")) for p in CONFIG_FOLDER.rglob("*.toml")
+    ]
+    near = difflib.get_close_matches(str(name), known + [Path(k).name for k in known], n=1)
+    raise ConfigError(
+        f"no configuration {str(name)!r}",
+        expected="a .toml file, or one of: " + ", ".join(sorted(known)),
+        hint=f"did you mean {near[0]!r}?" if near else None,
+    )
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+    """A Config from plain values; every key must be known and of its type."""
+    import pydantic
+
+    _refuse_unknown(values, Config, "")
+    try:
+        config: Config = _adapter().validate_python(merge(_preset(values.get("preset")), values))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}",
+            found=repr(first["input"])[:80],
+        ) from error
+    _check(config)
+    return config
+
+
+def _preset(name: object) -> dict[str, Any]:
+    """What the file's own values are laid over."""
+    if name != "official":
+        return {}
+    return {
+        "model": _plain(ModelConfig.preset("official")),
+        "composition": _plain(CompositionConfig.preset("official")),
+        "align": _plain(AlignmentConfig.preset("official")),
+        "data": {"hop": OFFICIAL_HOP},
+    }
+
+
+@functools.cache
+def _adapter() -> Any:
+    import pydantic
+
+    return pydantic.TypeAdapter(Config)
+
+
+def _check(config: Config) -> None:
+    """Impossible combinations, each in one line."""
+    task, data = config.task, config.data
+    check_numbers(config)
+    if not task.modalities or len(set(task.modalities)) != len(task.modalities):
+        raise ConfigError(
+            "task.modalities must name each modality once", found=str(task.modalities)
+        )
+    aligns = task.kind == "cooperative" and config.align.weight != 0
+    if len(task.modalities) < 2 and (aligns or task.kind in ("static_kd", "cooperative_kd")):
+        raise ConfigError(
+            f"{task.kind} needs two modalities",
+            found=f"task.modalities {', '.join(task.modalities)}",
+            hint="add one, or set task.kind = 'single'",
+        )
+    if config.run.selection == "validation" and data.validation_share == 0:
+        raise ConfigError(
+            "nothing to select on: data.validation_share is 0",
+            hint="set run.selection to 'last' or 'paper', or give a share",
+        )
+    if config.align.projection == "pair" and config.align.granularity != "clip":
+        raise ConfigError(
+            "align.projection = 'pair' aligns whole clips",
+            found=f"align.granularity {config.align.granularity!r}",
+            hint="set align.granularity = 'clip', or align.projection = 'none'",
+        )
+    if task.teachers and task.kind != "static_kd":
+        raise ConfigError(
+            f"{task.kind} has no teachers",
+            found=f"task.teachers {', '.join(task.teachers)}",
+            hint="set task.kind = 'static_kd', or leave task.teachers out",
+        )
+    if task.kind == "static_kd":
+        both = [m for m in task.students if m in task.teachers]
+        if both:
+            raise ConfigError(
+                f"{both[0]} is a student and has a teacher's weights",
+                expected="each modality in task.students or in task.teachers",
+            )
+        untaught = [m for m in task.modalities if m not in task.students and m not in task.teachers]
+        if untaught:
+            raise ConfigError(
+                f"no teacher for {', '.join(untaught)}",
+                expected="a trained run for each modality that is not a student",
+                hint=f"--set task.teachers.{untaught[0]}=RUN",
+            )
+
+
+def _fields_of(kind: Any) -> dict[str, Any] | None:
+    """Field types of a dataclass, or None when ``kind`` is none."""
+    if not dataclasses.is_dataclass(kind) or not isinstance(kind, type):
+        return None
+    hints = typing.get_type_hints(kind)
+    return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
+
+
+def _refuse_unknown(values: Mapping[str, Any], kind: Any, path: str) -> None:
+    known = _fields_of(kind)
+    if known is None:
+        return
+    for key, value in values.items():
+        dotted = f"{path}{key}"
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            elsewhere = [k for k in _all_keys() if k.rpartition(".")[2] == key]
+            suggestion = f"{path}{near[0]}" if near else (elsewhere[0] if elsewhere else None)
+            raise ConfigError(
+                f"unknown key {dotted!r}",
+                expected=None if suggestion else f"one of {', '.join(known)}",
+                hint=f"did you mean {suggestion!r}?" if suggestion else None,
+            )
+        if isinstance(value, Mapping):
+            _refuse_unknown(value, known[key], f"{dotted}.")
+        elif _fields_of(known[key]) is not None:
+            raise ConfigError(f"{dotted!r} is a section", found=repr(value)[:80])
+
+
+@functools.cache
+def _all_keys() -> tuple[str, ...]:
+    """Every settable key, dotted."""
+
+    def walk(kind: Any, path: str) -> list[str]:
+        keys: list[str] = []
+        for name, hint in (_fields_of(kind) or {}).items():
+            inner = walk(hint, f"{path}{name}.")
+            keys += inner or [f"{path}{name}"]
+        return keys
+
+    return tuple(walk(Config, ""))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""From shards to batches on the device: who trains, who validates, which classes are novel."""

@@ -1,0 +1,1 @@
+"""What trained networks say about sequences, and how good it is."""

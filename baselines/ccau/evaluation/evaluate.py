@@ -1,0 +1,160 @@
+"""Judging a finished run: each modality alone, each test sequence exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.ccau.config.config import Config
+from baselines.ccau.data.loaders import TEST_SPLITS
+from baselines.ccau.distributed import World, broadcast, join_world
+from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions
+from baselines.ccau.evaluation.results import compute_results
+from baselines.ccau.runs.build import class_names, load_nets
+from baselines.ccau.runs.checkpoint import code_version
+from baselines.ccau.runs.run_folder import BEST, read_json, result_checkpoint, write_json
+from homage_sdk.errors import CheckpointError, ShardError
+from homage_sdk.evaluation.metrics import class_frequencies
+from homage_sdk.shards import ShardSet
+
+Progress = Callable[[int, int], None]
+
+
+def evaluate(
+    run: Path,
+    shards_folder: Path,
+    *,
+    splits: tuple[str, ...] = TEST_SPLITS,
+    device: str = "auto",
+    draws: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Evaluate ``run`` on the test splits; writes ``results.json`` and ``predictions.npz`` there.
+
+    Works on any number of ranks (torchrun) with the same outcome. Raises CheckpointError (no
+    finished run, a damaged file, other class lists) and ShardError (no sequence of these splits).
+    """
+    with join_world(device) as world:
+        shards = ShardSet.open(shards_folder)
+        config, nets = load_nets(run, shards)
+        n_draws = config.run.bootstrap_draws if draws is None else draws
+        identity = _identity(run, shards, splits, n_draws)
+        known = broadcast(world, _already_done(run, identity) if world.is_first else None)
+        if known is not None:
+            return dict(known)
+        sequences = {s.sequence: str(s.split) for s in shards.sequences if s.split in splits}
+        if not sequences:
+            raise ShardError(
+                "no test sequences",
+                place=shards_folder,
+                found=f"splits {sorted({str(s.split) for s in shards.sequences})}",
+                expected=" or ".join(splits),
+            )
+        by_modality = {}
+        for done, (modality, net) in enumerate(nets.items()):
+            found = predict(
+                net.to(world.device),
+                modality,
+                shards,
+                config,
+                tuple(sorted(sequences)),
+                world=world,
+            )
+            if found is not None:
+                by_modality[modality] = found
+            if progress is not None and world.is_first:
+                progress(done + 1, len(nets))
+        saved = SavedPredictions(
+            by_modality=by_modality,
+            split=sequences,
+            classes=class_names(shards),
+            prior=training_prior(run, shards),
+        )
+        return _write(run, config, saved, identity, world=world, draws=n_draws)
+
+
+def _identity(run: Path, shards: ShardSet, splits: tuple[str, ...], draws: int) -> dict[str, Any]:
+    """What results depend on: the weights, the shards, the splits, the resamples, the code."""
+    manifest = read_json(result_checkpoint(run), "manifest.json")
+    return {
+        "model_sha256": manifest["files"]["model.safetensors"]["sha256"],
+        "shards": shards.fingerprint,
+        "test_splits": list(splits),
+        "draws": draws,
+        "code": code_version(),
+    }
+
+
+def _already_done(run: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """The results of the same weights on the same shards by the same code, or None."""
+    if not (run / "results.json").is_file() or not (run / "predictions.npz").is_file():
+        return None
+    try:
+        found = read_json(run, "results.json")
+    except CheckpointError:
+        return None  # cut: evaluated again
+    return found if found.get("identity") == identity else None
+
+
+def _write(
+    run: Path,
+    config: Config,
+    saved: SavedPredictions,
+    identity: dict[str, Any],
+    *,
+    world: World,
+    draws: int,
+) -> dict[str, Any]:
+    results = {
+        "name": config.name,
+        "task": config.task.kind,
+        "targets": config.composition.targets,
+        "seed": config.run.seed,
+        "checkpoint": result_checkpoint(run).name,
+        "selection": config.run.selection,
+        "selection_note": selection_note(config, result_checkpoint(run).name),
+        "identity": identity,
+        "splits": {
+            s: list(saved.split.values()).count(s) for s in sorted(set(saved.split.values()))
+        },
+        "modalities": {},
+    }
+    if world.is_first:
+        results["modalities"] = compute_results(saved, draws=draws)
+        save_predictions(run / "predictions.npz", saved)
+        write_json(run / "results.json", results)
+    return results
+
+
+def selection_note(config: Config, checkpoint: str) -> str:
+    """How ``checkpoint`` was chosen, in words that tables print.
+
+    Only a best checkpoint was selected: a run that never validated is judged by its last weights.
+    """
+    if checkpoint != BEST:
+        return "the last weights, no selection"
+    if config.run.selection == "paper":
+        return "selected on 'val', which is also one of the two test splits, as in the paper"
+    return "selected on participants carved out of the training split"
+
+
+def training_prior(run: Path, shards: ShardSet) -> dict[str, NDArray[np.float64]]:
+    """Frequencies of the sequences that trained the run: ``activity [A]``, ``atomic [C]``."""
+    trained = set(read_json(run, "config.json")["parts"]["train"])
+    n_activities, n_atomic = (len(shards.taxonomy(kind)) for kind in ("activity", "atomic"))
+    columns = []
+    atomic = np.zeros(max(n_atomic, 1))
+    for sample in shards.samples:
+        if sample.sequence not in trained:
+            continue
+        labels = shards.read_json(sample.key, "ann.json")
+        activity = labels["activity"]
+        columns.append(-1 if activity is None else int(activity["column"]))
+        atomic[sorted({int(a["column"]) for a in labels["atomic_actions"]})] += 1
+    activity_prior = class_frequencies(np.array(columns, dtype=np.int64), max(n_activities, 1))
+    return {"activity": activity_prior, "atomic": atomic / max(len(columns), 1)}

@@ -1,0 +1,260 @@
+"""Few-shot: how well frozen features serve activities that training never saw (paper, 5.2.4).
+
+The backbone was trained without the novel classes (``data.novel_share``). For each k and draw, k
+training sequences of each novel class are the support; a logistic probe learns from their clips and
+is judged on all novel sequences of the test splits. Supports are a pure function of (seed, draw,
+class), so every model gets the same, and the support of k = 1 lies within that of k = 5. Features
+are standardised by the clips of the base sequences that trained the backbone: one measure for every
+k and draw, with nothing of the novel classes in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.ccau.config.config import Config
+from baselines.ccau.data.loaders import TEST_SPLITS, TRAIN_SPLIT
+from baselines.ccau.data.novel_split import NovelSplit, novel_split
+from baselines.ccau.distributed import World, gather, join_world
+from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_atomic
+from baselines.ccau.evaluation.predict import Predictions, predict
+from baselines.ccau.models.augment import numpy_stream
+from baselines.ccau.runs.build import load_nets
+from baselines.ccau.runs.run_folder import read_json, result_checkpoint, write_json
+from homage_sdk.errors import ConfigError, ShardError, UsageError
+from homage_sdk.evaluation.metrics import accuracy, mean_ap
+from homage_sdk.shards import ShardSet
+
+KS = (1, 5, 10, 20)
+MIN_DRAWS = 20
+FEATURES = "standardised over the clips of the base classes' training sequences"
+Progress = Callable[[int, int], None]
+
+
+def fewshot(
+    run: Path,
+    shards_folder: Path,
+    *,
+    ks: tuple[int, ...] = KS,
+    draws: int = MIN_DRAWS,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge the frozen networks of ``run`` on its novel classes; writes ``fewshot.json`` there.
+
+    Raises ConfigError when the run saw the novel classes, UsageError for fewer than 20 draws,
+    ShardError when a novel class has no training or no test sequence.
+    """
+    if draws < MIN_DRAWS:
+        raise UsageError(
+            "too few draws to say anything", found=str(draws), expected=f"at least {MIN_DRAWS}"
+        )
+    with join_world(device) as world:
+        shards = ShardSet.open(shards_folder)
+        config, nets = load_nets(run, shards)
+        split = _split_of(run, config, shards)
+        labels = _novel_sequences(shards, split)
+        results: dict[str, Any] = {
+            "name": config.name,
+            "checkpoint": result_checkpoint(run).name,
+            "split": split.as_dict(),
+            "supports_seed": seed,
+            "draws": draws,
+            "ks": list(ks),
+            "features": FEATURES,
+            "modalities": {},
+        }
+        base = tuple(sorted(read_json(run, "config.json")["parts"]["train"]))
+        for done, (modality, net) in enumerate(nets.items()):
+            net.to(world.device)
+            known = predict(net, modality, shards, config, base, world=world)
+            found = predict(net, modality, shards, config, tuple(labels), world=world)
+            if found is not None and known is not None:  # on every rank or on none
+                standard = Standard.of(known.clip_embedding)
+                results["modalities"][modality] = probe_modality(
+                    found, labels, split, standard, ks=ks, draws=draws, seed=seed, world=world
+                )
+            if progress is not None and world.is_first:
+                progress(done + 1, len(nets))
+        _write(run, results, world)
+        return results
+
+
+def probe_modality(
+    predictions: Predictions,
+    labels: dict[str, tuple[str, str]],
+    split: NovelSplit,
+    standard: Standard,
+    *,
+    ks: tuple[int, ...],
+    draws: int,
+    seed: int,
+    world: World | None = None,
+) -> dict[str, Any]:
+    """Accuracy among the novel classes and atomic mAP, per k: every draw, mean and deviation.
+
+    ``labels`` maps a sequence to (split, activity name); ``standard`` is of the base classes. The
+    ranks of ``world`` (this process alone, where left out) share the probes out among themselves,
+    so that none waits while another fits them all; each returns the whole.
+    """
+    world = world or World()
+    column = {name: i for i, name in enumerate(split.novel)}
+    where = [labels[s] for s in predictions.sequences]
+    activity = np.array([column[name] for _, name in where])
+    clip_activity = activity[predictions.clip_sequence]
+
+    def probe(k: int, draw: int) -> dict[str, float]:
+        support = draw_support(predictions, where, split, k=k, draw=draw, seed=seed)
+        clips = np.isin(predictions.clip_sequence, support)
+        features = predictions.clip_embedding[clips]
+        by_activity = fit_activity(features, clip_activity[clips], len(split.novel), standard)
+        by_atomic = fit_atomic(features, predictions.clip_atomic_label[clips], standard)
+        shown = _sequence_scores(
+            predictions,
+            by_activity.logits(predictions.clip_embedding),
+            by_atomic.logits(predictions.clip_embedding),
+        )
+        return {"support": len(support), **_judge(shown, activity, predictions, where)}
+
+    probes = [(k, draw) for draw in range(draws) for k in ks]
+    own = {job: probe(*job) for job in probes[world.rank :: world.size]}
+    fitted = {job: numbers for part in gather(world, own) for job, numbers in part.items()}
+    table: dict[str, Any] = {}
+    for k in ks:
+        table[str(k)] = {"sequences_in_support": int(fitted[k, 0]["support"])}
+        for name in ("accuracy", "map"):
+            values = [fitted[k, draw][name] for draw in range(draws)]
+            table[str(k)][name] = {
+                "mean": float(np.mean(values)),
+                "std": float(np.std(values, ddof=1)),
+                "draws": values,
+            }
+    return table
+
+
+def draw_support(
+    predictions: Predictions,
+    where: list[tuple[str, str]],
+    split: NovelSplit,
+    *,
+    k: int,
+    draw: int,
+    seed: int,
+) -> NDArray[np.intp]:
+    """Rows of the support: the first k of a shuffled order of each novel class's training part.
+
+    The order is over sequence ids alone, so a model without some sequence only skips it. A class
+    with fewer than k sequences gives all it has.
+    """
+    rows: list[int] = []
+    for name in split.novel:
+        own = [i for i, (part, label) in enumerate(where) if (part, label) == (TRAIN_SPLIT, name)]
+
+        def place(row: int, name: str = name) -> float:
+            sequence = predictions.sequences[row]
+            return float(numpy_stream(seed, "support", draw, name, sequence).random())
+
+        rows += sorted(own, key=place)[:k]
+    return np.array(sorted(rows), dtype=np.intp)
+
+
+def _sequence_scores(
+    predictions: Predictions, activity: NDArray[np.float64], atomic: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clips ``[clips, ...]`` joined to sequences ``[S, ...]`` by the rules of evaluation.
+
+    Mean of softmax and largest sigmoid over the clips of a view, then the mean over views.
+    """
+    shifted = np.exp(activity - activity.max(axis=1, keepdims=True))
+    softmax = shifted / shifted.sum(axis=1, keepdims=True)
+    sigmoid = 0.5 * (1 + np.tanh(atomic / 2))
+    pairs = np.stack([predictions.clip_sequence, predictions.clip_view], axis=1)
+    views, view = np.unique(pairs, axis=0, return_inverse=True)
+    view = view.reshape(-1)  # numpy 2.0 gives it another shape
+    by_view = np.zeros((len(views), activity.shape[1]))
+    np.add.at(by_view, view, softmax)
+    by_view /= np.bincount(view)[:, None]
+    largest = np.zeros((len(views), atomic.shape[1]))
+    np.maximum.at(largest, view, sigmoid)
+    n = len(predictions.sequences)
+    n_views = np.bincount(views[:, 0], minlength=n)[:, None]
+
+    def over_views(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.zeros((n, scores.shape[1]))
+        np.add.at(total, views[:, 0], scores)
+        return total / n_views
+
+    return over_views(by_view), over_views(largest)
+
+
+def _judge(
+    shown: tuple[NDArray[np.float64], NDArray[np.float64]],
+    activity: NDArray[np.int64],
+    predictions: Predictions,
+    where: list[tuple[str, str]],
+) -> dict[str, float]:
+    """Mean over the test splits that hold novel sequences."""
+    found: dict[str, list[float]] = {"accuracy": [], "map": []}
+    for part in TEST_SPLITS:
+        rows = np.array([i for i, (split, _) in enumerate(where) if split == part], dtype=np.intp)
+        if not len(rows):
+            continue
+        found["accuracy"].append(accuracy(shown[0][rows], activity[rows]))
+        labels = predictions.atomic_label[rows]
+        found["map"].append(mean_ap(shown[1][rows], labels).weighted)
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def _split_of(run: Path, config: Config, shards: ShardSet) -> NovelSplit:
+    if config.data.novel_share == 0:
+        raise ConfigError(
+            "this run saw every activity",
+            place=run,
+            hint="train it with --set data.novel_share=0.2, which sets classes aside",
+        )
+    split = novel_split(shards, share=config.data.novel_share, seed=config.data.novel_seed)
+    trained = set(read_json(run, "config.json")["parts"]["train"])
+    names = shards.taxonomy("activity")
+    for sample in shards.samples:
+        known = sample.sequence in trained and sample.activity_id is not None
+        if (
+            known
+            and sample.activity_id is not None
+            and names[sample.activity_id].raw in split.novel
+        ):
+            raise ConfigError(
+                f"this run was trained on {sample.sequence}, which is of a novel class", place=run
+            )
+    return split
+
+
+def _novel_sequences(shards: ShardSet, split: NovelSplit) -> dict[str, tuple[str, str]]:
+    """Sequence to (split, activity name), for the novel classes."""
+    names = shards.taxonomy("activity")
+    found = {
+        s.sequence: (str(s.split), names[s.activity_id].raw)
+        for s in shards.samples
+        if s.activity_id is not None
+        and names[s.activity_id].raw in split.novel
+        and s.split in (TRAIN_SPLIT, *TEST_SPLITS)
+    }
+    for name in split.novel:
+        parts = {part for part, label in found.values() if label == name}
+        if TRAIN_SPLIT not in parts or parts == {TRAIN_SPLIT}:
+            raise ShardError(
+                f"novel class {name!r} has sequences of {', '.join(sorted(parts)) or 'no split'}",
+                expected="train and a test split",
+                hint="choose another data.novel_seed",
+            )
+    return dict(sorted(found.items()))
+
+
+def _write(run: Path, results: dict[str, Any], world: World) -> None:
+    if world.is_first:
+        write_json(run / "fewshot.json", results)

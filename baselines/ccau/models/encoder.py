@@ -1,0 +1,206 @@
+"""f: the 2D-3D ResNet of the video modalities.
+
+The stem and layers 1-2 use (1, k, k) kernels: they never look along time. They are applied as 2D
+convolutions over all B * N * K frames, in channels-last memory; the stem goes through its frames
+in pieces. In that memory order plain 3D ones take the same time with torch 2.13 (measured by
+``tools/bench_ccau.py --folding``). Parameters keep the shapes and names of ``nn.Conv3d``, so that
+state dicts are the authors'. Layers 3-4 are 3x3x3 with stride 2 in time as well, on the same
+memory seen as clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.ccau.models.batch_norms import PixelNorm
+from baselines.ccau.models.fused import norm_add, norm_only, norm_relu
+from baselines.ccau.models.pooled import conv_norm_relu_pool
+from baselines.ccau.precision import exact
+from homage_sdk.errors import UsageError
+
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+
+
+class FrameConv(nn.Conv3d):
+    """A (1, k, k) convolution, without bias, over frames [F, C, H, W] or blocks [R, C, K, H, W]."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(
+            inputs,
+            outputs,
+            (1, kernel, kernel),
+            stride=(1, stride, stride),
+            padding=(0, kernel // 2, kernel // 2),
+            bias=False,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """2D on 4-dimensional input, plain 3D on 5-dimensional input: the same numbers."""
+        if x.ndim == 5:
+            return super().forward(x)
+        stride, padding = self.stride[1:], self.padding[1:]
+        return F.conv2d(x, self.weight.squeeze(2), None, stride, padding)
+
+
+class BlockConv(nn.Conv3d):
+    """A k x k x k convolution, without bias, over blocks [R, C, K, H, W]."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As ``nn.Conv3d``; on a CPU a side shorter than the kernel keeps it out of bfloat16.
+
+        There the weight gradient of bfloat16 reads memory that nobody wrote: infinite or 1.5 times
+        too large, and different at every call (torch 2.13, measured at 2 x 4 x 4, which is layer 4
+        of the paper's model).
+        """
+        if x.device.type == "cpu" and min(x.shape[2:]) < max(self.kernel_size):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(exact(x))
+        return super().forward(x)
+
+
+Conv = Callable[..., nn.Conv3d]
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 (or 3x3x3) convolutions beside a shortcut."""
+
+    expansion = 1
+
+    def __init__(
+        self, conv: Conv, inputs: int, planes: int, stride: int, *, final_relu: bool
+    ) -> None:
+        super().__init__()
+        self.conv1 = conv(inputs, planes, 3, stride)
+        self.bn1 = PixelNorm(planes)
+        self.conv2 = conv(planes, planes, 3)
+        self.bn2 = PixelNorm(planes)
+        self.downsample = _shortcut(conv, inputs, planes, stride)
+        self.final_relu = final_relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same spatial and temporal stride on both paths."""
+        out = norm_relu(self.bn1, self.conv1(x))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return norm_add(self.bn2, self.conv2(out), shortcut, relu=self.final_relu)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 (or 3x3x3), 1x1 beside a shortcut; the output has 4 x planes channels."""
+
+    expansion = 4
+
+    def __init__(
+        self, conv: Conv, inputs: int, planes: int, stride: int, *, final_relu: bool
+    ) -> None:
+        super().__init__()
+        self.conv1 = conv(inputs, planes, 1)
+        self.bn1 = PixelNorm(planes)
+        self.conv2 = conv(planes, planes, 3, stride)
+        self.bn2 = PixelNorm(planes)
+        self.conv3 = conv(planes, planes * 4, 1)
+        self.bn3 = PixelNorm(planes * 4)
+        self.downsample = _shortcut(conv, inputs, planes * 4, stride)
+        self.final_relu = final_relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same spatial and temporal stride on both paths."""
+        out = norm_relu(self.bn1, self.conv1(x))
+        out = norm_relu(self.bn2, self.conv2(out))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return norm_add(self.bn3, self.conv3(out), shortcut, relu=self.final_relu)
+
+
+class Shortcut(nn.Sequential):
+    """A 1x1 (or 1x1x1) convolution and normalisation. Keys 0.* and 1.*."""
+
+    def __init__(self, conv: Conv, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__(conv(inputs, outputs, 1, stride), PixelNorm(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """With the strides of the block beside it."""
+        return norm_only(self[1], self[0](x))
+
+
+def _shortcut(conv: Conv, inputs: int, outputs: int, stride: int) -> Shortcut | None:
+    if stride == 1 and inputs == outputs:
+        return None
+    return Shortcut(conv, inputs, outputs, stride)
+
+
+class VideoEncoder(nn.Module):
+    """2D-3D ResNet18, 34 or 50: blocks of frames to grids of features (paper, section 5.1).
+
+    Args:
+        width: channels of the stem and layer 1; layers 2-4 have 2, 4 and 4 times as many.
+        depth: 18, 34 or 50.
+        folded: False runs every convolution as a plain 3D one, for comparison.
+
+    """
+
+    def __init__(self, width: int = 64, depth: int = 18, *, folded: bool = True) -> None:
+        super().__init__()
+        if depth not in BLOCKS:
+            raise UsageError("no such depth", found=str(depth), expected="18, 34 or 50")
+        if width < 1:
+            raise UsageError("the width must be positive", found=str(width))
+        block = Bottleneck if depth == 50 else BasicBlock
+        counts = BLOCKS[depth]
+        self.folded = folded
+        self.channels = 4 * width * block.expansion
+        self.conv1 = FrameConv(3, width, 7, 2)
+        self.bn1 = PixelNorm(width)
+
+        inputs = width
+        planes = (width, 2 * width, 4 * width, 4 * width)
+        convs: tuple[Conv, ...] = (FrameConv, FrameConv, BlockConv, BlockConv)
+        layers = []
+        for number, (conv, size, count) in enumerate(zip(convs, planes, counts, strict=True), 1):
+            blocks = []
+            for index in range(count):
+                stride = 2 if index == 0 and number > 1 else 1
+                last = number == 4 and index == count - 1
+                blocks.append(block(conv, inputs, size, stride, final_relu=not last))
+                inputs = size * block.expansion
+            layers.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = layers
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N, 3, K, H, W] float -> [B, N, h * w, C], h = ceil(H / 32), mean over time."""
+        if x.ndim != 6 or x.shape[2] != 3:
+            raise UsageError(
+                "a video modality has another shape",
+                found=str(tuple(x.shape)),
+                expected="[B, N, 3, K, H, W]",
+            )
+        n_clips, n_blocks, _, n_frames, height, width = x.shape
+        if self.folded:
+            frames = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 3, height, width)
+            out = self._stem(frames.contiguous(memory_format=torch.channels_last))
+            out = self.layer2(self.layer1(out))
+            out = _as_blocks(out, n_frames)
+        else:
+            out = self._stem(x.flatten(0, 1))
+            out = self.layer2(self.layer1(out))
+        out = self.layer4(self.layer3(out))
+        cells = F.relu(out).mean(dim=2).flatten(2).transpose(1, 2)
+        return cells.reshape(n_clips, n_blocks, *cells.shape[1:])
+
+    def _stem(self, x: Tensor) -> Tensor:
+        if x.ndim == 4:
+            conv = (self.conv1.weight.squeeze(2), None, 2, 3)
+            return conv_norm_relu_pool(x, conv, self.bn1, (3, 2, 1))
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+
+
+def _as_blocks(frames: Tensor, n_frames: int) -> Tensor:
+    """[R * K, C, H, W] to [R, C, K, H, W] without a copy: both are channels-last in memory."""
+    pixels = frames.permute(0, 2, 3, 1)
+    return pixels.reshape(-1, n_frames, *pixels.shape[1:]).permute(0, 4, 1, 2, 3)

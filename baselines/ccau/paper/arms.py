@@ -1,0 +1,110 @@
+"""The arms of Tables 2 to 7: which configuration gives which row, and all in one command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from baselines.ccau.config.config import SIZES, read_config
+from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.evaluation.fewshot import fewshot
+from baselines.ccau.training.train import train
+from homage_sdk.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One configuration (``configs/arms/NAME.toml``) and the table rows it gives."""
+
+    name: str
+    rows: tuple[tuple[str, str], ...]
+    """(table, row) as the paper names them."""
+    teachers: str = ""
+    """The arm whose run teaches (static distillation)."""
+    is_fewshot: bool = False
+
+
+ARMS = (
+    Arm("single_activity", (("2", "Single Modality"), ("3", "Single Modality"))),
+    Arm(
+        "coop_activity",
+        (
+            ("2", "Cooperative Ours"),
+            ("3", "Coop - Ego + 3rd + Aud"),
+            ("6", "Cooperative - Activity"),
+        ),
+    ),
+    Arm(
+        "coop_activity_ego_third",
+        (("3", "Coop - Ego + 3rd"), ("5", "Cooperative with Attention")),
+    ),
+    Arm("coop_activity_no_attention", (("5", "Cooperative"),)),
+    Arm("static_kd_activity", (("2", "Static KD"),), teachers="single_activity"),
+    Arm("coop_kd_activity", (("2", "Cooperative KD"),)),
+    Arm("single_atomic", (("4", "Single Modality"),)),
+    Arm("coop_atomic", (("4", "Cooperative"), ("6", "Cooperative - Atomic Actions"))),
+    Arm("compositional", (("6", "Compositional"),)),
+    Arm("ccau", (("6", "Cooperative Compositional"),)),
+    Arm("fewshot_single", (("7", "Single Modality"),), is_fewshot=True),
+    Arm("fewshot_ccau", (("7", "CCAU"),), is_fewshot=True),
+)
+
+Note = Callable[[str], None]
+
+
+def run_folder(out: Path, arm: str, seed: int) -> Path:
+    """Where the run of one arm and seed lies."""
+    return out / arm / f"seed-{seed}"
+
+
+def run_arms(
+    shards: Path,
+    out: Path,
+    *,
+    size: str,
+    seeds: int = 3,
+    only: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    note: Note | None = None,
+) -> list[Path]:
+    """Train and judge every arm with every seed, one after another; the run folders.
+
+    What is done is not done twice, and a run that was stopped goes on. An arm named in ``only``
+    brings the arm that teaches it. Raises UsageError for an unknown arm or size.
+    """
+    if size not in SIZES:
+        raise UsageError("no such size", found=repr(size), expected=" or ".join(SIZES))
+    chosen = choose(only)
+    done = []
+    total = seeds * len(chosen)
+    for seed in range(seeds):
+        for arm in chosen:
+            run = run_folder(out, arm.name, seed)
+            own = [f"run.seed={seed}", *settings]
+            if arm.teachers:
+                teacher = run_folder(out, arm.teachers, seed)
+                own += [f"task.teachers.{m}={teacher}" for m in ("audio", "third")]
+            config = read_config(arm.name, own, size=size)
+            summary = train(config, shards, run)
+            if arm.is_fewshot:
+                if not (run / "fewshot.json").is_file() or not summary.already_done:
+                    fewshot(run, shards, device=config.run.device)
+            else:
+                evaluate(run, shards, device=config.run.device)
+            done.append(run)
+            if note is not None:
+                how = "already done" if summary.already_done else f"{summary.train_s:.0f} s"
+                note(f"{len(done)}/{total} {arm.name} seed {seed}: {how}")
+    return done
+
+
+def choose(only: Sequence[str]) -> list[Arm]:
+    """The named arms (all without a name), teachers first."""
+    known = {arm.name: arm for arm in ARMS}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise UsageError("no such arm", found=unknown[0], expected=", ".join(known))
+    wanted = set(only) or set(known)
+    wanted |= {known[name].teachers for name in wanted if known[name].teachers}
+    return [arm for arm in ARMS if arm.name in wanted]

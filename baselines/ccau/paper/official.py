@@ -1,0 +1,221 @@
+"""The authors' checkpoints (``mode_imgs-0_*.pth.tar`` ...) into our networks.
+
+Our parameters have the authors' names and shapes, so importing is checking: nothing missing,
+nothing left over, every shape right. Files are read with ``weights_only=True``: no code runs.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from baselines.ccau.models.model_config import ModelConfig
+from baselines.ccau.models.network import ModalityNet, build_nets
+from homage_sdk.errors import CheckpointError
+
+MODES = {"imgs-0": "ego", "imgs-1": "third", "audio": "audio"}
+_NAME = re.compile(r"mode_(imgs-0|imgs-1|audio)_")
+# Their ConvGRU registers its cell twice; both names hold the same numbers.
+_ALIAS = ("agg.cell_list.0.", "agg.ConvGRUCell_00.")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Networks with the authors' weights, and what is known about where these come from."""
+
+    nets: dict[str, ModalityNet]
+    config: ModelConfig
+    n_activities: int
+    n_atomic: int
+    epochs: dict[str, int | None]  # modality: epoch written in the file
+
+
+def import_official(files: Sequence[Path | str], *, config: ModelConfig | None = None) -> Imported:
+    """Load checkpoints of the public code, one file a modality.
+
+    Args:
+        files: ``.pth.tar`` files. The modality is read from the file's own ``mode`` entry, else
+            from a name such as ``mode_imgs-0_epoch90.pth.tar`` (imgs-0 is ego, imgs-1 third).
+        config: the preset "official" unless the authors' code was run with other settings.
+
+    Returns:
+        Networks in evaluation mode; class counts are those of the files.
+
+    Raises:
+        CheckpointError: a file is missing, cut, not safe to load, of no known modality, of a
+            modality given twice, or its entries differ from the network's.
+
+    """
+    config = config or ModelConfig.preset("official")
+    if not files:
+        raise CheckpointError("no checkpoint to import", hint="give one .pth.tar file a modality")
+    states: dict[str, dict[str, Tensor]] = {}
+    epochs: dict[str, int | None] = {}
+    sources: dict[str, Path] = {}
+    for file in map(Path, files):
+        content = _load(file)
+        modality = _modality(file, content)
+        if modality in states:
+            raise CheckpointError(
+                f"two files for {modality}", place=file, found=str(sources[modality])
+            )
+        states[modality] = _state(file, content)
+        epoch = content.get("epoch")
+        epochs[modality] = epoch if isinstance(epoch, int) else None
+        sources[modality] = file
+    sizes = {m: _class_counts(sources[m], state, config.features) for m, state in states.items()}
+    if len(set(sizes.values())) > 1:
+        raise CheckpointError(
+            "the files disagree about the number of classes",
+            found=", ".join(f"{m}: {a} activities, {c} atomic" for m, (a, c) in sizes.items()),
+        )
+    n_activities, n_atomic = next(iter(sizes.values()))
+    nets = build_nets(config, tuple(states), n_activities, n_atomic, seed=0)
+    for modality, net in nets.items():
+        _fill(net, states[modality], sources[modality])
+        net.eval()
+    return Imported(nets, config, n_activities, n_atomic, epochs)
+
+
+def _load(file: Path) -> Mapping[str, Any]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on old pickles; errors say all
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError("no such file", place=file) from error
+    except OSError as error:
+        raise CheckpointError("cannot be read", place=file, found=error.strerror) from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            "not safe to load: it holds more than tensors and plain values, or is no checkpoint",
+            place=file,
+            found=_refused(str(error)),
+            hint="save it again with its state_dict alone",
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            "cut or damaged",
+            place=file,
+            found="no pickle" if isinstance(error, KeyError) else str(error).split("\n")[0][:120],
+            hint="copy it again",
+        ) from error
+    except Exception as error:  # what torch's reader makes of a pickle that nobody wrote
+        raise CheckpointError(
+            "cut or damaged", place=file, found=type(error).__name__, hint="copy it again"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(
+            "not a checkpoint", place=file, found=type(content).__name__, expected="a mapping"
+        )
+    return content
+
+
+def _refused(message: str) -> str:
+    named = re.search(r"GLOBAL ([\w.]+)", message)
+    return f"the object {named.group(1)}" if named else "content that cannot be read"
+
+
+def _modality(file: Path, content: Mapping[str, Any]) -> str:
+    mode = content.get("mode")
+    if isinstance(mode, str) and mode in MODES:
+        return MODES[mode]
+    named = _NAME.match(file.name)
+    if named is None:
+        raise CheckpointError(
+            "cannot tell the modality",
+            place=file,
+            found=f"mode {mode!r}",
+            expected='an entry "mode" or a name that begins with mode_imgs-0_, mode_imgs-1_ '
+            "or mode_audio_",
+        )
+    return MODES[named.group(1)]
+
+
+def _state(file: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights under our names: no ``module.``, no second name for the ConvGRU's cell."""
+    state = content.get("state_dict", content)
+    if not isinstance(state, Mapping) or not state:
+        raise CheckpointError('holds no weights under "state_dict"', place=file)
+    wrong = [k for k, v in state.items() if not isinstance(v, Tensor) or not isinstance(k, str)]
+    if wrong:
+        raise CheckpointError("an entry is not a tensor", place=file, found=repr(wrong[0]))
+    for key, tensor in state.items():
+        if tensor.layout is not torch.strided or tensor.untyped_storage().nbytes() < tensor.nbytes:
+            raise CheckpointError(
+                "a weight is not stored whole",  # a few bytes may claim terabytes
+                place=file,
+                found=f"{key}, shape {tuple(tensor.shape)}",
+                hint="save it again with its state_dict alone",
+            )
+    named = {k.removeprefix("module."): v for k, v in state.items()}
+    alias, name = _ALIAS
+    for key in [k for k in named if k.startswith(alias)]:
+        original = name + key.removeprefix(alias)
+        twin = named.pop(key)
+        if not torch.equal(named.setdefault(original, twin), twin):
+            raise CheckpointError(
+                "two names of one weight hold different numbers",
+                place=file,
+                found=f"{key} and {original}",
+            )
+    return named
+
+
+def _class_counts(file: Path, state: Mapping[str, Tensor], features: int) -> tuple[int, int]:
+    keys = ("final_fc_video.3.weight", "final_fc_atomic.3.weight")
+    missing = [k for k in keys if k not in state]
+    if missing:
+        raise CheckpointError(
+            "not a network of the compositional training",
+            place=file,
+            expected=f"an entry {missing[0]!r}",
+            hint="the authors' code writes both heads when run with --hierarchical True",
+        )
+    for key in keys:
+        shape = tuple(state[key].shape)
+        if len(shape) != 2 or shape[0] < 1 or shape[1] != features:
+            raise CheckpointError(
+                f"{key} is no head of this model",
+                place=file,
+                found=f"shape {shape}",
+                expected=f"[classes, {features}]",
+                hint="give the settings it was trained with, such as model.width",
+            )
+    return cast(tuple[int, int], tuple(int(state[k].shape[0]) for k in keys))
+
+
+def _fill(net: ModalityNet, state: Mapping[str, Tensor], file: Path) -> None:
+    own = net.state_dict()
+    problems = [
+        (f"lacks {_some(sorted(own.keys() - state.keys()))}", own.keys() - state.keys()),
+        (f"has unknown {_some(sorted(state.keys() - own.keys()))}", state.keys() - own.keys()),
+    ]
+    differing = [k for k in own if k in state and own[k].shape != state[k].shape]
+    texts = [text for text, keys in problems if keys]
+    if differing:
+        key = differing[0]
+        found = f"{tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
+        texts.append(f"{len(differing)} shapes differ, first {key}: {found}")
+    if texts:
+        raise CheckpointError(
+            f"of another model than {net.modality}",
+            place=file,
+            found="; ".join(texts),
+            hint="give the settings it was trained with, such as model.depth or data.size",
+        )
+    net.load_state_dict(dict(state))
+
+
+def _some(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:3])
+    return f"{len(keys)} entries ({shown}{', ...' if len(keys) > 3 else ''})"

@@ -1,0 +1,158 @@
+"""Pictures of a run as SVG text: how the losses fell, and each modality beside chance.
+
+The same run gives the same bytes. Colours are Okabe and Ito's, told apart by colour-blind readers.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from baselines.ccau.report.terminal import TITLES, is_learned
+from baselines.ccau.runs.run_folder import read_json, read_metrics
+from homage_sdk.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {"ego": "#0072B2", "third": "#D55E00", "audio": "#009E73", "scene_graph": "#CC79A7"}
+GREY = "#666666"
+
+
+def loss_curves(run: Path) -> str:
+    """Three panels over optimiser steps: activity loss, atomic loss, alignment of each pair.
+
+    Thin lines are single steps, thick ones a running mean. Raises CheckpointError when the run has
+    no metrics.
+    """
+    rows = list(read_metrics(run / "metrics.jsonl"))
+    steps = [row for row in rows if row["kind"] == "step"]
+    if not steps:
+        raise CheckpointError("this run has not made a step", place=run / "metrics.jsonl")
+    names = sorted({name for row in steps for name in row["losses"]})
+    panels = [
+        ("Activity loss (cross entropy)", [n for n in names if n.endswith("/activity")]),
+        ("Atomic-action loss", [n for n in names if n.endswith("/atomic")]),
+        (
+            "Alignment loss of each pair",
+            [n for n in names if n.startswith("alignment/") and n != "alignment/total"],
+        ),
+    ]
+    shown = [(title, curves) for title, curves in panels if curves]
+    figure, axes = _figure(len(shown), width=3.6, height=2.9)
+    best = [row["step"] for row in rows if row["kind"] == "validation" and row["is_best"]]
+    for axis, (title, curves) in zip(axes, shown, strict=True):
+        for position, name in enumerate(curves):
+            x = np.array([row["step"] for row in steps if name in row["losses"]])
+            y = np.array([row["losses"][name] for row in steps if name in row["losses"]])
+            colour = COLOURS.get(name.split("/")[0], list(COLOURS.values())[position % 4])
+            axis.plot(x, y, color=colour, alpha=0.2, linewidth=0.8)
+            axis.plot(x, running_mean(y), color=colour, linewidth=1.8, label=_label(name))
+        if best:
+            axis.axvline(best[-1], color=GREY, linewidth=0.8, linestyle=":")
+        axis.set_title(title, fontsize=9, loc="left")
+        axis.set_xlabel("step" + (" (dotted: chosen weights)" if best else ""), fontsize=8)
+        axis.set_ylim(bottom=0)
+        axis.legend(fontsize=7, frameon=False)
+    return _svg(figure)
+
+
+def results(run: Path) -> str:
+    """Accuracy and weighted mAP of each modality alone, with 95 % intervals, beside chance.
+
+    Raises CheckpointError when the run has not been evaluated.
+    """
+    judged = read_json(run, "results.json")
+    found = judged["modalities"]
+    if not found:
+        raise CheckpointError("no modality could be evaluated", place=run / "results.json")
+    panels = [
+        ("activity", "top1", "Activity: top-1 accuracy, %"),
+        ("atomic", "weighted", "Atomic actions: support-weighted mAP, %"),
+    ]
+    learned = [panel for panel in panels if is_learned(judged, panel[0])]
+    figure, axes = _figure(len(learned), width=4.6, height=2.9)
+    for axis, panel in zip(axes, learned, strict=True):
+        _bars(axis, found, *panel)
+    return _svg(figure)
+
+
+def running_mean(values: np.ndarray[Any, np.dtype[np.float64]], share: float = 0.1) -> Any:
+    """Mean over a window that reaches back ``share`` of the curve.
+
+    >>> running_mean(np.array([1.0, 3.0, 5.0, 7.0]), share=0.5).tolist()
+    [1.0, 2.0, 4.0, 6.0]
+    """
+    window = max(1, round(len(values) * share))
+    sums = np.cumsum(np.insert(values, 0, 0.0))
+    ends = np.arange(1, len(values) + 1)
+    begins = np.maximum(ends - window, 0)
+    return (sums[ends] - sums[begins]) / (ends - begins)
+
+
+def _bars(axis: Axes, found: dict[str, Any], kind: str, metric: str, title: str) -> None:
+    modalities = list(found)
+    for x, modality in enumerate(modalities):
+        tables = found[modality][kind]
+        value, low, high = (100 * v for v in tables["model"]["mean"][metric])
+        axis.bar(x, value, width=0.5, color=COLOURS.get(modality, GREY), alpha=0.85)
+        error = [[max(value - low, 0)], [max(high - value, 0)]]
+        axis.errorbar(x, value, yerr=error, color="black", capsize=4, linewidth=1.2)
+        axis.annotate(
+            f"{value:.1f}", (x + 0.27, value), fontsize=8, va="center", annotation_clip=False
+        )
+        for row, style in (("prior", "-"), ("random", ":")):
+            chance = tables[row]["mean"][metric]
+            level = 100 * (chance[0] if isinstance(chance, list) else chance)
+            label = {"prior": "prior (class frequencies)", "random": "random"}[row]
+            axis.hlines(
+                level,
+                x - 0.36,
+                x + 0.36,
+                color="black",
+                linestyle=style,
+                linewidth=1.4,
+                label=label if x == 0 else "_again",
+            )
+    axis.set_xticks(range(len(modalities)), [TITLES.get(m, m) for m in modalities], fontsize=9)
+    axis.set_xlim(-0.6, len(modalities) - 0.2)
+    axis.set_ylim(0, 118)  # room for the legend above the bars
+    axis.set_yticks(range(0, 101, 20))
+    axis.set_title(title, fontsize=9, loc="left")
+    axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=2)
+
+
+def _label(name: str) -> str:
+    first, _, second = name.partition("/")
+    if first == "alignment":
+        return " - ".join(TITLES.get(m, m) for m in second.split("-"))
+    return TITLES.get(first, first)
+
+
+def _figure(n_panels: int, *, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * n_panels, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, n_panels, squeeze=False)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    return figure, list(axes)
+
+
+def _svg(figure: Figure) -> str:
+    import matplotlib
+
+    buffer = io.StringIO()
+    settings: Any = {"svg.hashsalt": "ccau", "svg.fonttype": "none", "font.family": "sans-serif"}
+    with matplotlib.rc_context(settings):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]  # without the XML prolog, to be put into a page

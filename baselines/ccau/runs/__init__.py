@@ -1,0 +1,1 @@
+"""Run folders: checkpoints, logs, and how a run becomes networks again."""

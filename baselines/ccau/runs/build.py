@@ -1,0 +1,181 @@
+"""From a configuration and shards to a task: networks of the right sizes, teachers loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from baselines.ccau.config.config import Config, from_dict
+from baselines.ccau.data.loaders import Parts
+from baselines.ccau.models.network import ModalityNet, ModelConfig, build_nets
+from baselines.ccau.runs.checkpoint import Checkpoint, load, load_into, require_classes
+from baselines.ccau.runs.run_folder import result_checkpoint
+from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
+from homage_sdk.errors import CheckpointError, ConfigError
+from homage_sdk.media.logmel import n_columns
+from homage_sdk.shards import ShardSet
+from homage_sdk.time import Frame
+
+
+def class_names(shards: ShardSet) -> dict[str, tuple[str, ...]]:
+    """Raw class names in column order."""
+    return {kind: shards.taxonomy(kind).names for kind in ("activity", "atomic")}
+
+
+def model_config(config: Config, shards: ShardSet) -> ModelConfig:
+    """The model's configuration with the sizes that [data] and the shards decide.
+
+    Raises ConfigError where [model] says another of these sizes.
+    """
+    data = config.data
+    clip_s = Frame(1 + data.blocks * data.block_frames * data.stride).seconds().value
+    n_samples = round(clip_s * shards.audio_rate)
+    derived = {
+        "size": (data.size, "data.size"),
+        "blocks": (data.blocks, "data.blocks"),
+        "n_mels": (data.n_mels, "data.n_mels"),
+        "audio_columns": (n_columns(n_samples, data.n_fft, data.hop), "data.hop"),
+        "n_objects": (max(len(shards.taxonomy("object")), 1), "the shards"),
+        "n_predicates": (max(len(shards.taxonomy("relationship")), 1), "the shards"),
+    }
+    for name, (value, source) in derived.items():
+        said = getattr(config.model, name)
+        if said not in (value, getattr(ModelConfig(), name)):
+            raise ConfigError(
+                f"model.{name} follows {source}",
+                found=f"{said} in the configuration",
+                expected=str(value),
+                hint=f"set {source} instead" if source.startswith("data") else "leave it out",
+            )
+    sizes: dict[str, Any] = {name: value for name, (value, _) in derived.items()}
+    return replace(config.model, **sizes)
+
+
+def make_nets(config: Config, shards: ShardSet) -> dict[str, ModalityNet]:
+    """Networks with their initial weights; raises ConfigError when the shards hold no classes."""
+    names = class_names(shards)
+    for kind, wanted in (("activity", "atomic"), ("atomic", "activity")):
+        if not names[kind] and config.composition.targets in (kind, "both"):
+            raise ConfigError(
+                f"these shards hold no {kind} classes",
+                hint=f"set composition.targets = '{wanted}', or pack a catalog that has them",
+            )
+    return build_nets(
+        model_config(config, shards),
+        config.task.modalities,
+        max(len(names["activity"]), 1),
+        max(len(names["atomic"]), 1),
+        config.run.seed,
+    )
+
+
+def load_nets(run: Path, shards: ShardSet) -> tuple[Config, dict[str, ModalityNet]]:
+    """The networks of a finished run, in evaluation mode, checked against these shards.
+
+    Raises CheckpointError: no finished run, a file cut or changed, other class lists.
+    """
+    checkpoint = load(result_checkpoint(run))
+    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    config = from_dict(checkpoint.config)
+    nets = make_nets(config, shards)
+    for modality, net in nets.items():
+        _load_net(net, modality, checkpoint)
+        net.eval()
+    return config, nets
+
+
+def build_task(config: Config, shards: ShardSet, device: torch.device) -> Task:
+    """The task with initial weights, teachers with their trained ones, on ``device``."""
+    nets = make_nets(config, shards)
+    kind, composition = config.task.kind, config.composition
+    task: Task
+    if kind == "static_kd":
+        for modality, run in config.task.teachers.items():
+            _load_teacher(nets, modality, Path(run), config, shards)
+        task = StaticKD(nets, composition, config.distillation, students=config.task.students)
+    elif kind == "cooperative_kd":
+        task = CooperativeKD(nets, composition, config.distillation)
+    elif kind == "cooperative":
+        task = Cooperative(nets, composition, config.align, seed=config.run.seed)
+    else:
+        task = Single(nets, composition)
+    return task.to(device).train()
+
+
+def _load_teacher(
+    nets: dict[str, ModalityNet], modality: str, run: Path, config: Config, shards: ShardSet
+) -> None:
+    if modality not in nets:
+        raise ConfigError(f"task.teachers names {modality}, which is not among task.modalities")
+    checkpoint = load(result_checkpoint(run))
+    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    tensors = _tensors_of(modality, checkpoint)
+    trained = from_dict(checkpoint.config)
+    for key, own, theirs in _inputs_that_differ(config, trained, modality):
+        raise ConfigError(
+            f"the teacher of {modality} was trained with another {key}",
+            place=run,
+            found=str(theirs),
+            expected=f"{own}, as this run has it",
+            hint="train a teacher with the settings of this run",
+        )
+    load_into(nets[modality], tensors, place=checkpoint.folder)
+
+
+_OF_TRAINING = {"folded", "gru_dropout", "head_dropout", "audio_init"}
+"""Fields of the model that say nothing of what trained weights answer."""
+_OF_SOUND = {"audio_width", "audio_channels", "audio_pool", "audio_blocks", "audio_axes", "n_mels",
+             "audio_columns", "n_fft", "hop"}  # fmt: skip
+_OF_PICTURES = {"width", "depth", "size", "crop"}
+_OF_INPUT = ("size", "crop", "blocks", "block_frames", "stride", "n_mels", "n_fft", "hop",
+             "novel_share", "novel_seed", "exclude_activities")  # fmt: skip
+
+
+def _inputs_that_differ(
+    a: Config, b: Config, modality: str
+) -> Iterator[tuple[str, object, object]]:
+    """What changes a network's answer or the classes it has seen: key and both values."""
+    others = _OF_PICTURES if modality == "audio" else _OF_SOUND
+    model = [f.name for f in fields(ModelConfig) if f.name not in _OF_TRAINING]
+    for section, names in (("model", model), ("data", _OF_INPUT)):
+        for name in names:
+            one, other = (getattr(getattr(c, section), name) for c in (a, b))
+            if name not in others and one != other:
+                yield f"{section}.{name}", one, other
+
+
+def _load_net(net: ModalityNet, modality: str, checkpoint: Checkpoint) -> None:
+    load_into(net, _tensors_of(modality, checkpoint), place=checkpoint.folder)
+
+
+def _tensors_of(modality: str, checkpoint: Checkpoint) -> dict[str, Tensor]:
+    prefix = f"nets.{modality}."
+    tensors = checkpoint.tensors("model")
+    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    if not own:
+        raise CheckpointError(
+            f"this run trained no {modality}",
+            place=checkpoint.folder,
+            found=", ".join(sorted({k.split(".")[1] for k in tensors if k.startswith("nets.")})),
+            hint=f"name a run whose task.modalities hold {modality}",
+        )
+    return own
+
+
+def describe(config: Config, shards: ShardSet, parts: Parts) -> dict[str, Any]:
+    """What ``config.json`` of a run folder says."""
+    return {
+        "config": config.as_dict(),
+        "shards": {"fingerprint": shards.fingerprint},
+        "classes": {kind: list(names) for kind, names in class_names(shards).items()},
+        "parts": {
+            "train": list(parts.train),
+            "validation": list(parts.validation),
+            "validation_participants": list(parts.participants),
+        },
+    }

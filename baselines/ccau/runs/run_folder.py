@@ -1,0 +1,217 @@
+"""A run folder: what is in it, whether a command continues it, and its log.
+
+``config.json`` (configuration, shards, class lists, who trained and who validated),
+``metrics.jsonl``, ``checkpoint-last/``, ``checkpoint-best/``, ``run.json`` when training has ended,
+``results.json`` and ``predictions.npz`` after evaluation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, TypeVar, cast
+
+from baselines.ccau.distributed import World, broadcast
+from baselines.ccau.runs.checkpoint import Checkpoint, load
+from homage_sdk.errors import CheckpointError, ConfigError, HomageError
+from homage_sdk.storage import explained, recover, sweep, write_file
+
+LAST, BEST = "checkpoint-last", "checkpoint-best"
+_MAY_DIFFER = ("run.device", "run.tensorboard", "run.bootstrap_draws", "data.workers")
+"""Settings that leave the trained weights as they are."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a training command found in its folder."""
+
+    finished: bool
+    checkpoint: Checkpoint | None
+
+
+def read_json(run: Path, name: str) -> dict[str, Any]:
+    """A JSON file of a run; CheckpointError says which is missing or unreadable."""
+    path = run / name
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        hint = {"results.json": "run `ccau evaluate` first"}.get(name, "run `ccau train` first")
+        raise CheckpointError("no such file in this run", place=path, hint=hint) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError("cannot be read as JSON", place=path, found=str(error)) from error
+    if not isinstance(value, dict):
+        raise CheckpointError("not a JSON object", place=path)
+    return value
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file whole."""
+    write_file(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
+
+
+def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: bool) -> Opened:
+    """Begin a run in ``out``, go on with it, or find it finished.
+
+    Raises ConfigError when the folder holds a run with another configuration, naming the first
+    setting that differs; ``fresh`` starts again from nothing; ``resume`` demands a checkpoint to go
+    on with, CheckpointError otherwise. A checkpoint that a kill left in the middle of being
+    replaced is put back first.
+    """
+    for name in (LAST, BEST):
+        recover(out / name)
+    if not (out / "config.json").is_file():
+        if resume:
+            raise CheckpointError("no run to resume", place=out, hint="leave out --resume")
+        if out.exists() and any(not path.name.startswith(".tmp-") for path in out.iterdir()):
+            raise ConfigError("not empty and not a run", place=out, hint="choose another --out")
+    if fresh or not (out / "config.json").is_file():
+        return Opened(finished=False, checkpoint=None)
+    _refuse_another(out, read_json(out, "config.json"), description)
+    finished = (out / "run.json").is_file()
+    has_last = (out / LAST).is_dir()
+    if finished and not has_last:
+        raise CheckpointError("the finished run has lost its checkpoint", place=out / LAST)
+    if resume and not has_last:
+        raise CheckpointError(
+            "nothing to resume from: no checkpoint yet", place=out / LAST, hint="leave out --resume"
+        )
+    return Opened(finished=finished, checkpoint=load(out / LAST) if has_last else None)
+
+
+def open_on_first(
+    out: Path, description: Mapping[str, Any], world: World, *, fresh: bool, resume: bool
+) -> Opened:
+    """The first rank opens the run; what it found, or its refusal, is everybody's."""
+    return _by_first(world, lambda: open_run(out, description, fresh=fresh, resume=resume))
+
+
+def begin_on_first(out: Path, description: Mapping[str, Any], world: World) -> None:
+    """The first rank begins the run; a refusal is everybody's."""
+    _by_first(world, lambda: begin(out, description))
+
+
+def _by_first(world: World, act: Callable[[], T]) -> T:
+    """What ``act`` returns on the first rank, or the HomageError that it raises, on every rank."""
+    done: tuple[T | None, HomageError | None] = (None, None)
+    if world.is_first:
+        try:
+            done = (act(), None)
+        except HomageError as error:
+            done = (None, error)
+    found, refusal = broadcast(world, done)
+    if refusal is not None:
+        raise refusal
+    return cast(T, found)
+
+
+def begin(out: Path, description: Mapping[str, Any]) -> None:
+    """Start from nothing: drop what the folder holds of an earlier run, describe the new one.
+
+    Whatever moment a kill comes at, the same command is accepted again: ``config.json``, by which a
+    folder is known as a run, is replaced last and never missing.
+    """
+    for name in ("run.json", "results.json", "predictions.npz", "fewshot.json"):
+        _drop(out / name)
+    for name in (LAST, BEST):
+        sweep(out / name)
+        _drop(out / name)
+    _drop(out / "metrics.jsonl")
+    write_json(out / "config.json", description)
+
+
+def _drop(path: Path) -> None:
+    """Remove a file or folder, a folder whole or not at all; raises StorageError."""
+    import shutil
+
+    gone = path.with_name(f".tmp-{path.name}.gone")
+    with explained(path):
+        if gone.exists():  # an earlier try was killed on the way
+            shutil.rmtree(gone)
+        if path.is_dir():
+            path.rename(gone)
+            shutil.rmtree(gone)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def result_checkpoint(run: Path) -> Path:
+    """The checkpoint that a finished run is judged by."""
+    if not (run / "config.json").is_file():
+        raise CheckpointError("not a run folder", place=run, expected="a folder `ccau train` wrote")
+    if not (run / "run.json").is_file():
+        raise CheckpointError(
+            "this run has not ended", place=run, hint="run the same `ccau train` command again"
+        )
+    checkpoint = run / str(read_json(run, "run.json")["result"])
+    recover(checkpoint)
+    return checkpoint
+
+
+def _refuse_another(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    before, after = _flat(old), _flat(json.loads(json.dumps(new)))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key) and key.removeprefix("config.") not in _MAY_DIFFER:
+            raise ConfigError(
+                f"this folder holds another run: {key} differs",
+                place=out,
+                found=str(before.get(key))[:80],
+                expected=str(after.get(key))[:80],
+                hint="choose another --out, or start again with --fresh",
+            )
+
+
+def _flat(value: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            flat |= _flat(item, f"{path}{key}.")
+        else:
+            flat[f"{path}{key}"] = item
+    return flat
+
+
+class MetricsLog:
+    """``metrics.jsonl``: one JSON object a line, flushed as it is written.
+
+    A log grows, so it is the one file that is not replaced whole; a torn last line is dropped when
+    the run goes on.
+    """
+
+    def __init__(self, path: Path | None, *, keep_rows: int) -> None:
+        self._file: IO[str] | None = None
+        if path is None:
+            return
+        rows = list(islice(read_metrics(path), keep_rows)) if path.exists() else []
+        write_file(path, "".join(json.dumps(row) + "\n" for row in rows))
+        self._path = path
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append one line."""
+        if self._file is not None:
+            with explained(self._path):
+                self._file.write(json.dumps(row) + "\n")
+                self._file.flush()
+
+    def close(self) -> None:
+        """End the log."""
+        if self._file is not None:
+            self._file.close()
+
+
+def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a log; stops at a line that a kill has torn."""
+    if not path.is_file():
+        raise CheckpointError("this run has no metrics", place=path, hint="run `ccau train` first")
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return
+        yield row

@@ -1,0 +1,1 @@
+"""Training: one loop, what surrounds it, and how it resumes."""

@@ -1,0 +1,57 @@
+"""Naming what made a loss not finite, on the rank where it happened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from baselines.ccau.evaluation.predict import evaluation_mode
+from baselines.ccau.tasks import Task
+from homage_sdk.loader.batch import Batch
+
+
+def name_fault(
+    task: Task, values: Mapping[str, float], inputs: Mapping[str, Any], batch: Batch, *, place: str
+) -> str:
+    """One line: which losses are not finite, at which ``place``, and the sample they come from.
+
+    The sample is the first whose input is not finite; else the first whose scores alone are not;
+    else all of the batch are named.
+    """
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
+    named = [name for name in bad if name != "total" and not name.startswith("stat/")]
+    sample = first_bad_input(inputs, batch) or first_bad_output(task, inputs, batch)
+    return (
+        f"loss {', '.join(named or bad)} is not finite on {place}, "
+        f"sample {sample or ' or '.join(batch.sequence)}"
+    )
+
+
+def first_bad_input(inputs: Mapping[str, Any], batch: Batch) -> str | None:
+    """The first sample with an input that is not finite, or None."""
+    for modality, tensor in inputs.items():
+        if isinstance(tensor, Tensor) and tensor.is_floating_point():
+            bad = ~torch.isfinite(tensor).flatten(1).all(dim=1)
+            if bad.any():
+                return _name(batch, int(bad.nonzero()[0, 0]), modality)
+    return None
+
+
+def first_bad_output(task: Task, inputs: Mapping[str, Any], batch: Batch) -> str | None:
+    """The first sample whose scores are not finite while another's are, or None."""
+    for modality in task.modalities:
+        net = task.net(modality)
+        with evaluation_mode(net):
+            scores = net(inputs[modality], batch.block_valid).activity
+        bad = ~torch.isfinite(scores).all(dim=1) & batch.present[modality]
+        if bad.any() and not bad.all():
+            return _name(batch, int(bad.nonzero()[0, 0]), modality)
+    return None
+
+
+def _name(batch: Batch, row: int, modality: str) -> str:
+    return f"{batch.sequence[row]} clip {int(batch.clip[row])} ({modality})"

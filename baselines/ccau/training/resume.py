@@ -1,0 +1,130 @@
+"""What training goes on from: weights, optimiser and counters, into a checkpoint and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from baselines.ccau.distributed import World
+from baselines.ccau.runs import checkpoint as checkpoints
+from baselines.ccau.runs.build import class_names
+from baselines.ccau.runs.checkpoint import Checkpoint, Identity
+from baselines.ccau.tasks import Task
+from baselines.ccau.training.progress import State
+from homage_sdk.errors import CheckpointError, ConfigError
+from homage_sdk.shards import ShardSet
+
+
+def save(
+    folder: Path,
+    task: Task,
+    optimizer: torch.optim.Optimizer | None,
+    state: State,
+    identity: Identity,
+) -> None:
+    """Write a checkpoint; without ``optimizer`` it can be judged but not gone on from.
+
+    Raises StorageError.
+    """
+    files = {"model": task.state_dict()}
+    groups: list[dict[str, Any]] = []
+    if optimizer is not None:
+        files["optimizer"], groups = optimizer_tensors(optimizer, _names(task))
+    checkpoints.save(
+        folder,
+        files=files,
+        state={"training": asdict(state), "optimizer_groups": groups},
+        identity=identity,
+    )
+
+
+def restore(
+    checkpoint: Checkpoint,
+    task: Task,
+    optimizer: torch.optim.Optimizer,
+    shards: ShardSet,
+    world: World,
+) -> State:
+    """Put a checkpoint into ``task`` and ``optimizer``; the counters to go on with.
+
+    Raises ConfigError (another number of ranks) and CheckpointError (other classes, another model).
+    """
+    state = State.from_json(checkpoint.state["training"])
+    if state.world_size != world.size:
+        raise ConfigError(
+            "this run was trained on another number of ranks",
+            place=checkpoint.folder.parent,
+            found=str(world.size),
+            expected=str(state.world_size),
+            hint="launch as many processes as before, or start again with --fresh",
+        )
+    checkpoints.require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    checkpoints.load_into(task, checkpoint.tensors("model"), place=checkpoint.folder)
+    load_optimizer(
+        optimizer,
+        _names(task),
+        checkpoint.tensors("optimizer"),
+        checkpoint.state["optimizer_groups"],
+    )
+    return state
+
+
+def _names(task: Task) -> dict[Tensor, str]:
+    return {p: name for name, p in task.named_parameters() if p.requires_grad}
+
+
+def optimizer_tensors(
+    optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """The optimizer's state by parameter name, and its groups as JSON values."""
+    tensors: dict[str, Tensor] = {}
+    groups = []
+    for group in optimizer.param_groups:
+        groups.append(
+            {
+                key: list(value) if isinstance(value, tuple) else value
+                for key, value in group.items()
+                if key != "params"
+            }
+        )
+        for parameter in group["params"]:
+            for key, value in optimizer.state.get(parameter, {}).items():
+                tensors[f"{names[parameter]}::{key}"] = torch.as_tensor(value)
+    return tensors, groups
+
+
+def load_optimizer(
+    optimizer: torch.optim.Optimizer,
+    names: Mapping[Tensor, str],
+    tensors: Mapping[str, Tensor],
+    groups: list[Mapping[str, Any]],
+) -> None:
+    """Undo ``optimizer_tensors``."""
+    if len(groups) != len(optimizer.param_groups):
+        raise CheckpointError(
+            "the optimizer has other parameter groups",
+            found=str(len(groups)),
+            expected=str(len(optimizer.param_groups)),
+        )
+    state_by_name: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        name, _, entry = key.rpartition("::")
+        state_by_name.setdefault(name, {})[entry] = tensor
+    state = optimizer.state_dict()
+    position = 0
+    for group, own, saved in zip(
+        optimizer.param_groups, state["param_groups"], groups, strict=True
+    ):
+        own.update({key: value for key, value in saved.items() if key in own and key != "params"})
+        if "betas" in own:
+            own["betas"] = tuple(own["betas"])
+        for parameter in group["params"]:
+            if names[parameter] in state_by_name:
+                state["state"][position] = state_by_name[names[parameter]]
+            position += 1
+    optimizer.load_state_dict(state)

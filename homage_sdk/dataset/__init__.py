@@ -1,0 +1,1 @@
+"""Handles on what a catalog holds: the dataset, its sequences, their views, labels and moments."""

@@ -1,0 +1,318 @@
+"""The dataset: sequences of a catalog, selected, asked and handed to workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property
+from operator import index
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
+
+from homage_sdk.catalog.labels import Labels
+from homage_sdk.catalog.rows import SequenceRow
+from homage_sdk.dataset.selection import Wanted, unknown_sequence, with_sensors, with_views
+from homage_sdk.dataset.sequence import Sequence
+from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
+from homage_sdk.ids import SequenceId
+from homage_sdk.query.patterns import Action, Triple
+from homage_sdk.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from homage_sdk.query.matches import ActionMatch, Matches, TripleMatch
+    from homage_sdk.query.sql import Parameters, SqlSession
+
+
+class Dataset:
+    """The sequences of a catalog, in order of id; filters give smaller Datasets.
+
+    Opening reads the list of sequences and nothing else. A Dataset pickles as (path, selection),
+    so it costs nothing to hand to a worker.
+
+    Args:
+        path: the catalog folder that ``homage ingest`` wrote.
+        root: where the media lie now; default, the release folder recorded at ingest.
+
+    Raises:
+        CatalogError: no catalog there, or one that is half-written, changed or of another version.
+
+    >>> ds = Dataset(catalog)
+    >>> train = ds.split("train").having(views={"ego", "third"})
+    >>> len(ds), len(train)
+    (6, 2)
+    >>> ds["p0001_r001_a001"].activity.name
+    'make tea'
+
+    """
+
+    def __init__(self, path: str | Path, *, root: str | Path | None = None) -> None:
+        media = None if root is None else Path(root).expanduser()
+        self._labels = Labels(Path(path).expanduser().absolute(), media)
+        self._positions = tuple(range(len(self._labels.rows)))
+
+    @classmethod
+    def _selected(cls, labels: Labels, positions: Iterable[int]) -> Dataset:
+        made = cls.__new__(cls)
+        made._labels = labels
+        made._positions = tuple(positions)
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_reopen, (self._labels, self._some))
+
+    # Sequences
+
+    @property
+    def path(self) -> Path:
+        """The catalog folder."""
+        return self._labels.path
+
+    @property
+    def root(self) -> Path | None:
+        """Where the media lie; None where neither the caller nor the catalog says."""
+        return self._labels.root
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the selected sequences, in order."""
+        return tuple(row.sequence for row in self._rows())
+
+    @cached_property
+    def _chosen(self) -> frozenset[int]:
+        return frozenset(self._positions)
+
+    def _rows(self) -> Iterator[SequenceRow]:
+        return (self._labels.rows[position] for position in self._positions)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __iter__(self) -> Iterator[Sequence]:
+        return (Sequence(self._labels, row) for row in self._rows())
+
+    def __contains__(self, key: object) -> bool:
+        position = self._labels.position.get(str(key))
+        return position is not None and position in self._chosen
+
+    def __repr__(self) -> str:
+        total = len(self._labels.rows)
+        selected = "" if len(self) == total else f" of {total}"
+        return f"Dataset({str(self.path)!r}, {len(self)}{selected} sequences)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Dataset):
+            return NotImplemented
+        return self.path == other.path and self.ids == other.ids
+
+    def __hash__(self) -> int:
+        return hash((self.path, self._positions))
+
+    @overload
+    def __getitem__(self, key: str | SequenceId | SupportsIndex) -> Sequence: ...
+    @overload
+    def __getitem__(self, key: slice) -> Dataset: ...
+    def __getitem__(self, key: str | SequenceId | SupportsIndex | slice) -> Sequence | Dataset:
+        if isinstance(key, slice):
+            return self._selected(self._labels, self._positions[key])
+        if isinstance(key, SupportsIndex):
+            try:
+                return Sequence(self._labels, self._labels.rows[self._positions[index(key)]])
+            except IndexError:
+                raise IndexError(f"index {key} of {len(self)} sequences") from None
+        position = self._labels.position.get(str(key))
+        if position is None or position not in self._chosen:
+            raise unknown_sequence(self._labels, self.ids, str(key))
+        return Sequence(self._labels, self._labels.rows[position])
+
+    # Selection
+
+    def _keep(self, wanted: Wanted) -> Dataset:
+        rows = self._labels.rows
+        return self._selected(self._labels, (p for p in self._positions if wanted(rows[p])))
+
+    def split(self, *names: str) -> Dataset:
+        """The sequences of these splits; raises UnknownIdError for one that no list names."""
+        there = sorted({row.split for row in self._labels.rows if row.split})
+        for name in names:
+            if name not in there:
+                raise UnknownIdError(
+                    f"no split {name!r}", expected=", ".join(there) or "nothing: no split lists"
+                )
+        return self._keep(lambda row: row.split in names)
+
+    def activity(self, *names: str) -> Dataset:
+        """The sequences of these activities, in any spelling; UnknownIdError suggests others."""
+        classes = {self.taxonomy("activity").find(name).id for name in names}
+        return self._keep(lambda row: row.activity_id in classes)
+
+    def participants(self, numbers: Collection[int]) -> Dataset:
+        """The sequences of these participants."""
+        wanted = set(numbers)
+        return self._keep(lambda row: row.participant in wanted)
+
+    def select(self, ids: Iterable[str | SequenceId]) -> Dataset:
+        """These sequences (in order of id); UnknownIdError for one that is not selected here."""
+        wanted = set()
+        for each in ids:
+            if each not in self:
+                raise unknown_sequence(self._labels, self.ids, str(each))
+            wanted.add(str(each))
+        return self._keep(lambda row: row.sequence in wanted)
+
+    def having(
+        self,
+        *,
+        views: Collection[str | int] | str | int | None = None,
+        min_views: int | None = None,
+        audio: bool | None = None,
+        activity: bool | None = None,
+        atomic_actions: bool | None = None,
+        scene_graphs: bool | None = None,
+        sensors: Collection[str] | str | None = None,
+        media: bool | None = None,
+    ) -> Dataset:
+        """The sequences that have all of this.
+
+        Args:
+            views: ``"ego"``, ``"third"`` or view numbers, each of which must be there.
+            min_views: at least this many views.
+            audio: True, at least one view with sound; False, none.
+            activity: whether an activity is known.
+            atomic_actions: whether there are any.
+            scene_graphs: whether there are any.
+            sensors: types of sensor, each of which must be there.
+            media: whether every view's video file is on disk now.
+
+        """
+        chosen = self
+        if views is not None:
+            chosen = chosen._keep(with_views(self._labels, views))
+        if sensors is not None:
+            chosen = chosen._keep(with_sensors(self._labels, sensors))
+        if media is not None:
+            chosen = chosen.where(
+                lambda s: (bool(s.views) and all(v.is_available for v in s.views)) == media
+            )
+        return chosen._keep(
+            lambda row: (
+                (min_views is None or row.n_views >= min_views)
+                and (audio is None or row.has_audio == audio)
+                and (activity is None or (row.activity_id is not None) == activity)
+                and (atomic_actions is None or (row.n_atomic_actions > 0) == atomic_actions)
+                and (scene_graphs is None or (row.n_scene_graphs > 0) == scene_graphs)
+            )
+        )
+
+    def where(
+        self, wanted: Callable[[Sequence], bool] | str, parameters: Parameters | None = None
+    ) -> Dataset:
+        """The sequences for which a function says yes, or an SQL condition on ``sequences``.
+
+        >>> [str(s.id) for s in Dataset(catalog).where("n_views > $n", {"n": 3})]
+        ['p0003_r001_a009']
+
+        Raises QueryError for a condition that cannot be run.
+        """
+        if isinstance(wanted, str):
+            found = self.sql(f"SELECT sequence FROM sequences WHERE ({wanted}\n)", parameters)
+            return self.select(set(found["sequence"].to_pylist()))
+        rows = self._labels.rows
+        return self._selected(
+            self._labels,
+            (p for p in self._positions if wanted(Sequence(self._labels, rows[p]))),
+        )
+
+    # Tables
+
+    def taxonomy(self, kind: str) -> Taxonomy:
+        """The classes of a kind: ``activity``, ``atomic``, ``object`` or ``relationship``.
+
+        Always those of the whole catalog, so that ids and columns are the same for every selection.
+        """
+        return self._labels.taxonomy(kind)
+
+    @overload
+    def table(self, name: str, as_: Literal["arrow"] = "arrow") -> pa.Table: ...
+    @overload
+    def table(self, name: str, as_: Literal["pandas"]) -> pd.DataFrame: ...
+    def table(
+        self, name: str, as_: Literal["arrow", "pandas"] = "arrow"
+    ) -> pa.Table | pd.DataFrame:
+        """A catalog table, with the rows of the selected sequences only.
+
+        ``classes`` and ``problems`` are whole: they belong to the catalog. Raises UsageError for a
+        name that is no table.
+        """
+        if as_ not in ("arrow", "pandas"):
+            raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
+        table = self._labels.restricted(name, self._some)
+        return table if as_ == "arrow" else table.to_pandas()
+
+    @property
+    def _some(self) -> tuple[str, ...] | None:
+        """The ids of the selection; None when everything is selected."""
+        return None if len(self) == len(self._labels.rows) else self.ids
+
+    # Questions
+
+    @cached_property
+    def _session(self) -> SqlSession:
+        from homage_sdk.query.sql import SqlSession
+
+        labels, ids = self._labels, self._some
+        return SqlSession(lambda name: labels.restricted(name, ids))
+
+    def sql(self, statement: str, parameters: Parameters | None = None) -> pa.Table:
+        """The rows of one SELECT over the catalog's tables, restricted to this selection.
+
+        Every catalog table is there under its name, and two more: ``actions`` (atomic actions with
+        their names) and ``triples`` (relationships with subject, object, frame and names). Values
+        are bound: ``$name`` with a dict, ``?`` with a list. Queries only read, and reach no file.
+
+        >>> Dataset(catalog).sql(
+        ...     "SELECT count(*) AS n FROM actions WHERE name LIKE $name", {"name": "pour%"}
+        ... ).to_pylist()
+        [{'n': 3}]
+
+        Raises QueryError with the engine's reason.
+        """
+        return self._session.run(statement, parameters)
+
+    @overload
+    def find(self, pattern: Action) -> Matches[ActionMatch]: ...
+    @overload
+    def find(self, pattern: Triple) -> Matches[TripleMatch]: ...
+    def find(self, pattern: Action | Triple) -> Matches[ActionMatch] | Matches[TripleMatch]:
+        """Where a pattern of atomic actions and scene graphs occurs, in order of sequence and time.
+
+        >>> from homage_sdk import Action, Seconds
+        >>> found = Dataset(catalog).find(
+        ...     Action("pour*").showing("person", "holding", "cup").before("drink*", Seconds(2)))
+        >>> [(str(m.sequence), m.action.name, [f.number for f in m.frames]) for m in found]
+        [('p0001_r001_a001', 'pour tea', [31, 60, 90]), ('p0001_r001_a002', 'pour tea', [60])]
+
+        Nothing runs until the result is looked at; ``found.explain()`` shows the SQL. Raises
+        QueryError where a name fits no class, with the nearest.
+        """
+        if not isinstance(pattern, Action | Triple):
+            raise UsageError(
+                "not a pattern", found=repr(pattern)[:80], expected="Action(...) or Triple(...)"
+            )
+        from homage_sdk.query.compile import compile_pattern
+        from homage_sdk.query.matches import Matches
+
+        return Matches(self._session, compile_pattern(pattern, self.taxonomy), pattern)
+
+
+def _reopen(labels: Labels, ids: tuple[str, ...] | None) -> Dataset:
+    """Unpickle; a catalog that has changed since is refused by name."""
+    if ids is None:
+        return Dataset._selected(labels, range(len(labels.rows)))
+    gone = next((each for each in ids if each not in labels.position), None)
+    if gone is not None:
+        raise CatalogError(
+            f"sequence {gone} is gone", place=str(labels.path), hint="the catalog was replaced"
+        )
+    return Dataset._selected(labels, [labels.position[each] for each in ids])

@@ -1,0 +1,325 @@
+"""One synchronized sequence, as a lazy handle: its views, labels, targets and moments."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, overload
+
+from homage_sdk.annotations import (
+    Activity,
+    AtomicAction,
+    Box,
+    Relationship,
+    SceneGraph,
+    SceneObject,
+)
+from homage_sdk.catalog.labels import Labels, below
+from homage_sdk.catalog.rows import SequenceRow
+from homage_sdk.catalog.schema import TABLES
+from homage_sdk.dataset.atomic_actions import AtomicActions
+from homage_sdk.dataset.moment import Moment
+from homage_sdk.dataset.scene_graphs import SceneGraphs
+from homage_sdk.dataset.sensor import Sensor
+from homage_sdk.dataset.view import View
+from homage_sdk.errors import CatalogError, MediaError, UnknownIdError, UsageError
+from homage_sdk.ids import SequenceId
+from homage_sdk.time import Moment as When
+from homage_sdk.time import as_seconds, n_frames_in
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+    import pyarrow as pa
+
+    from homage_sdk.dataset.targets import Targets
+    from homage_sdk.media.pts_index import Pick
+
+
+class Sequence:
+    """All views of one take, with everything said about it. Get one from a ``Dataset``.
+
+    Labels are read at the first question and kept with the handle. Nothing here needs a video
+    until a picture or a sound is asked for. Two handles are equal when they name the same sequence
+    of the same catalog; a handle pickles as its place in the catalog.
+    """
+
+    def __init__(self, labels: Labels, row: SequenceRow) -> None:
+        self._labels = labels
+        self._row = row
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Sequence, (self._labels, self._row))
+
+    def __repr__(self) -> str:
+        activity = self.activity.name if self.activity else "no activity"
+        return f"Sequence({str(self.id)!r}, {activity!r}, {self._row.n_views} views)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return self._row == other._row and self._labels.path == other._labels.path
+
+    def __hash__(self) -> int:
+        return hash(self._row.sequence)
+
+    @cached_property
+    def id(self) -> SequenceId:
+        """Its id, e.g. ``p0002_r001_a007``."""
+        return SequenceId.parse(self._row.sequence)
+
+    @property
+    def participant(self) -> int:
+        """The number after ``p``."""
+        return self._row.participant
+
+    @property
+    def room(self) -> int:
+        """The number after ``r``."""
+        return self._row.room
+
+    @property
+    def split(self) -> str | None:
+        """``train``, ``val`` or ``test`` as published; None where no list names it."""
+        return self._row.split
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds: the longest view; without video, up to the last labelled frame."""
+        return self._row.duration_s
+
+    @property
+    def n_frames(self) -> int:
+        """Annotation frames (30 a second) that cover the duration; 0 where nothing tells it."""
+        return 0 if self._row.duration_s is None else n_frames_in(self._row.duration_s)
+
+    @property
+    def activity(self) -> Activity | None:
+        """What the sequence shows as a whole; None where no list says."""
+        if self._row.activity_id is None:
+            return None
+        name = self._labels.taxonomy("activity")[self._row.activity_id]
+        return Activity(id=name.id, name=name.raw)
+
+    # Views
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """Every view, in order of number; empty for a download without videos."""
+        return tuple(View(self._labels, row) for row in self._labels.views(self._row.sequence))
+
+    @property
+    def ego(self) -> View | None:
+        """The head-mounted view, if there is one."""
+        return next((view for view in self.views if view.kind == "ego"), None)
+
+    @property
+    def third(self) -> tuple[View, ...]:
+        """The third-person views."""
+        return tuple(view for view in self.views if view.kind == "third")
+
+    def view(self, number: int) -> View:
+        """The view of that number; raises UnknownIdError naming those there are."""
+        for view in self.views:
+            if view.number == number:
+                return view
+        named = f"v{number:03d}" if isinstance(number, int) else repr(number)
+        there = ", ".join(f"v{view.number:03d}" for view in self.views)
+        raise UnknownIdError(
+            f"sequence {self.id} has no view {named}", expected=there or "nothing: no views"
+        )
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether at least one view has sound."""
+        return self._row.has_audio
+
+    # Labels
+
+    @cached_property
+    def atomic_actions(self) -> AtomicActions:
+        """Its atomic actions by first frame; empty where nobody labelled it."""
+        table = self._labels.of_sequence("atomic_actions", self._row.sequence)
+        names = self._labels.taxonomy("atomic")
+        with _as_labels(self.id):
+            return AtomicActions(
+                AtomicAction(
+                    action_id=row["action_id"],
+                    class_id=row["class_id"],
+                    name=names[row["class_id"]].raw,
+                    first_frame=row["first_frame"],
+                    last_frame=row["last_frame"],
+                )
+                for row in table.to_pylist()
+            )
+
+    @cached_property
+    def scene_graphs(self) -> SceneGraphs:
+        """Its annotated frames in time order; empty where there are none."""
+        frames = self._labels.of_sequence("frames", self._row.sequence).to_pylist()
+        ids = [row["scene_graph_id"] for row in frames]
+        with _as_labels(self.id):
+            objects = self._objects(ids)
+            relationships = self._relationships(ids)
+            return SceneGraphs(
+                SceneGraph(
+                    scene_graph_id=row["scene_graph_id"],
+                    sequence=row["sequence"],
+                    view=row["view"],
+                    frame=row["frame"],
+                    width=row["width"],
+                    height=row["height"],
+                    objects=tuple(objects[row["scene_graph_id"]]),
+                    relationships=tuple(relationships[row["scene_graph_id"]]),
+                )
+                for row in frames
+            )
+
+    def _objects(self, graphs: list[int]) -> dict[int, list[SceneObject]]:
+        names = self._labels.taxonomy("object")
+        grouped: dict[int, list[SceneObject]] = {graph: [] for graph in graphs}
+        table = self._labels.of_graphs("objects", graphs)
+        columns = [table[name].to_pylist() for name in TABLES["objects"].names]
+        for graph, object_id, class_id, x1, y1, x2, y2 in zip(*columns, strict=True):
+            grouped[graph].append(
+                SceneObject(
+                    object_id=object_id,
+                    class_id=class_id,
+                    category=names[class_id].raw,
+                    box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
+                )
+            )
+        return grouped
+
+    def _relationships(self, graphs: list[int]) -> dict[int, list[Relationship]]:
+        names = self._labels.taxonomy("relationship")
+        grouped: dict[int, list[Relationship]] = {graph: [] for graph in graphs}
+        table = self._labels.of_graphs("relationships", graphs)
+        columns = [table[name].to_pylist() for name in TABLES["relationships"].names]
+        for graph, subject_id, object_id, class_id in zip(*columns, strict=True):
+            grouped[graph].append(
+                Relationship(
+                    subject_id=subject_id,
+                    object_id=object_id,
+                    class_id=class_id,
+                    category=names[class_id].raw,
+                )
+            )
+        return grouped
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Its atomic actions as multi-hot vectors: ``.at``, ``.over``, ``.blocks``."""
+        from homage_sdk.dataset.targets import Targets
+
+        return Targets(self.atomic_actions, self._labels.taxonomy("atomic"))
+
+    @overload
+    def table(self, name: str, as_: Literal["arrow"] = "arrow") -> pa.Table: ...
+    @overload
+    def table(self, name: str, as_: Literal["pandas"]) -> pd.DataFrame: ...
+    def table(
+        self, name: str, as_: Literal["arrow", "pandas"] = "arrow"
+    ) -> pa.Table | pd.DataFrame:
+        """The rows of a catalog table that belong to this sequence.
+
+        Raises UsageError for a table that is not about sequences.
+        """
+        if as_ not in ("arrow", "pandas"):
+            raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
+        if name in ("objects", "relationships"):
+            frames = self._labels.of_sequence("frames", self._row.sequence)
+            table = self._labels.of_graphs(name, frames["scene_graph_id"].to_pylist())
+        elif name in TABLES and "sequence" in TABLES[name].names and name != "problems":
+            table = self._labels.of_sequence(name, self._row.sequence)
+        else:
+            tables = [n for n in TABLES if "sequence" in TABLES[n].names and n != "problems"]
+            raise UsageError(
+                f"no table {name!r} of a sequence",
+                expected=f"one of {', '.join([*tables, 'objects', 'relationships'])}",
+            )
+        return table if as_ == "arrow" else table.to_pandas()
+
+    # Moments, sound, sensors
+
+    def at(self, when: When | int, pick: Pick = "nearest") -> Moment:
+        """Everything about one moment (a bare int is a frame number): see ``Moment``.
+
+        ``seq.at(Seconds(12.4), pick="before").image(0)`` is the ego picture on screen then.
+        """
+        return Moment(self, when, pick)
+
+    def audio(
+        self,
+        begin: When | float = 0.0,
+        end: When | float | None = None,
+        sample_rate: int = 16000,
+        view: int | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Mono sound from ``begin`` to ``end``: float32 [S], zeros where nothing was recorded.
+
+        A bare number is seconds since the start of the sequence; ``end`` defaults to its end. The
+        sound is the ego view's, else the first view's that has any; or that of ``view``. Raises
+        MediaError when there is none.
+        """
+        from homage_sdk.media.audio import read_audio
+
+        begin_s = as_seconds(begin).value
+        end_s = self.duration_s if end is None else as_seconds(end).value
+        if end_s is None or end_s <= begin_s:
+            raise UsageError("no such stretch of sound", found=f"{begin_s} s to {end_s} s")
+        source = self.sounding(view)
+        if source is None:
+            whose = f"sequence {self.id}" if view is None else f"view {self.view(view).id}"
+            raise MediaError(
+                f"{whose} has no sound",
+                place=str(self._labels.path),
+                hint="select those with sound: ds.having(audio=True)",
+            )
+        return read_audio(
+            source.file(), begin_s, end_s, sample_rate, video_start_s=source.start_time_s
+        )
+
+    def sounding(self, number: int | None = None) -> View | None:
+        """The view whose sound stands for the sequence: the first that has any, or that one."""
+        candidates = self.views if number is None else (self.view(number),)
+        return next((view for view in candidates if view.has_audio), None)
+
+    @cached_property
+    def sensors(self) -> tuple[Sensor, ...]:
+        """Its sensors by kind and position; empty where there are none."""
+        root = self._labels.root
+        rows = self._labels.of_sequence("sensors", self._row.sequence).to_pylist()
+        made = (
+            Sensor(
+                kind=row["sensor"],
+                position=row["position"],
+                columns=tuple(row["columns"]),
+                n_rows=row["n_rows"],
+                first_s=row["first_s"],
+                last_s=row["last_s"],
+                path=None if root is None else below(root, row["path"]),
+            )
+            for row in rows
+        )
+        return tuple(sorted(made, key=lambda each: (each.kind, each.position)))
+
+
+class _as_labels:  # noqa: N801 - reads as a statement
+    """Labels that break their own rules mean that the catalog was changed by hand."""
+
+    def __init__(self, sequence: SequenceId) -> None:
+        self._sequence = sequence
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from pydantic import ValidationError
+
+        if isinstance(error, ValidationError | UnknownIdError | KeyError):
+            raise CatalogError(
+                f"the labels of {self._sequence} contradict the catalog's rules",
+                found=str(error).splitlines()[0],
+                hint="run `homage ingest` again",
+            ) from error

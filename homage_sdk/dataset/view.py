@@ -1,0 +1,221 @@
+"""One video of a sequence, as a handle: facts at once, pictures when asked for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homage_sdk.catalog.labels import Labels, below
+from homage_sdk.catalog.rows import ViewRow
+from homage_sdk.errors import MediaError, UsageError
+from homage_sdk.ids import SequenceId, ViewId
+from homage_sdk.time import Frame, Moment, as_frame, as_moment
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from homage_sdk.media.pts_index import Pick, PtsIndex
+    from homage_sdk.media.video_reader import VideoReader
+
+
+class View:
+    """One camera's video of a sequence.
+
+    Everything known is in the catalog; the video file is looked for when a picture is asked for.
+    Facts that could not be measured (no file at ingest, or one that cannot be opened) are None.
+    """
+
+    def __init__(self, labels: Labels, row: ViewRow) -> None:
+        self._labels = labels
+        self._row = row
+        self._index: PtsIndex | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (View, (self._labels, self._row))
+
+    def __repr__(self) -> str:
+        return f"View({str(self.id)!r}, {self.kind})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, View):
+            return NotImplemented
+        return self._row == other._row and self._labels.path == other._labels.path
+
+    def __hash__(self) -> int:
+        return hash((self._row.sequence, self._row.view))
+
+    @property
+    def id(self) -> ViewId:
+        """Its id, e.g. ``p0002_r001_v003_a007``."""
+        return SequenceId.parse(self._row.sequence).view(self._row.view)
+
+    @property
+    def number(self) -> int:
+        """The number after ``v``; not an index, there are gaps."""
+        return self._row.view
+
+    @property
+    def kind(self) -> str:
+        """``"ego"`` or ``"third"``."""
+        return self._row.kind
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file lies (it may be gone since); None where the release had no video.
+
+        Raises CatalogError for a recorded path that leads out of the release folder.
+        """
+        root = self._labels.root
+        return None if self._row.path is None or root is None else below(root, self._row.path)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the file is there now."""
+        return self.path is not None and self.path.is_file()
+
+    @property
+    def width(self) -> int | None:
+        """Pixels, as displayed."""
+        return self._row.width
+
+    @property
+    def height(self) -> int | None:
+        """Pixels, as displayed."""
+        return self._row.height
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, measured over the packets."""
+        return self._row.fps
+
+    @property
+    def n_frames(self) -> int | None:
+        """How many frames the video holds, counted; annotation frames are another clock."""
+        return self._row.n_frames
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from the first frame to the end of the last."""
+        return self._row.duration_s
+
+    @property
+    def start_time_s(self) -> float | None:
+        """The first frame's timestamp on the container's clock."""
+        return self._row.start_time_s
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether the video has a sound stream; False where nobody could look."""
+        return bool(self._row.has_audio)
+
+    @property
+    def audio_start_s(self) -> float | None:
+        """The first sound's timestamp on the container's clock."""
+        return self._row.audio_start_s
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Hz of the sound stream."""
+        return self._row.sample_rate
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the file, where ingest was asked to hash media."""
+        return self._row.sha256
+
+    @property
+    def index(self) -> PtsIndex:
+        """The pts index: which frame is on screen when. From the catalog, else from the file."""
+        if self._index is None:
+            self._index = self._recorded_index() or self._measured_index()
+        return self._index
+
+    def _recorded_index(self) -> PtsIndex | None:
+        import numpy as np
+        import pyarrow.compute as pc
+
+        from homage_sdk.media.pts_index import PtsIndex
+
+        row = self._row
+        if row.time_base_num is None or row.time_base_den is None or not row.n_frames:
+            return None
+        table = self._labels.of_sequence("pts", row.sequence)
+        table = table.filter(pc.equal(table["view"], row.view)).sort_by("frame")
+        if not len(table):
+            return None
+        return PtsIndex(
+            table["pts"].to_numpy().astype(np.int64),
+            np.asarray(table["keyframe"].to_pylist(), dtype=np.bool_),
+            Fraction(row.time_base_num, row.time_base_den),
+        )
+
+    def _measured_index(self) -> PtsIndex:
+        from homage_sdk.media.probe import probe_video
+
+        return probe_video(self.file()).index
+
+    def file(self) -> Path:
+        """The path of the file, which is there; raises MediaError naming where it was looked for.
+
+        The way out is ``Dataset(path, root=...)`` when the media have moved.
+        """
+        path = self.path
+        if path is None:
+            raise MediaError(
+                f"no video of view {self.id}",
+                place=str(self._labels.path),
+                found="no file for it in the catalog"
+                if self._row.path is None
+                else "a catalog that does not know where its release lies",
+                hint="the release had none when it was ingested"
+                if self._row.path is None
+                else "say where the media are: Dataset(path, root=...)",
+            )
+        if not path.is_file():
+            raise MediaError(
+                f"the video of view {self.id} is not there",
+                place=str(path),
+                hint="say where the media are now: Dataset(path, root=...), --root on a command",
+            )
+        return path
+
+    @property
+    def reader(self) -> VideoReader:
+        """Random access to the pictures."""
+        from homage_sdk.media.video_reader import VideoReader
+
+        return VideoReader(self.file(), self.index)
+
+    def frame(self, moment: Moment | int, pick: Pick = "nearest") -> npt.NDArray[np.uint8]:
+        """The picture of a moment: uint8 [H, W, 3], RGB.
+
+        Raises MediaError when the file is not there or the moment lies outside the video.
+        """
+        return self.reader.at(as_moment(moment), pick)
+
+    def frames(
+        self,
+        first: Moment | int,
+        last: Moment | int | None = None,
+        stride: int = 1,
+        pick: Pick = "nearest",
+    ) -> npt.NDArray[np.uint8]:
+        """The pictures of every ``stride``-th annotation frame: uint8 [n, H, W, 3], RGB.
+
+        From ``first`` to ``last``, both included (``last`` defaults to ``first``). One picture for
+        each annotation frame (30 a second), whatever the rate of the video.
+        """
+        import numpy as np
+
+        if stride < 1:
+            raise UsageError("a stride is 1 or more", found=str(stride))
+        begin = as_frame(as_moment(first)).number
+        end = begin if last is None else as_frame(as_moment(last)).number
+        if end < begin:
+            raise UsageError("the last frame lies before the first", found=f"{begin} to {end}")
+        reader = self.reader
+        reader.index.at(Frame(end - (end - begin) % stride), pick)  # the last must be there
+        moments = [Frame(n).seconds().value for n in range(begin, end + 1, stride)]
+        return reader.frames(reader.index.at_many(np.array(moments), pick))

@@ -1,0 +1,199 @@
+"""From a release to a catalog: read, validate, probe the videos, apply the policy, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from homage_sdk.catalog.info import CatalogInfo, Options, Source
+from homage_sdk.catalog.read import read_catalog
+from homage_sdk.catalog.write import check_target, write_catalog
+from homage_sdk.errors import CatalogError, ReleaseError
+from homage_sdk.ingest.build import build_tables, problems_table
+from homage_sdk.ingest.probe import hash_videos, probe_videos
+from homage_sdk.problems import Problem, Severity
+from homage_sdk.release.files.find import find_release
+from homage_sdk.release.files.inventory import take_inventory
+from homage_sdk.release.read import read_found
+from homage_sdk.release.records import Release
+from homage_sdk.release.sensors import SensorReader
+from homage_sdk.storage import sha256_file, sweep
+
+Progress = Callable[[int, int], None]
+
+_LIBRARIES = ("homage-sdk", "numpy", "pyarrow")
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What an ingest did. ``unchanged``: the catalog was up to date and nothing was written."""
+
+    catalog: Path
+    info: CatalogInfo
+    problems: tuple[Problem, ...] = ()
+    unchanged: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows of each table, classes of each kind."""
+        return self.info.counts
+
+    @property
+    def errors(self) -> int:
+        """How many problems are of severity error."""
+        return self.info.severities.get("error", 0)
+
+
+def ingest(
+    release: Path,
+    catalog: Path,
+    *,
+    scene_graph_map: Path | None = None,
+    media: bool = True,
+    hash_media: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    force: bool = False,
+    strict: bool = False,
+    sensor_reader: SensorReader | None = None,
+) -> IngestSummary:
+    """Make the catalog of the release at ``release``.
+
+    A release whose files have not been touched since, with the same options, is not read again
+    unless ``force``. ``progress`` hears (files and videos done, in all). Faults in the data are
+    rows of the table ``problems``; with ``strict`` the first of severity error is raised as a
+    ReleaseError and nothing is written. Raises ReleaseError, ConfigError or StorageError when it
+    cannot be done; what stood at ``catalog`` then still stands.
+    """
+    release, catalog = Path(release), Path(catalog)
+    found = find_release(release)
+    check_target(catalog)
+    inventory = take_inventory(found.root)
+    source = Source(
+        root=_recordable(found.root),
+        layout=found.layout.name,
+        fingerprint=inventory.fingerprint,
+    )
+    options = Options(
+        media=media,
+        hash_media=hash_media,
+        scene_graph_map=_map_digest(scene_graph_map),
+        sensor_reader=None if sensor_reader is None else _class_of(sensor_reader),
+    )
+    versions = {name: version(name) for name in _LIBRARIES}
+    if not force:
+        current = _up_to_date(catalog, source, options, versions)
+        if current is not None and not (strict and current.severities.get("error")):
+            sweep(catalog)
+            return IngestSummary(catalog, current, unchanged=True)
+
+    n_videos = sum(entry.kind == "video" for entry in inventory.files)
+    meter = _Meter(progress, n_videos * (media + hash_media))
+    raw = read_found(
+        found,
+        inventory,
+        scene_graph_map=scene_graph_map,
+        progress=meter.labels,
+        sensor_reader=sensor_reader,
+    )
+    videos = _video_paths(raw)
+    probes = probe_videos(raw.root, videos, workers=workers, advance=meter.advance) if media else {}
+    hashes = (
+        hash_videos(raw.root, videos, workers=workers, advance=meter.advance) if hash_media else {}
+    )
+    from homage_sdk.validation import validate
+
+    with ThreadPoolExecutor(1) as pool:  # rules and tables both only read the records
+        verdict = pool.submit(validate, raw, probes=probes if media else None)
+        built = build_tables(raw, probes, hashes)
+        problems = verdict.result()
+    if strict:
+        _refuse(problems)
+    info = write_catalog(
+        catalog,
+        {**built.tables, "problems": problems_table(problems)},
+        source=source,
+        options=options,
+        versions=versions,
+        dropped=built.dropped,
+    )
+    return IngestSummary(catalog, info, tuple(problems))
+
+
+def _recordable(root: Path) -> str:
+    """The release's folder as the catalog, which is text, records it."""
+    for path in (root.resolve(), root.absolute()):
+        try:
+            path.as_posix().encode()
+        except UnicodeEncodeError:
+            continue
+        return str(path)
+    raise ReleaseError(
+        "the folder's name is not UTF-8, so that no catalog can record it",
+        found=repr(str(root.absolute())),
+        expected="a path in UTF-8",
+        hint="rename it, or make a link to it that has a plain name and ingest that",
+    )
+
+
+def _class_of(reader: SensorReader) -> str:
+    return f"{type(reader).__module__}.{type(reader).__qualname__}"
+
+
+def _map_digest(path: Path | None) -> str | None:
+    return sha256_file(path) if path is not None and path.is_file() else None
+
+
+def _video_paths(raw: Release) -> list[str]:
+    """Videos with an id and something in them."""
+    paths, sizes = (raw["files"][name].to_pylist() for name in ("path", "bytes"))
+    videos = raw["videos"]
+    pairs = zip(videos["file"].to_pylist(), videos["sequence"].to_pylist(), strict=True)
+    return [paths[file] for file, sequence in pairs if sequence is not None and sizes[file]]
+
+
+def _up_to_date(
+    catalog: Path, source: Source, options: Options, versions: dict[str, str]
+) -> CatalogInfo | None:
+    try:
+        info = read_catalog(catalog).info
+    except CatalogError:
+        return None
+    same = (info.source, info.options, info.versions) == (source, options, versions)
+    return info if same else None
+
+
+def _refuse(problems: list[Problem]) -> None:
+    first = next((p for p in problems if p.severity is Severity.ERROR), None)
+    if first is None:
+        return
+    raise ReleaseError(
+        f"{first.code} {first.message}",
+        place=first.place,
+        found=first.found or None,
+        expected=first.expected or None,
+        hint=f"{first.hint}; without --strict it is reported and left out",
+    )
+
+
+class _Meter:
+    """One count over label files and videos."""
+
+    def __init__(self, progress: Progress | None, extra: int) -> None:
+        self._progress, self._extra = progress, extra
+        self._done, self._total = 0, extra
+
+    def labels(self, done: int, total: int) -> None:
+        self._done, self._total = done, total + self._extra
+        self._tell()
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(min(self._done, self._total), self._total)

@@ -1,0 +1,35 @@
+"""Batches of clips from shards, for training and evaluation.
+
+The names below are loaded when first used, so that importing this package stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homage_sdk.loader.batch import Batch, SceneGraphBatch
+    from homage_sdk.loader.clip_loader import ClipLoader
+    from homage_sdk.loader.options import LoaderOptions
+
+_HOMES = {
+    "Batch": "batch",
+    "ClipLoader": "clip_loader",
+    "LoaderOptions": "options",
+    "SceneGraphBatch": "batch",
+}
+
+__all__ = ["Batch", "ClipLoader", "LoaderOptions", "SceneGraphBatch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "StreamLoader":
+        from homage_sdk.shards.stream import StreamLoader
+
+        return StreamLoader
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,209 @@
+"""From choices to a ``Batch``: read, decode and label the rows; the same whoever reads them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from homage_sdk.errors import HomageError, MediaError, ShardError
+from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.batch_layout import Allocate, Form
+from homage_sdk.loader.clip_targets import Graph, Labels, collate_graphs
+from homage_sdk.loader.decode import UNDECODABLE, Crop, decode_clip
+from homage_sdk.loader.options import LoaderOptions
+from homage_sdk.loader.sampling import ClipChoice, stream
+from homage_sdk.media.audio import read_audio
+from homage_sdk.media.logmel import LogMel
+from homage_sdk.shards.format.manifest import Manifest, PackedView, SampleInfo
+from homage_sdk.shards.format.shard_set import MAX_JSON_BYTES, parse_json
+from homage_sdk.time import Frame
+
+_KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
+_KNOWN_WITH_GRAPHS = 64
+
+Fetch = Callable[[SampleInfo, str], bytes]
+"""Gives the bytes of a member of a sample: from the index, or from a stream."""
+
+
+class Assembler:
+    """Turns rows of clip choices into batches.
+
+    Any process makes the same batch of the same rows: what is kept from batch to batch are labels
+    that cannot change, and working memory.
+    """
+
+    def __init__(self, manifest: Manifest, options: LoaderOptions, fetch: Fetch) -> None:
+        self.options = options
+        packed = manifest.packed
+        self.stride, self.audio_rate, self._fps = packed.stride, packed.audio_rate, packed.fps
+        self.form = Form(manifest, options)
+        self.grid = self.form.grid
+        self._fetch = fetch
+        self._atomic = manifest.classes("atomic")
+        self._activity = manifest.classes("activity")
+        self._known: dict[str, Labels] = {}
+        self._logmel = LogMel(options.n_mels, self.audio_rate, options.n_fft, options.hop)
+
+    def batch(self, rows: Sequence[ClipChoice | None], epoch: int, allocate: Allocate) -> Batch:
+        """One batch; a row of None is padding: absent, with an empty sequence id.
+
+        ``allocate`` gives the tensors to fill. Raises HomageError naming the sample that cannot be
+        read.
+        """
+        batch = self.form.blank(len(rows), allocate)
+        batch.sequence = tuple(row.sample.sequence if row else "" for row in rows)
+        batch.clip.copy_(torch.tensor([row.clip if row else 0 for row in rows]))
+        batch.n_clips.copy_(torch.tensor([row.n_clips if row else 0 for row in rows]))
+        batch.frames.fill_(1)
+        batch.activity.fill_(-1)
+        for view in batch.view.values():
+            view.fill_(-1)
+        for tensor in (batch.block_valid, batch.atomic_block, batch.atomic_clip):
+            tensor.zero_()
+        for flags in batch.present.values():
+            flags.zero_()
+        graphs: list[list[Graph | None]] = [[None] * self.grid.blocks for _ in rows]
+        with _one_thread():
+            for b, row in enumerate(rows):
+                if row is None:
+                    continue
+                with _naming(row.sample):
+                    graphs[b] = self._labels(batch, b, row)
+                    for kind in self.form.videos:
+                        self._view(batch, b, row, kind, epoch)
+                    self._sound(batch, b, row)
+        for modality, content in (*batch.video.items(), ("audio", batch.logmel)):
+            if content is not None and not batch.present[modality].all():
+                content[~batch.present[modality]] = 0
+        if "scene_graph" in batch.present:
+            batch.scene_graph = collate_graphs(graphs)
+            batch.present["scene_graph"].copy_(batch.scene_graph.present.any(dim=1))
+        return batch
+
+    def _labels(self, batch: Batch, b: int, row: ClipChoice) -> list[Graph | None]:
+        sample, grid = row.sample, self.grid
+        positions = grid.positions(row.start)
+        shown = np.minimum(positions, sample.n_frames - 1)
+        frames = (sample.first_frame + shown * self.stride).reshape(grid.blocks, grid.block_frames)
+        valid = (positions < sample.n_frames).reshape(frames.shape)[:, 0]
+        labels = self._labels_of(sample)
+        try:
+            graphs = labels.block_graphs(frames, self.grid.step * self.stride)
+        except (KeyError, TypeError) as error:
+            raise _another_form(sample, error) from error
+        atomic = labels.atomic(frames, len(self._atomic)) * valid[:, None]
+        batch.frames[b] = torch.from_numpy(frames)
+        batch.block_valid[b] = torch.from_numpy(valid)
+        batch.atomic_block[b] = torch.from_numpy(atomic)
+        batch.atomic_clip[b] = batch.atomic_block[b].amax(dim=0)
+        if sample.activity_id is not None:
+            batch.activity[b] = self._activity.index(sample.activity_id)
+        return [graph if ok and row.main else None for graph, ok in zip(graphs, valid, strict=True)]
+
+    def _labels_of(self, sample: SampleInfo) -> Labels:
+        """The labels of a sample; those of the samples last asked for are kept."""
+        known = self._known.get(sample.key)
+        if known is not None:
+            return known
+        place = f"{sample.key}.ann.json"
+        data = self._fetch(sample, "ann.json")
+        if len(data) > MAX_JSON_BYTES:
+            raise ShardError("labels of absurd size", place=place)
+        annotations = parse_json(data, place)
+        with_graphs = "scene_graph" in self.options.modalities
+        try:
+            labels = Labels.of(annotations, len(self._atomic), with_graphs=with_graphs)
+        except (KeyError, TypeError) as error:
+            raise _another_form(sample, error) from error
+        while len(self._known) >= (_KNOWN_WITH_GRAPHS if with_graphs else _KNOWN):
+            self._known.pop(next(iter(self._known)))
+        self._known[sample.key] = labels
+        return labels
+
+    def _view(self, batch: Batch, b: int, row: ClipChoice, kind: str, epoch: int) -> None:
+        view = row.third if kind == "third" else row.sample.ego
+        if view is None or view.n_frames <= row.start or (kind == "ego" and not row.main):
+            return
+        positions = np.minimum(self.grid.positions(row.start), view.n_frames - 1)
+        crop, flip = self.crop(view, row, kind, epoch)
+        target = batch.video[kind][b].numpy()
+        decode_clip(
+            self._fetch(row.sample, view.field),
+            positions,
+            self._fps,
+            crop,
+            target.reshape(-1, *target.shape[2:]),
+            flip=flip,
+            place=f"{row.sample.key}.{view.field}",
+        )
+        batch.view[kind][b] = view.number
+        batch.present[kind][b] = True
+
+    def crop(self, view: PackedView, row: ClipChoice, kind: str, epoch: int) -> tuple[Crop, bool]:
+        """What a row shows of a view, and whether mirrored."""
+        options = self.options
+        side = options.crop or options.size
+        if options.mode == "eval":
+            return Crop.centre(view.width, view.height, side), False
+        draw = stream(options.seed, "crop", kind, epoch, row.sample.key)
+        crop = Crop.random(view.width, view.height, side, draw)
+        return crop, options.flip and bool(draw.integers(2))
+
+    def _sound(self, batch: Batch, b: int, row: ClipChoice) -> None:
+        sound = row.sample.sound
+        if batch.logmel is None or sound is None or not row.main:
+            return
+        rate, n_samples = self.audio_rate, self.form.n_samples
+        first = round(Frame.from_index(row.start * self.stride).seconds().value * rate)
+        data = self._fetch(row.sample, sound.field)
+        place = f"{row.sample.key}.{sound.field}"
+        heard = read_bytes(data, first / rate, (first + n_samples) / rate, rate, place)
+        self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
+        batch.present["audio"][b] = True
+
+
+def _another_form(sample: SampleInfo, error: Exception) -> ShardError:
+    return ShardError("labels of another form", place=f"{sample.key}.ann.json", found=repr(error))
+
+
+def read_bytes(
+    data: bytes, begin_s: float, end_s: float, sample_rate: int, place: str
+) -> npt.NDArray[np.float32]:
+    """A window of a packed FLAC: float32 [S]; ShardError at ``place`` when it is damaged."""
+    file = io.BytesIO(data)
+    try:
+        return read_audio(file, begin_s, end_s, sample_rate, video_start_s=0.0, place=place)
+    except MediaError as error:
+        raise ShardError(
+            "a sound that cannot be decoded",
+            place=place,
+            found=error.found or error.message,
+            hint=UNDECODABLE,
+        ) from error
+
+
+@contextmanager
+def _naming(sample: SampleInfo) -> Iterator[None]:
+    """Every error of a row says which sample it is about."""
+    try:
+        yield
+    except HomageError as error:
+        if sample.key not in str(error):
+            error.message = f"{sample.key}: {error.message}"
+        raise
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The same sums in the same order in the main process as in a worker."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

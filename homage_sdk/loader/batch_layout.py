@@ -1,0 +1,133 @@
+"""The form of a batch: which tensors it has, and where they lie when they share one memory."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.options import LoaderOptions
+from homage_sdk.loader.sampling import Grid
+from homage_sdk.media.logmel import n_columns
+from homage_sdk.shards.format.manifest import Manifest
+from homage_sdk.time import Frame
+
+Allocate = Callable[[tuple[int, ...], torch.dtype], Tensor]
+"""Gives a tensor of a shape and type, whatever it holds."""
+
+_ALIGNMENT = 64
+
+
+class Form:
+    """What every batch of a loader looks like: shapes follow from shards and options alone.
+
+    Attributes:
+        grid: how a clip lies on the packed frames.
+        n_samples: S, samples of sound in a clip.
+
+    """
+
+    def __init__(self, manifest: Manifest, options: LoaderOptions) -> None:
+        packed = manifest.packed
+        self.grid = Grid.of(options, packed.stride)
+        span_s = Frame.from_index(self.grid.span * packed.stride).seconds().value
+        self.n_samples = round(span_s * packed.audio_rate)
+        self._n_columns = n_columns(self.n_samples, options.n_fft, options.hop)
+        self._n_atomic = len(manifest.classes("atomic"))
+        self._options = options
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """The modalities that are pictures."""
+        return tuple(kind for kind in ("ego", "third") if kind in self._options.modalities)
+
+    def blank(self, rows: int, allocate: Allocate) -> Batch:
+        """A batch of ``rows`` clips whose tensors ``allocate`` gives, always in the same order."""
+        options, grid = self._options, self.grid
+        n, k, size, classes = grid.blocks, grid.block_frames, options.size, self._n_atomic
+
+        def whole(*shape: int) -> Tensor:
+            return allocate((rows, *shape), torch.int64)
+
+        def real(*shape: int) -> Tensor:
+            return allocate((rows, *shape), torch.float32)
+
+        def flags(*shape: int) -> Tensor:
+            return allocate((rows, *shape), torch.bool)
+
+        pictures = (rows, n, k, size, size, 3)
+        sound = "audio" in options.modalities
+        return Batch(
+            sequence=("",) * rows,
+            clip=whole(),
+            n_clips=whole(),
+            frames=whole(n, k),
+            block_valid=flags(n),
+            activity=whole(),
+            atomic_block=real(n, classes),
+            atomic_clip=real(classes),
+            video={kind: allocate(pictures, torch.uint8) for kind in self.videos},
+            view={kind: whole() for kind in self.videos},
+            logmel=real(options.n_mels, self._n_columns) if sound else None,
+            present={modality: flags() for modality in options.modalities},
+        )
+
+    def n_bytes(self, rows: int) -> int:
+        """How much memory ``Cutter`` needs for a batch of so many clips."""
+        total = 0
+
+        def count(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+            nonlocal total
+            total += _aligned(math.prod(shape) * dtype.itemsize)
+            return torch.empty(0, dtype=dtype)
+
+        self.blank(rows, count)
+        return total
+
+
+class Cutter:
+    """Cuts tensors out of one memory, one after the other; they keep it alive."""
+
+    def __init__(self, memory: npt.NDArray[np.uint8]) -> None:
+        self._memory = memory
+        self._at = 0
+
+    def __call__(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """The next tensor."""
+        size = math.prod(shape) * dtype.itemsize
+        part: Any = self._memory[self._at : self._at + size]
+        self._at += _aligned(size)
+        return torch.from_numpy(part).view(dtype).view(shape)
+
+
+class Recycler:
+    """Private memory for batches: once its last view is gone it is filled again.
+
+    A fresh mapping costs a page fault for each 4 KiB, more than a tenth of the decoding.
+    """
+
+    def __init__(self, n_bytes: int, keep: int = 2) -> None:
+        self._n_bytes = n_bytes
+        self._idle: deque[memoryview] = deque(maxlen=keep)
+
+    def __call__(self) -> Cutter:
+        """Memory that nobody uses."""
+        try:
+            memory = self._idle.pop()
+        except IndexError:
+            memory = memoryview(bytearray(self._n_bytes))
+        array = np.frombuffer(memory, dtype=np.uint8)
+        weakref.finalize(array, self._idle.append, memory).atexit = False
+        return Cutter(array)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT

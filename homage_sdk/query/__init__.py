@@ -1,0 +1,1 @@
+"""Questions about intervals and scene graphs: patterns, SQL, and the matches they find."""

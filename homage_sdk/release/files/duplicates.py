@@ -1,0 +1,47 @@
+"""Which file is read where several carry the labels or the video of the same id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from homage_sdk.release.files.inventory import FileEntry, Inventory
+from homage_sdk.release.files.layouts import Layout, ids_in
+
+KeyOf = Callable[[str], str | None]
+"""What a file is about, by its name; None where the name does not say."""
+
+
+def first_of(inventory: Inventory, kind: str, key_of: KeyOf, layout: Layout) -> dict[str, str]:
+    """The path that is read for each key: in the layout's own folder, then first in order of path.
+
+    A copy of a folder beside the original (``action_split_data (copy)``) so never wins.
+    """
+    first: dict[str, str] = {}
+    settled: set[str] = set()
+    for _, entry in inventory.of_kind(kind):
+        key = key_of(entry.name)
+        if key is None:
+            continue
+        home = at_home(entry, layout)
+        if key not in first or (home and key not in settled):
+            first[key] = entry.path
+        if home:
+            settled.add(key)
+    return first
+
+
+def at_home(entry: FileEntry, layout: Layout) -> bool:
+    """Whether a file lies in one of the layout's own folders."""
+    return entry.path.split("/", 1)[0] in layout.folders
+
+
+def name_key(name: str) -> str | None:
+    """The view id in a name, else the sequence id."""
+    sequence, view_id = ids_in(name)
+    return view_id or sequence
+
+
+def view_key(name: str) -> str | None:
+    """The view id that a video's name is, with nothing but its suffix behind it."""
+    view_id = ids_in(name)[1]
+    return view_id if name.split(".", 1)[0] == view_id else None

@@ -1,0 +1,146 @@
+"""Scene-graph documents that may hold anything: frame by frame, each fault at its JSON pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from homage_sdk.release.faults import Faults
+from homage_sdk.release.files.layouts import sequence_in, view_in, view_number
+from homage_sdk.release.labels.json_files import LabelFile
+from homage_sdk.release.labels.json_records import Record, records
+from homage_sdk.release.records import RAW_TABLES
+from homage_sdk.release.scene_graphs.fast import GraphRows, convert_boxes
+from homage_sdk.release.scene_graphs.mapping import Shape
+from homage_sdk.release.scene_graphs.reshape import VideoDocument, videos_of
+
+
+def graphs_of(file: LabelFile, document: Any, faults: Faults, shape: Shape) -> GraphRows:
+    """Rows of one file, whatever its document holds."""
+    return _Careful(file, faults, shape).read(document)
+
+
+class _Careful:
+    def __init__(self, file: LabelFile, faults: Faults, shape: Shape) -> None:
+        self.file, self.faults, self.shape = file, faults, shape
+        self.mapping, self.keys = shape.mapping, shape.mapping.keys
+        self.frames: list[tuple[Any, ...]] = []
+        self.objects: list[tuple[Any, ...]] = []
+        self.relationships: list[tuple[Any, ...]] = []
+
+    def read(self, document: Any) -> GraphRows:
+        for video in videos_of(document, self.mapping, self.faults):
+            self._video(video)
+        frames = _table("frames", self.frames)
+        objects = _table("objects", self.objects)
+        return GraphRows(
+            frames, self._convert(objects, frames), _table("relationships", self.relationships)
+        )
+
+    def _video(self, video: VideoDocument) -> None:
+        sequence, view = self._whose(video)
+        head = Record(video.head, video.pointer, self.faults)
+        width, height = (self._size(head, side) for side in ("width", "height"))
+        for index, record in records(video.frames, video.frames_pointer, self.faults):
+            number = record.integer(self.keys.frame)
+            if number is not None:
+                number += 1 - self.mapping.frames.base
+            graph = len(self.frames)
+            self.frames.append((self.file.number, index, sequence, view, number, width, height))
+            self._graph(graph, record)
+
+    def _size(self, head: Record, side: str) -> int | None:
+        key = getattr(self.keys, side)
+        said = head.integer(key, required=False) if key else None
+        return said if said is not None else getattr(self.mapping.boxes, side) or None
+
+    def _whose(self, video: VideoDocument) -> tuple[str | None, int | None]:
+        """The sequence and view; the file name is believed unless the mapping says otherwise."""
+        said = video.head.get(self.keys.video) if self.keys.video else None
+        text = said if isinstance(said, str) else ""
+        by_name = self.mapping.files.video_from == "name"
+        in_name = self.file.entry.name if by_name else ""
+        sequence = sequence_in(in_name) or sequence_in(text)
+        view_id = view_in(in_name) or view_in(text)
+        view = view_number(view_id) if view_id else None
+        if view is None and self.mapping.files.view >= 0:
+            view = self.mapping.files.view
+        pointer = f"{video.pointer}/{self.keys.video}"
+        if said is not None and not isinstance(said, str):
+            self.faults.add("HOM118", pointer=pointer, found=said, expected="a view id")
+        elif in_name and text and sequence and self._other(text, sequence, view_id):
+            self.faults.add("HOM133", pointer=pointer, found=text, expected=view_id or sequence)
+        if sequence is None:
+            self.faults.add("HOM130", found=self.file.entry.name, expected="an id in the name")
+        elif view is None:
+            self.faults.add("HOM134", found=text or self.file.entry.name, expected="a view id")
+        return sequence, view
+
+    @staticmethod
+    def _other(text: str, sequence: str, view_id: str | None) -> bool:
+        named_view = view_in(text)
+        if view_id and named_view:
+            return view_id != named_view
+        return sequence_in(text) != sequence
+
+    def _graph(self, graph: int, frame: Record) -> None:
+        keys, shape = self.keys, self.shape
+        numbers: dict[str, int] = {}
+        for index, item in frame.records(keys.objects):
+            number = index if not keys.object_id else self._id(item, keys.object_id, numbers)
+            category = self._category(item, keys.category, shape.object_names)
+            self.objects.append((graph, index, number, category, *item.box(keys.box)))
+        if not keys.relationships:
+            return
+        for index, item in frame.records(keys.relationships):
+            subject = self._id(item, keys.subject, numbers)
+            target = self._id(item, keys.object, numbers)
+            predicate = self._category(item, keys.predicate, shape.relationship_names)
+            self.relationships.append((graph, index, subject, target, predicate))
+
+    def _id(self, item: Record, key: str, numbers: dict[str, int]) -> int | None:
+        if self.mapping.ids.kind == "number":
+            return item.integer(key)
+        text = item.text(key)
+        return None if text is None else numbers.setdefault(text, len(numbers))
+
+    def _category(self, item: Record, key: str, names: Mapping[int, str] | None) -> str | None:
+        if names is None:
+            return item.text(key)
+        number = item.integer(key)
+        if number is not None and number not in names:
+            item.note("HOM121", key, found=number, expected=f"one of {len(names)} ids")
+        return None if number is None else names.get(number)
+
+    def _convert(self, objects: pa.Table, frames: pa.Table) -> pa.Table:
+        if objects.num_rows == 0:
+            return objects
+        raw = np.stack(
+            [
+                np.asarray(objects.column(name).to_numpy(), dtype=np.float64)
+                for name in ("x1", "y1", "x2", "y2")
+            ],
+            axis=1,
+        )
+        owner = objects.column("graph").combine_chunks()
+        names = objects.column("category_raw").combine_chunks()
+        boxes = convert_boxes(raw, names, frames, owner, self.mapping)
+        if bool((np.isnan(boxes).any(axis=1) & ~np.isnan(raw).any(axis=1)).any()):
+            self.faults.add("HOM122", found="no width and height", expected="the frame's size")
+        for position, name in enumerate(("x1", "y1", "x2", "y2")):
+            column = pa.array(boxes[:, position].copy(), pa.float64(), from_pandas=True)
+            objects = objects.set_column(
+                objects.schema.get_field_index(name), RAW_TABLES["objects"].field(name), column
+            )
+        return objects
+
+
+def _table(name: str, rows: list[tuple[Any, ...]]) -> pa.Table:
+    schema = RAW_TABLES[name]
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table(
+        [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+    )

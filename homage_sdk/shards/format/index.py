@@ -1,0 +1,167 @@
+"""``index.parquet``: where each member of each sample lies, so that any can be read at once.
+
+Its footer keeps a copy of the manifest, from which ``homage repair`` brings a lost one back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from homage_sdk.errors import ShardError
+from homage_sdk.shards.format.manifest import Manifest
+from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, MEND, Member
+
+INDEX_SCHEMA = pa.schema(
+    [
+        pa.field("sample", pa.string(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("shard", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("crc32", pa.int64(), nullable=False),
+    ]
+)
+
+MAX_ROWS = 2_000_000
+MAX_UNPACKED_BYTES = 500_000_000
+
+Location = tuple[str, int, int, int]
+"""Shard name, offset, size, CRC-32."""
+
+Index = dict[str, dict[str, Location]]
+"""Sample key to member to location."""
+
+_COPY = b"homage.manifest"
+
+
+def index_bytes(
+    shards: Iterable[tuple[str, Iterable[Member]]], manifest: bytes | None = None
+) -> bytes:
+    """The index file of these shards, in their order, with a copy of the manifest."""
+    rows = [
+        (m.key, m.field, name, m.offset, m.size, m.crc32)
+        for name, members in shards
+        for m in members
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(INDEX_SCHEMA)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)]
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, INDEX_SCHEMA, compression="zstd") as writer:
+        writer.write_table(pa.table(arrays, schema=INDEX_SCHEMA))
+        if manifest is not None:
+            writer.add_key_value_metadata({_COPY: manifest})
+    return buffer.getvalue()
+
+
+def manifest_copy(data: bytes) -> bytes | None:
+    """The manifest as an index keeps it (its entry for the index itself is blank), or None."""
+    try:
+        found: bytes | None = (pq.read_metadata(pa.BufferReader(data)).metadata or {}).get(_COPY)
+    except (pa.ArrowException, OSError):
+        return None
+    return found
+
+
+def index_of(manifest: Manifest, data: bytes, place: str) -> Index:
+    """The index that a manifest names; raises ShardError when it is another or cannot be used.
+
+    ``manifest.index.bytes`` is bounded: nobody need read more than one byte beyond that.
+    """
+    if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
+        raise ShardError("the index is not the one of the manifest", place=place, hint=MEND)
+    index = parse_index(data, place)
+    check_locations(index, {shard.name: shard.bytes for shard in manifest.shards}, place)
+    return index
+
+
+def parse_index(data: bytes, place: str) -> Index:
+    """Sample key to member to location; raises ShardError when it is no index of ours."""
+    try:
+        words = [f.name for f in INDEX_SCHEMA if f.type == pa.string()]
+        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=words)
+        names = file.metadata.schema.names
+        if names == INDEX_SCHEMA.names:
+            _check_size(file.metadata, place)
+            table = file.read(use_threads=False)
+            columns = [_values(column, place) for column in table.columns]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise ShardError(
+            "the index cannot be read", place=place, found=str(error).splitlines()[0], hint=MEND
+        ) from error
+    if names != INDEX_SCHEMA.names or not all(
+        (f.type.value_type if pa.types.is_dictionary(f.type) else f.type) == ours.type
+        for f, ours in zip(table.schema, INDEX_SCHEMA, strict=True)
+    ):
+        raise ShardError(
+            "an index of other columns", place=place, expected=", ".join(INDEX_SCHEMA.names)
+        )
+    found: Index = {}
+    for sample, member, shard, offset, size, crc in zip(*columns, strict=True):
+        if (
+            None in (sample, member, shard, offset, size, crc)
+            or (offset < BLOCK or offset % BLOCK)  # no room for its header
+            or size < 0
+        ):
+            raise ShardError(
+                "an impossible row", place=place, found=f"{sample}.{member}", hint=MEND
+            )
+        members = found.setdefault(sample, {})
+        if member in members:
+            raise ShardError(
+                "a member that is there twice", place=place, found=f"{sample}.{member}"
+            )
+        members[member] = (shard, offset, size, crc)
+    return found
+
+
+def _values(column: pa.ChunkedArray, place: str) -> list[Any]:
+    """A column as Python values; a word that occurs often is one object, and none is long."""
+    found: list[Any] = []
+    for chunk in column.chunks:
+        if not pa.types.is_dictionary(chunk.type):
+            found += chunk.to_pylist()
+            continue
+        if (
+            len(chunk.dictionary)
+            and (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > 200
+        ):
+            raise ShardError("a name of absurd length", place=place)
+        words = chunk.dictionary.to_pylist()
+        found += [None if i is None else words[i] for i in chunk.indices.to_pylist()]
+    return found
+
+
+def _check_size(metadata: pq.FileMetaData, place: str) -> None:
+    """Refuse, before anything is unpacked, what a few bytes may unfold to."""
+    groups = [metadata.row_group(g) for g in range(min(metadata.num_row_groups, 1000))]
+    rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
+    unpacked = sum(group.total_byte_size for group in groups)
+    if metadata.num_row_groups > 1000 or rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
+        raise ShardError(
+            "an index of absurd size",
+            place=place,
+            found=f"{rows:,} rows, {unpacked:,} bytes unpacked",
+            expected=f"at most {MAX_ROWS:,} rows, {MAX_UNPACKED_BYTES:,} bytes",
+        )
+
+
+def check_locations(
+    index: Mapping[str, Mapping[str, Location]], sizes: Mapping[str, int], place: str
+) -> None:
+    """Raise ShardError for a row that names no shard of ours, or points outside of it."""
+    for sample, members in index.items():
+        for member, (shard, offset, size, _) in members.items():
+            if shard not in sizes or offset + size > sizes[shard] or size > MAX_MEMBER_BYTES:
+                raise ShardError(
+                    "a row that points outside its shard",
+                    place=place,
+                    found=f"{sample}.{member}: {size:,} bytes at {offset:,} in {shard[:60]!r}",
+                    hint=MEND,
+                )

@@ -1,0 +1,295 @@
+"""The manifest: what a folder of shards holds, from what it was made, and each file's hash.
+
+Written last, so that a folder with a manifest is complete. Read strictly: names are plain file
+names, counts and sizes are bounded, unknown versions are refused with a reason.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
+
+from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.shards.format.pack_options import PackOptions
+from homage_sdk.shards.format.sensor_array import MEMBER
+from homage_sdk.shards.format.tar import MEND
+from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+INDEX = "index.parquet"
+MAX_BYTES = 256_000_000
+"""No manifest is larger."""
+
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
+ShardName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}-\d{5}\.tar$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Side = Annotated[int, Field(ge=2, le=16_384)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PackedView(_Part):
+    """One packed view of a sample."""
+
+    number: Annotated[int, Field(ge=0, le=999_999_999, description="After v; 0 is the ego view")]
+    kind: Literal["ego", "third"]
+    n_frames: Annotated[int, Field(ge=1, le=10_000_000, description="Packed frames")]
+    width: Side
+    height: Side
+
+    @property
+    def field(self) -> str:
+        """The member that holds it."""
+        return f"v{self.number:03d}.mp4"
+
+
+class PackedSound(_Part):
+    """The packed sound of a sample: of the ego view where it has any."""
+
+    view: Annotated[int, Field(ge=0)]
+    field: Annotated[str, Field(pattern=r"^(ego|v\d{3,9})\.flac$")]
+    n_samples: Annotated[int, Field(ge=1, le=2**40)]
+
+
+class PackedSensors(_Part):
+    """The packed sensors of a sample; ``meta.json`` describes each."""
+
+    n_sensors: Count
+    n_values: Annotated[int, Field(ge=0, le=2**40, description="Numbers in all, times included")]
+
+    @property
+    def field(self) -> str:
+        """The member that holds them."""
+        return MEMBER
+
+
+class SampleInfo(_Part):
+    """What a loader must know of a sample before it opens a shard."""
+
+    key: Key
+    sequence: Key
+    shard: ShardName
+    split: str | None = None
+    participant: Count
+    activity_id: int | None = None
+    first_frame: Annotated[int, Field(ge=1, description="Annotation frame of packed frame 0")] = 1
+    n_frames: Annotated[int, Field(ge=0, description="Packed frames of the longest view")]
+    views: tuple[PackedView, ...] = ()
+    sound: PackedSound | None = None
+    sensors: PackedSensors | None = None
+    n_atomic_actions: Count = 0
+    n_scene_graphs: Count = 0
+
+    @model_serializer(mode="wrap")
+    def _without_absent_sensors(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Samples without sensors look as they did before there were any."""
+        values: dict[str, Any] = dump(self)
+        if self.sensors is None:
+            values.pop("sensors", None)
+        return values
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether sound was packed."""
+        return self.sound is not None
+
+    @property
+    def ego(self) -> PackedView | None:
+        """The ego view, if packed."""
+        return next((view for view in self.views if view.kind == "ego"), None)
+
+    @property
+    def third(self) -> tuple[PackedView, ...]:
+        """The packed third-person views, in order of number."""
+        return tuple(view for view in self.views if view.kind == "third")
+
+
+class ShardInfo(_Part):
+    """One file."""
+
+    name: ShardName
+    bytes: Count
+    sha256: Sha256
+    samples: Count
+
+
+class Quarantined(_Part):
+    """A video or a sensor file that could not be packed, and why."""
+
+    sequence: str
+    view: int | None
+    """None for a sensor."""
+    path: str
+    code: str
+    reason: str
+
+    @property
+    def order(self) -> tuple[str, int, str, str]:
+        """By sequence, views before sensors."""
+        return self.sequence, 2**40 if self.view is None else self.view, self.path, self.reason
+
+    def __str__(self) -> str:
+        what = "a sensor" if self.view is None else f"v{self.view:03d}"
+        return f"{self.sequence} {what} ({self.path}): {self.reason}"
+
+
+class Class(_Part):
+    """One class of a taxonomy."""
+
+    id: int
+    raw: str
+    slug: str
+
+
+class IndexInfo(_Part):
+    """The index file."""
+
+    name: Literal["index.parquet"] = "index.parquet"
+    bytes: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    sha256: Sha256
+
+
+class Manifest(_Part):
+    """Everything about a folder of shards."""
+
+    format: Literal["homage-shards"] = "homage-shards"
+    schema_version: int
+    made_by: dict[str, str]
+    options: dict[str, Any]
+    dataset: Sha256
+    taxonomy: dict[str, tuple[Class, ...]]
+    index: IndexInfo
+    shards: tuple[ShardInfo, ...]
+    samples: tuple[SampleInfo, ...]
+    quarantine: tuple[Quarantined, ...] = ()
+
+    @property
+    def packed(self) -> PackOptions:
+        """How the samples were packed."""
+        return PackOptions.from_json(self.options)
+
+    def classes(self, kind: str) -> Taxonomy:
+        """The taxonomy of one kind."""
+        if kind not in KINDS:
+            raise ShardError(f"no taxonomy {kind!r}", expected=", ".join(KINDS))
+        names = self.taxonomy.get(kind, ())
+        return Taxonomy(kind, [ClassName(kind, c.id, c.raw, c.slug) for c in names])
+
+    def to_bytes(self) -> bytes:
+        """As written: the same bytes for the same content."""
+        return dump_json(self.model_dump(mode="json"))
+
+
+def dump_json(value: object) -> bytes:
+    """JSON with sorted keys and a final newline: the same bytes for the same value."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def parse_manifest(data: bytes, place: str) -> Manifest:
+    """Read a manifest; raises ShardError naming what is wrong with it."""
+    if len(data) > MAX_BYTES:
+        raise ShardError("a manifest of absurd size", place=place, found=f"{len(data):,} bytes")
+    try:
+        raw = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ShardError(
+            "the manifest is no JSON",
+            place=place,
+            found=str(error),
+            hint=MEND,
+        ) from error
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or raw.get("format") != "homage-shards":
+        raise ShardError("not a manifest of homage shards", place=place)
+    if version != SCHEMA_VERSION:
+        raise ShardError(
+            "shards of another schema version",
+            place=place,
+            found=str(version),
+            expected=str(SCHEMA_VERSION),
+            hint="pack again with this version of homage_sdk, or install the one that packed them",
+        )
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        pointer = "/".join(str(part) for part in first["loc"])
+        raise ShardError(
+            "the manifest is malformed",
+            place=f"{place}#/{pointer}",
+            found=repr(first.get("input"))[:80],
+            expected=first["msg"],
+            hint=MEND,
+        ) from error
+    _check_options(manifest, place)
+    _check_activities(manifest, place)
+    names = {shard.name for shard in manifest.shards}
+    keys = {sample.key for sample in manifest.samples}
+    strays = sorted({sample.shard for sample in manifest.samples} - names)
+    if len(names) < len(manifest.shards) or len(keys) < len(manifest.samples) or strays:
+        raise ShardError(
+            "the manifest contradicts itself",
+            place=place,
+            found=f"a sample in {strays[0]}" if strays else "a name that occurs twice",
+        )
+    return manifest
+
+
+def _check_options(manifest: Manifest, place: str) -> None:
+    """Whoever reads counts on stride and rate: they are stated, and every option is possible."""
+    missing = sorted({"stride", "audio_rate"} - manifest.options.keys())
+    try:
+        if missing:
+            raise UsageError(f"no {missing[0]}")
+        _ = manifest.packed
+    except (UsageError, TypeError) as error:
+        raise ShardError(
+            "the manifest states options that nobody packs with",
+            place=f"{place}#/options",
+            found=str(error)[:200],
+            hint=MEND,
+        ) from error
+
+
+def _check_activities(manifest: Manifest, place: str) -> None:
+    known = {each.id for each in manifest.taxonomy.get("activity", ())}
+    for number, sample in enumerate(manifest.samples):
+        if sample.activity_id is not None and sample.activity_id not in known:
+            raise ShardError(
+                "a sample of an activity that is no class",
+                place=f"{place}#/samples/{number}/activity_id",
+                found=str(sample.activity_id),
+                hint=MEND,
+            )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a folder; raises ShardError where there is none, or packing never ended."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        begun = (folder / "plan.json").is_file()
+        raise ShardError(
+            "packing was begun and not finished" if begun else "no shards here",
+            place=str(folder),
+            expected=f"a {MANIFEST}",
+            hint="run the same `homage pack` again: it goes on where it stopped"
+            if begun
+            else "`homage pack CATALOG SHARDS` makes them",
+        )
+    if path.stat().st_size > MAX_BYTES:
+        raise ShardError("a manifest of absurd size", place=str(path))
+    return parse_manifest(path.read_bytes(), str(path))

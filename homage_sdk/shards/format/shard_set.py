@@ -1,0 +1,235 @@
+"""Shards on local disk: any member of any sample by one positioned read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from homage_sdk.errors import Place, ShardError, UnknownIdError
+from homage_sdk.shards.format.index import Index, Location, index_of
+from homage_sdk.shards.format.manifest import INDEX, Manifest, SampleInfo, read_manifest
+from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, cut_short
+from homage_sdk.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from homage_sdk.release.sensors import SensorValues
+
+MAX_JSON_BYTES = 64_000_000
+_OPEN_FILES = 64
+_KEPT_FILES = 256
+
+
+class ShardSet:
+    """A folder of shards, opened by its manifest. Get one from ``ShardSet.open``.
+
+    Cheap to pickle (a path), safe in several threads and processes: reads are positioned and share
+    no offset. Nothing is unpickled, no shell is run, no name is followed out of the folder.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, fingerprint: str) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.fingerprint = fingerprint
+        self._files = _Files(path, len(manifest.shards))
+
+    @classmethod
+    def open(cls, path: str | Path) -> ShardSet:
+        """Open a folder that ``pack`` wrote.
+
+        Reads the manifest, and checks that index and shards are there in their sizes; ``verify``
+        checks their bytes. Raises ShardError naming what is wrong.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise ShardError(
+                "no such folder", place=str(path), hint="`homage pack CATALOG SHARDS` makes one"
+            )
+        manifest = read_manifest(path)
+        fingerprint = hashlib.sha256(manifest.to_bytes()).hexdigest()
+        for name, size in (
+            (INDEX, manifest.index.bytes),
+            *((shard.name, shard.bytes) for shard in manifest.shards),
+        ):
+            file = path / name
+            found = file.stat().st_size if file.is_file() and not file.is_symlink() else None
+            if found != size:
+                raise ShardError(
+                    "a file of the shards is missing"
+                    if found is None
+                    else "a file of the shards has another size",
+                    place=str(file),
+                    found=None if found is None else f"{found:,} bytes",
+                    expected=f"{size:,} bytes",
+                    hint=MEND,
+                )
+        return cls(path, manifest, fingerprint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ShardSet, (self.path, self.manifest, self.fingerprint))
+
+    def __repr__(self) -> str:
+        return f"ShardSet({str(self.path)!r}, {len(self)} samples)"
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def samples(self) -> tuple[SampleInfo, ...]:
+        """Every sample, in order of key."""
+        return self.manifest.samples
+
+    @property
+    def sequences(self) -> tuple[SampleInfo, ...]:
+        """Every sample, in order of key; one a sequence unless windows were packed."""
+        return self.manifest.samples
+
+    @property
+    def stride(self) -> int:
+        """Annotation frames from one packed frame to the next."""
+        return int(self.manifest.options["stride"])
+
+    @property
+    def audio_rate(self) -> int:
+        """Hz of the packed sound."""
+        return int(self.manifest.options["audio_rate"])
+
+    def taxonomy(self, kind: str) -> Taxonomy:
+        """The classes of one kind; their order is the order of target columns."""
+        return self.manifest.classes(kind)
+
+    @cached_property
+    def _by_key(self) -> dict[str, SampleInfo]:
+        return {sample.key: sample for sample in self.manifest.samples}
+
+    def __getitem__(self, key: str) -> SampleInfo:
+        try:
+            return self._by_key[key]
+        except KeyError:
+            raise UnknownIdError(f"no sample {key!r}", place=str(self.path)) from None
+
+    @cached_property
+    def _index(self) -> Index:
+        path = self.path / INDEX
+        with path.open("rb") as file:
+            data = file.read(self.manifest.index.bytes + 1)
+        return index_of(self.manifest, data, str(path))
+
+    def members(self, key: str) -> tuple[str, ...]:
+        """The fields of a sample, in their order."""
+        return tuple(self._located(key))
+
+    def locations(self) -> Index:
+        """Where every member of every sample lies."""
+        return self._index
+
+    def _located(self, key: str) -> dict[str, Location]:
+        try:
+            return self._index[key]
+        except KeyError:
+            raise ShardError(
+                f"sample {key!r} is not in the index",
+                place=str(self.path / INDEX),
+                hint="run `homage verify SHARDS`",
+            ) from None
+
+    def read(self, key: str, field: str, *, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
+        """The bytes of one member; raises ShardError when the sample has no such member."""
+        located = self._located(key)
+        if field not in located:
+            raise ShardError(
+                f"sample {key} has no member {field}",
+                place=str(self.path),
+                expected=", ".join(located),
+            )
+        shard, offset, size, _ = located[field]
+        if size > max_bytes:
+            raise ShardError(
+                "a member of absurd size",
+                place=Place(shard, pointer=f"/{key}.{field}"),
+                found=f"{size:,} bytes",
+            )
+        data = self._files.read(shard, offset, size)
+        if len(data) != size:
+            place = Place(shard, pointer=f"/{key}.{field}")
+            raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
+        return data
+
+    def sensors(self, key: str) -> dict[tuple[str, str], SensorValues]:
+        """The readings of a sample's sensors by (kind, position); empty where none were packed.
+
+        Times are seconds on the clock of the sequence, also where a sample is a window of it.
+        Raises ShardError when they are damaged.
+        """
+        from homage_sdk.shards.format.sensor_array import described, split
+
+        packed = self[key].sensors
+        if packed is None:
+            return {}
+        tables = described(self.read_json(key, "meta.json"), f"{key}.meta.json")
+        return split(self.read(key, packed.field), tables, f"{key}.{packed.field}")
+
+    def read_json(self, key: str, field: str) -> dict[str, Any]:
+        """A JSON member, parsed."""
+        return parse_json(self.read(key, field, max_bytes=MAX_JSON_BYTES), f"{key}.{field}")
+
+
+def parse_json(data: bytes, place: str) -> dict[str, Any]:
+    """A JSON object; raises ShardError when it is none."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ShardError("no JSON", place=place, found=str(error)) from error
+    if not isinstance(value, dict):
+        raise ShardError("no JSON object", place=place, found=type(value).__name__)
+    return value
+
+
+class _Files:
+    """Open shards, read by position only: all of them where they are few, or ``_OPEN_FILES``.
+
+    A file that is never closed needs no lock to be read, by any thread or forked process.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._folder = folder
+        self._keeps = count <= _KEPT_FILES
+        self._open: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+
+    def read(self, shard: str, offset: int, size: int) -> bytes:
+        if self._keeps and (kept := self._open.get(shard)) is not None:
+            return os.pread(kept, size, offset)
+        if self._owner != os.getpid():  # forked: a lock held by a thread that is not here
+            self._lock, self._owner = threading.Lock(), os.getpid()
+        with self._lock:
+            handle = self._open.get(shard)
+            if handle is None:
+                handle = self._add(shard)
+            self._open.move_to_end(shard)
+            return os.pread(handle, size, offset)
+
+    def _add(self, shard: str) -> int:
+        try:
+            handle = os.open(self._folder / shard, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise ShardError(
+                "a shard cannot be opened",
+                place=str(self._folder / shard),
+                found=os.strerror(error.errno or 0),
+            ) from error
+        self._open[shard] = handle
+        if not self._keeps and len(self._open) > _OPEN_FILES:
+            os.close(self._open.popitem(last=False)[1])
+        return handle
+
+    def __del__(self) -> None:
+        for handle in self._open.values():
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""Packing: the plan, the samples, who makes them, and repair."""

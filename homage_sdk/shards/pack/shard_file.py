@@ -1,0 +1,132 @@
+"""The unit of work: one shard, made by one worker, visible only when whole.
+
+A finished shard is two files: the tar, and a small record of its members beside the plan. A run
+that is killed leaves finished shards, and at most names that begin with ``.tmp-``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from homage_sdk.shards.format.manifest import Quarantined, SampleInfo, ShardInfo, dump_json
+from homage_sdk.shards.format.tar import Member, ShardWriter
+from homage_sdk.shards.pack.plan import PlannedShard
+from homage_sdk.shards.pack.sample import Job, MadeSample, make_sample
+from homage_sdk.storage import explained, fsync_folder, write_file
+
+PARTS = ".parts"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRecord:
+    """What was written into one shard."""
+
+    info: ShardInfo
+    samples: tuple[SampleInfo, ...]
+    members: tuple[Member, ...]
+    quarantine: tuple[Quarantined, ...]
+
+    def to_bytes(self) -> bytes:
+        """As kept beside the plan until the manifest is written."""
+        return dump_json(
+            {
+                "info": self.info.model_dump(mode="json"),
+                "samples": [s.model_dump(mode="json") for s in self.samples],
+                "members": [[m.key, m.field, m.offset, m.size, m.crc32] for m in self.members],
+                "quarantine": [q.model_dump(mode="json") for q in self.quarantine],
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ShardRecord:
+        """Read it back; ValueError when it is not whole."""
+        raw: dict[str, Any] = orjson.loads(data)
+        return cls(
+            ShardInfo.model_validate(raw["info"]),
+            tuple(SampleInfo.model_validate_json(orjson.dumps(s)) for s in raw["samples"]),
+            tuple(Member(*m) for m in raw["members"]),
+            tuple(Quarantined.model_validate(q) for q in raw["quarantine"]),
+        )
+
+
+def record_path(folder: Path, shard: str) -> Path:
+    """Where a shard's record lies while packing goes on."""
+    return folder / PARTS / f"{shard}.json"
+
+
+def finished(folder: Path, shard: PlannedShard) -> ShardRecord | None:
+    """The record of a shard that is whole on disk, or None."""
+    path = record_path(folder, shard.name)
+    try:
+        record = ShardRecord.from_bytes(path.read_bytes())
+        size = (folder / shard.name).stat().st_size
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    keys = tuple(sample.key for sample in record.samples)
+    if size != record.info.bytes or keys != tuple(sample.key for sample in shard.samples):
+        return None
+    return record
+
+
+def make_shard(
+    job: Job,
+    shard: PlannedShard,
+    folder: Path,
+    tick: Callable[[], object] = lambda: None,
+) -> ShardRecord:
+    """Encode and write one shard in this process: see ``write_shard``."""
+    made = (make_sample(job, planned, shard.name) for planned in shard.samples)
+    return write_shard(folder, shard, made, tick)
+
+
+def write_shard(
+    folder: Path,
+    shard: PlannedShard,
+    made: Iterable[MadeSample],
+    tick: Callable[[], object] = lambda: None,
+) -> ShardRecord:
+    """Write one shard into ``folder``: a temporary name, fsync, rename, then its record.
+
+    Raises StorageError when the disk refuses; nothing half-made stays. ``made`` gives the samples
+    of the shard in their order; ``tick`` is called after each.
+    """
+    target = folder / shard.name
+    temporary = folder / f".tmp-{shard.name}-{os.getpid()}"
+    digest = hashlib.sha256()
+    samples: list[SampleInfo] = []
+    quarantine: list[Quarantined] = []
+    with explained(target):
+        try:
+            with temporary.open("wb") as file:
+
+                def write(data: bytes) -> None:
+                    file.write(data)
+                    digest.update(data)
+
+                writer = ShardWriter(write)
+                for sample in made:
+                    for field, content in sample.members:
+                        writer.add(sample.info.key, field, content)
+                    samples.append(sample.info)
+                    quarantine.extend(sample.quarantine)
+                    tick()
+                writer.finish()
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            fsync_folder(folder)
+        finally:
+            temporary.unlink(missing_ok=True)
+    info = ShardInfo(
+        name=shard.name, bytes=writer.bytes, sha256=digest.hexdigest(), samples=len(samples)
+    )
+    record = ShardRecord(info, tuple(samples), tuple(writer.members), tuple(quarantine))
+    write_file(record_path(folder, shard.name), record.to_bytes())
+    return record

@@ -1,0 +1,1 @@
+"""Proving that shards are what was packed."""

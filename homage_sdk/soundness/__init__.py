@@ -1,0 +1,1 @@
+"""Which records are sound: rules report by it, ingest drops by it."""

@@ -1,0 +1,1 @@
+"""How a synthetic take looks: cameras, drawing, and the video files."""

@@ -1,0 +1,1 @@
+"""The synthetic world: people, rooms, things, and what is done with them."""

@@ -1,0 +1,27 @@
+"""What tests of your own need: label files at the size of HOMAGE.
+
+The names below are loaded when first used, so that importing this package stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homage_sdk.testing.full_size import Scale, write_labels
+
+_HOMES = {
+    "Scale": "full_size",
+    "write_labels": "full_size",
+}
+
+__all__ = ["Scale", "write_labels"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,1 @@
+"""Reports made of problems: tables, JSON, CSV, JUnit, and baselines."""
