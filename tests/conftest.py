@@ -25,7 +25,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
     return base if worker_id == "master" else base.parent
 
 
-def _once(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
+def once(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """What ``make`` writes below ``folder``, made by the first process that asks for it."""
     target = folder / name
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -39,7 +40,7 @@ def small_release(shared_folder: Path) -> Path:
     """Twelve sequences with video and sound at 160x120, mess included. Read only."""
     from homage_sdk.synth import write_release
 
-    return _once(
+    return once(
         shared_folder,
         "release",
         lambda out: write_release(out, layout="hacgen", sequences=12, seed=7, size=(160, 120)),
@@ -51,7 +52,7 @@ def small_catalog(shared_folder: Path, small_release: Path) -> Path:
     """The catalog of ``small_release``. Read only."""
     from homage_sdk.ingest import ingest
 
-    return _once(shared_folder, "catalog", lambda out: ingest(small_release, out))
+    return once(shared_folder, "catalog", lambda out: ingest(small_release, out))
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,6 @@ def small_shards(shared_folder: Path, small_catalog: Path) -> Path:
     from homage_sdk import Dataset
     from homage_sdk.shards import PackOptions, pack
 
-    return _once(
+    return once(
         shared_folder, "shards", lambda out: pack(Dataset(small_catalog), out, PackOptions())
     )

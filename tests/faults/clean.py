@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.conftest import _once
+from tests.conftest import once
 
 WIDTH, HEIGHT = 96, 72
 
@@ -26,4 +26,4 @@ def make_clean(folder: Path, layout: str) -> Path:
             workers=1,
         )
 
-    return _once(folder, f"clean-{layout}", make)
+    return once(folder, f"clean-{layout}", make)

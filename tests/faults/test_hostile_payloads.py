@@ -23,7 +23,7 @@ from homage_sdk.shards import SampleInfo, ShardSet, verify
 from homage_sdk.shards.format.index import INDEX_SCHEMA
 from homage_sdk.shards.format.tar import ShardWriter, read_members
 from tests.faults.hostile import OPTIONS, Bomb, bounded, copy, replace, reseal, unwatch, watch
-from tests.unit.shards.servers import serving
+from tests.unit.loader.servers import serving
 
 __all__ = ["bounded", "copy"]  # fixtures
 

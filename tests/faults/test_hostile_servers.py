@@ -14,7 +14,7 @@ import pytest
 from homage_sdk.errors import HomageError, ShardError
 from homage_sdk.loader import LoaderOptions, StreamLoader
 from homage_sdk.shards.remote import Patience
-from tests.unit.shards.servers import serving
+from tests.unit.loader.servers import serving
 
 pytest.importorskip("aiohttp")
 

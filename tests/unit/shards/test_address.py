@@ -14,7 +14,7 @@ import pytest
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.shards.address import Address
 from homage_sdk.shards.remote import Patience, Remote
-from tests.unit.shards.servers import serving
+from tests.unit.loader.servers import serving
 
 
 class Dripping(Remote):

@@ -1,0 +1,38 @@
+"""Several ranks compute the gradient of the full batch, to 1e-6 and better."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+from tests.unit.ccau.models.ranks import VARIANTS, make_task, split, whole_batch, work
+
+
+@pytest.fixture(scope="module")
+def full():
+    """Losses and gradients of one process with all rows."""
+    found = {}
+    for name in (*VARIANTS, "kd"):
+        task = make_task(name)
+        losses = task.losses(*whole_batch(), step=0)
+        losses["total"].backward()
+        found[name] = {k: p.grad for k, p in task.named_parameters() if p.grad is not None}
+        found[name]["total"] = losses["total"].detach()
+    return found
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_gradients_of_ranks_equal_the_full_batch(size, full, tmp_path):
+    assert len({len(rows) for rows in split(6, size)}) > 1  # the shares are unequal
+    mp.spawn(work, args=(size, str(tmp_path)), nprocs=size)
+    for rank in range(size):
+        found = torch.load(tmp_path / f"{size}-{rank}.pt")
+        for name, expected in full.items():
+            for key, value in expected.items():
+                gap = (found[name][key] - value).abs().max() / value.abs().max().clamp(min=1e-12)
+                if value.abs().max() > 1e-9:
+                    assert gap < 1e-6, f"{name}: {key} differs by {gap}"
+        assert int(found["own"]["negatives"]) == 6 * size - 1
+        assert found["own"]["x"].abs().sum() > 0
+    assert torch.isfinite(torch.load(tmp_path / f"{size}-0.pt")["alone"]["total"])

@@ -1,0 +1,62 @@
+"""Every method learns eight clips by heart, in every modality that it trains."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from baselines.ccau.tasks import (
+    AlignmentConfig,
+    CompositionConfig,
+    Cooperative,
+    CooperativeKD,
+    Single,
+    StaticKD,
+)
+from tests.unit.ccau.models.batches import ALL, batch, nets
+
+CALM = {"gru_dropout": 0.0, "head_dropout": 0.0, "width": 8}
+METHODS = {
+    "single": lambda: Single(nets(**CALM)),
+    "single, official heads and focal loss": lambda: Single(
+        nets(**CALM, classify="clip", attention="official"), CompositionConfig(atomic="focal")
+    ),
+    "cooperative": lambda: Cooperative(
+        nets(**CALM), align=AlignmentConfig(normalize=True, tau=0.2, negatives="batch")
+    ),
+    "cooperative, official": lambda: Cooperative(
+        nets(**CALM, classify="clip", attention="official"),
+        CompositionConfig.preset("official"),
+        AlignmentConfig.preset("official"),
+    ),
+    "uncertainty": lambda: Single(nets(**CALM), CompositionConfig(weighting="uncertainty")),
+    "static distillation": lambda: StaticKD(nets(**CALM)),
+    "cooperative distillation": lambda: CooperativeKD(nets(**CALM)),
+}
+
+
+def eight_clips():
+    """Labels of a clip hold in all its blocks, and all its modalities show something."""
+    inputs, targets = batch(8, seed=1)
+    targets.atomic_block[:] = targets.atomic_clip[:, None]
+    inputs["scene_graph"].present[:] = True
+    return inputs, targets
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_overfits_eight_clips(method):
+    task = METHODS[method]().train()
+    inputs, targets = eight_clips()
+    optimizer = torch.optim.Adam(task.parameter_groups(), lr=3e-3)
+    for step in range(60):
+        optimizer.zero_grad()
+        losses = task.losses(inputs, targets, step=step)
+        losses["total"].backward()
+        optimizer.step()
+    with torch.no_grad():
+        out = task.outputs(inputs, targets, step=99)
+    for m in task.trained:
+        assert (out[m].activity.argmax(1) == targets.activity).all(), m
+        right = (out[m].atomic > 0) == (targets.atomic_clip > 0.5)
+        assert right.float().mean() > 0.95, m
+    assert set(task.trained) == ({"ego"} if method == "static distillation" else set(ALL))

@@ -1,0 +1,202 @@
+"""Pools of processes: neither side waits for ever, none outlives its owner, ``close`` ends all."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing import Pipe
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from homage_sdk.errors import UsageError
+from homage_sdk.loader import Batch, ClipLoader, SceneGraphBatch, StreamLoader
+from homage_sdk.loader.batch_layout import Allocate, Form
+from homage_sdk.loader.epochs import EpochLoader
+from homage_sdk.loader.pool import WorkerPool
+from homage_sdk.shards import ShardSet
+from homage_sdk.shards.jobs import BatchJob, StreamWorkers
+from tests.unit.loader.batches import all_same
+from tests.unit.loader.test_loader import options
+from tests.unit.loader.test_workers import gone, workers_of
+
+N_OBJECTS = 20_000  # their boxes and classes are far more than a pipe takes at once
+
+
+class Maker:
+    """Says when it began and ended; a task is seconds of sleep, or a weight of bytes."""
+
+    def __init__(self, form: Form, *, graphs: bool = False) -> None:
+        self._form, self._graphs = form, graphs
+
+    def __call__(self, task: float | bytes, allocate: Allocate) -> Batch:
+        batch = self._form.blank(2, allocate)
+        batch.clip[0] = time.monotonic_ns()
+        if not isinstance(task, bytes):
+            time.sleep(task)
+        batch.clip[1] = time.monotonic_ns()
+        if self._graphs:
+            number = torch.zeros(2, 4, N_OBJECTS, dtype=torch.int64)
+            box = torch.zeros(2, 4, N_OBJECTS, 4)
+            present = torch.zeros(2, 4, dtype=torch.bool)
+            batch.scene_graph = SceneGraphBatch(number, box, number, number, number, present)
+        return batch
+
+
+def pool_of(shards: ShardSet, workers: int = 1, prefetch: int = 2, *, graphs: bool) -> WorkerPool:
+    form = Form(shards.manifest, options())
+    return WorkerPool(Maker(form, graphs=graphs), form, 2, workers, prefetch)
+
+
+def test_large_tasks_and_large_answers_do_not_wait_for_each_other(shards: ShardSet) -> None:
+    pool = pool_of(shards, prefetch=3, graphs=True)
+    seen: list[int] = []
+
+    def use() -> None:
+        seen.extend(len(batch) for batch in pool.run([bytes(400_000)] * 6))
+
+    thread = threading.Thread(target=use, daemon=True)
+    thread.start()
+    thread.join(20)
+    stuck = thread.is_alive()
+    pool.close()
+    assert not stuck and seen == [2] * 6
+
+
+ANSWERING = """
+import multiprocessing, sys, time
+from homage_sdk.shards import ShardSet
+from tests.unit.loader.test_pools import pool_of
+pool = pool_of(ShardSet.open(sys.argv[1]), graphs=True)
+batches = pool.run([0.0] * 9)
+next(batches)
+time.sleep(0.5)  # the second answer is on its way, and nobody takes it
+print(multiprocessing.active_children()[0].pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_with_an_answer_on_its_way_does_not_outlive_a_killed_process(
+    shards: ShardSet,
+) -> None:
+    command = [sys.executable, "-c", ANSWERING, str(shards.path)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        process.kill()
+    left = not gone({worker}, within_s=5)
+    if left:
+        psutil.Process(worker).kill()
+    assert not left
+
+
+def loader_of(shards: ShardSet, kind: str, workers: int) -> EpochLoader[WorkerPool | StreamWorkers]:
+    chosen = options(mode="eval", batch_size=1, workers=workers)
+    made = ClipLoader(shards, chosen) if kind == "index" else StreamLoader(shards.path, chosen)
+    return made  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", ["index", "stream"])
+def test_close_ends_iterations_that_go_on(shards: ShardSet, kind: str, workers: int) -> None:
+    """At once, all of them; they say so when asked for more, and their workers stay gone."""
+    before = workers_of()
+    loader = loader_of(shards, kind, workers)
+    first, second = iter(loader), iter(loader)
+    next(first), next(first), next(second)
+    started = workers_of() - before
+    assert len(started) == 2 * workers
+    state = loader.state_dict()
+    loader.close()
+    assert gone(started)
+    for iteration in (first, second):
+        with pytest.raises(UsageError, match="closed before the end of the iteration"):
+            next(iteration)
+    del first, second, iteration
+    gc.collect()
+    assert not workers_of() - before and loader.state_dict() == state
+    assert all_same(list(loader), list(loader_of(shards, kind, 0)))
+    loader.close()
+
+
+def test_close_ends_a_wait_in_another_thread(shards: ShardSet) -> None:
+    pool = pool_of(shards, graphs=False)
+    threading.Timer(0.3, pool.close).start()
+    begin_s = time.monotonic()
+    with pytest.raises(UsageError, match="closed before the end of the iteration"):
+        next(pool.run([30.0]))
+    assert time.monotonic() - begin_s < 10
+
+
+def test_an_iteration_that_was_given_whole_ends_as_ever(shards: ShardSet) -> None:
+    loader = loader_of(shards, "index", 0)
+    for number, _ in enumerate(loader, 1):
+        if number == len(loader):
+            loader.close()
+    assert loader.state_dict()["position"] == 0
+
+
+def test_a_forked_process_does_not_use_the_workers_of_its_parent(shards: ShardSet) -> None:
+    pool = pool_of(shards, graphs=False)
+    child = os.fork()
+    if not child:
+        os._exit(7 if pool.open else 0)
+    assert os.waitpid(child, 0)[1] == 0 and pool.open
+    assert len(list(pool.run([0.0]))) == 1
+    pool.close()
+
+
+def test_a_made_batch_is_not_kept_back_for_a_job_that_is_still_read(shards: ShardSet) -> None:
+    loader = StreamLoader(shards.path, options(batch_size=1, workers=2))
+    read = threading.Event()
+    in_vain: list[bool] = []
+
+    def slowly() -> Iterator[BatchJob]:
+        for number, job in enumerate(loader._jobs(0, 0)):
+            if number == 2:
+                in_vain.append(not read.wait(10))
+            yield job
+
+    workers = loader._start()
+    batches = workers.run(slowly())
+    begun = [next(batches), next(batches)]
+    read.set()
+    assert all_same([*begun, *batches], list(StreamLoader(shards.path, options(batch_size=1))))
+    assert in_vain == [False]
+    workers.close()
+
+
+def test_a_task_that_comes_during_a_wait_is_given_out_at_once(shards: ShardSet) -> None:
+    """The second worker begins while this process waits for the batch of the first."""
+    pool = pool_of(shards, workers=2, graphs=False)
+    ready, tell = Pipe(duplex=False)
+
+    def tasks() -> Iterator[float]:
+        while ready.recv_bytes() == b".":
+            yield 1.0
+
+    tell.send_bytes(b".")
+    later = threading.Timer(0.2, lambda: (tell.send_bytes(b"."), tell.send_bytes(b"end")))
+    later.start()
+    first, second = [batch.clip.tolist() for batch in pool.run(tasks(), ready)]
+    assert first[0] < second[0] < first[1]
+    pool.close()
+
+
+@pytest.mark.parametrize("prefetch", [1, 2])
+def test_the_next_batch_is_made_while_this_one_is_used(shards: ShardSet, prefetch: int) -> None:
+    pool = pool_of(shards, prefetch=prefetch, graphs=False)
+    batches = pool.run([0.0, 0.0])
+    next(batches)
+    time.sleep(0.3)
+    asked_ns = time.monotonic_ns()
+    assert int(next(batches).clip[1]) < asked_ns
+    pool.close()
