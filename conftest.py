@@ -22,7 +22,8 @@ def _example_catalog(
     tmp_path_factory: pytest.TempPathFactory, doctest_namespace: dict[str, object]
 ) -> Path:
     from homage_sdk import Action, Dataset, Frame, Seconds, Triple
-    from tests.factories import example_takes, make_catalog
+    from homage_sdk.testing import make_catalog
+    from tests.factories import example_takes
 
     path = make_catalog(tmp_path_factory.mktemp("example") / "catalog", example_takes())
     doctest_namespace["catalog"] = path

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from homage_sdk.synth.mess import past_end
-from homage_sdk.synth.release_paths import Layout
+from homage_sdk.synth.release_paths import ReleasePaths
 from homage_sdk.synth.takes import Take
 from homage_sdk.synth.world.timeline import Script
 
@@ -16,13 +16,13 @@ One sequence a line, no header: `p0002_r001_a007,folding_clothes` (sequence id, 
 """
 
 
-def published_split(layout: Layout, split: str) -> str:
+def published_split(layout: ReleasePaths, split: str) -> str:
     """The list a take of this split is in: a layout without ``val`` has it in ``test``."""
     return split if split in layout.splits else "test"
 
 
 def write_lists(
-    folder: Path, layout: Layout, takes: tuple[Take, ...], atomic: tuple[str, ...]
+    folder: Path, layout: ReleasePaths, takes: tuple[Take, ...], atomic: tuple[str, ...]
 ) -> None:
     """The split lists and the class files."""
     (folder / layout.lists).mkdir(parents=True)
@@ -42,7 +42,7 @@ def write_lists(
         path.write_text(_LIST_FORMAT, encoding="utf-8")
 
 
-def write_classes(folder: Path, layout: Layout, kind: str, names: list[str]) -> None:
+def write_classes(folder: Path, layout: ReleasePaths, kind: str, names: list[str]) -> None:
     """A class file: ids from 1, in the syntax of the layout."""
     lines = [f"{k}{layout.class_separator}{name}\n" for k, name in enumerate(names, 1)]
     (folder / layout.class_file(kind)).write_text("".join(lines), encoding="utf-8")

@@ -9,7 +9,7 @@ from homage_sdk.ids import SequenceId, ViewId
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ReleasePaths:
     """Paths of one layout, relative to the release root."""
 
     name: str
@@ -50,7 +50,7 @@ class Layout:
 
 
 LAYOUTS = {
-    "hacgen": Layout(
+    "hacgen": ReleasePaths(
         "hacgen",
         "list_with_activity_labels",
         ("train", "val", "test"),
@@ -60,7 +60,7 @@ LAYOUTS = {
         "annotation_files/scene_graphs",
         "action_split_data/V1.0",
     ),
-    "videoshift": Layout(
+    "videoshift": ReleasePaths(
         "videoshift",
         "activity_lists",
         ("train", "test"),

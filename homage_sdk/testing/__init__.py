@@ -1,4 +1,4 @@
-"""What tests of your own need: label files at the size of HOMAGE.
+"""What tests of your own need: label files at the size of HOMAGE, catalogs from a few words.
 
 The names below are loaded when first used, so that importing this package stays light.
 """
@@ -9,14 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from homage_sdk.testing.catalogs import GraphSpec, TakeSpec, make_catalog
     from homage_sdk.testing.full_size import Scale, write_labels
 
 _HOMES = {
+    "GraphSpec": "catalogs",
     "Scale": "full_size",
+    "TakeSpec": "catalogs",
+    "make_catalog": "catalogs",
     "write_labels": "full_size",
 }
 
-__all__ = ["Scale", "write_labels"]
+__all__ = ["GraphSpec", "Scale", "TakeSpec", "make_catalog", "write_labels"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from homage_sdk.ids import SequenceId
 from homage_sdk.storage import new_folder
 from homage_sdk.synth.label_files import published_split, write_classes
 from homage_sdk.synth.random_streams import stream
-from homage_sdk.synth.release_paths import LAYOUTS, Layout
+from homage_sdk.synth.release_paths import LAYOUTS, ReleasePaths
 from homage_sdk.synth.world.timeline import FPS
 from homage_sdk.synth.write import VERSION, SynthSummary, existing, write_marker
 from homage_sdk.testing.full_size_graphs import GraphCounts, graph_documents
@@ -111,7 +111,7 @@ def write_labels(
 def _write(
     folder: Path,
     out: Path,
-    layout: Layout,
+    layout: ReleasePaths,
     seed: int,
     scale: Scale,
     placeholders: bool,
@@ -217,7 +217,11 @@ def _views(seed: int, scale: Scale) -> list[tuple[int, ...]]:
 
 
 def _write_lists(
-    folder: Path, layout: Layout, ids: list[SequenceId], splits: list[str], activities: list[str]
+    folder: Path,
+    layout: ReleasePaths,
+    ids: list[SequenceId],
+    splits: list[str],
+    activities: list[str],
 ) -> None:
     (folder / layout.lists).mkdir(parents=True)
     for split in layout.splits:

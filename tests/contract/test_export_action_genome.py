@@ -15,7 +15,8 @@ from homage_sdk.errors import UsageError
 from homage_sdk.export import action_genome, export
 from homage_sdk.export.action_genome import group_of
 from homage_sdk.taxonomy import class_key
-from tests.factories import CUP, KETTLE, PERSON, Graph, Take, example_takes, make_catalog
+from homage_sdk.testing import GraphSpec, TakeSpec, make_catalog
+from tests.factories import CUP, KETTLE, PERSON, example_takes
 
 
 def read_as_its_tools_do(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -78,7 +79,7 @@ def test_relationships_go_to_their_group(folder: Path) -> None:
 def test_what_has_no_place_is_counted_by_name(tmp_path: Path) -> None:
     objects = {0: ("person", PERSON), 1: ("person", CUP), 2: ("cup", KETTLE)}
     edges = [(0, "looking at", 1), (2, "on", 0), (0, "holding", 2), (1, "holding", 2)]
-    take = Take("p0001_r001_a001", graphs=[Graph(1, 1, objects, edges)])
+    take = TakeSpec("p0001_r001_a001", graphs=[GraphSpec(1, 1, objects, edges)])
     made = action_genome(Dataset(make_catalog(tmp_path / "catalog", [take])))
     assert made.left_out == {
         "relationships between persons": 1,

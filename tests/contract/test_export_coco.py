@@ -9,7 +9,8 @@ import pytest
 from homage_sdk import Box, Dataset
 from homage_sdk.errors import UsageError
 from homage_sdk.export import coco_document, export
-from tests.factories import Graph, Take, example_takes, make_catalog, random_takes
+from homage_sdk.testing import GraphSpec, TakeSpec, make_catalog
+from tests.factories import example_takes, random_takes
 
 COCO = pytest.importorskip("pycocotools.coco").COCO
 
@@ -104,7 +105,7 @@ def test_only_the_selection_is_exported(tmp_path: Path) -> None:
 
 
 def test_a_frame_without_a_size_is_refused_by_name(tmp_path: Path) -> None:
-    graph = Graph(1, 5, {0: ("person", (0.0, 0.0, 1.0, 1.0))}, size=None)
-    ds = Dataset(make_catalog(tmp_path / "catalog", [Take("p0001_r001_a001", graphs=[graph])]))
+    graph = GraphSpec(1, 5, {0: ("person", (0.0, 0.0, 1.0, 1.0))}, size=None)
+    ds = Dataset(make_catalog(tmp_path / "catalog", [TakeSpec("p0001_r001_a001", graphs=[graph])]))
     with pytest.raises(UsageError, match="frame 5 of p0001_r001_v001_a001 lacks the size"):
         coco_document(ds)

@@ -9,8 +9,9 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack
+from homage_sdk.testing import make_catalog
 from tests.conftest import once
-from tests.factories import example_takes, make_catalog, random_takes
+from tests.factories import example_takes, random_takes
 from tests.unit.shards.barcodes import write_release
 
 

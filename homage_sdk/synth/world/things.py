@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass, replace
+from math import cos, pi, sin
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
 Point = tuple[float, float]
+
+STEEL: Colour = (176, 186, 196)
+DARK: Colour = (34, 34, 40)
+WHITE: Colour = (240, 240, 236)
+WOOD: Colour = (150, 96, 48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +59,13 @@ def repainted(thing: Thing, hue_shift: float) -> Thing:
         return hsv(hue + hue_shift, saturation, value)
 
     return replace(thing, parts=tuple(Part(part.points, turn(part.colour)) for part in thing.parts))
+
+
+def oval(x: float, y: float, rx: float, ry: float, n: int = 16) -> tuple[Point, ...]:
+    """An ellipse around (x, y), as a polygon of n corners."""
+    return tuple((x + rx * cos(2 * pi * k / n), y + ry * sin(2 * pi * k / n)) for k in range(n))
+
+
+def box(x1: float, y1: float, x2: float, y2: float) -> tuple[Point, ...]:
+    """A rectangle from one corner to the opposite one."""
+    return ((x1, y1), (x2, y1), (x2, y2), (x1, y2))

@@ -40,9 +40,9 @@ def test_show_prints_a_sheet_with_lanes(example: Path, capsys: pytest.CaptureFix
 def test_bars_stand_where_their_frames_are(tmp_path: Path) -> None:
     from homage_sdk import Dataset
     from homage_sdk.cli.sheet import sheet
-    from tests.factories import Take, make_catalog
+    from homage_sdk.testing import TakeSpec, make_catalog
 
-    take = Take("p0001_r001_a001", seconds=96 / 30, actions=[("a", 1, 24), ("b", 49, 96)])
+    take = TakeSpec("p0001_r001_a001", seconds=96 / 30, actions=[("a", 1, 24), ("b", 49, 96)])
     seq = Dataset(make_catalog(tmp_path / "catalog", [take]))[0]
     (bar,) = [line for line in sheet(seq, width=100) if "━" in line]
     assert bar == "  ┣1" + "━" * 22 + " " * 24 + "┣2" + "━" * 46

@@ -9,7 +9,7 @@ import pytest
 
 from homage_sdk import Activity, Dataset, Frame, Interval, Seconds
 from homage_sdk.errors import MediaError, UnknownIdError, UsageError
-from tests.factories import Take, make_catalog
+from homage_sdk.testing import TakeSpec, make_catalog
 
 
 def test_facts_come_from_the_catalog(ds: Dataset) -> None:
@@ -58,7 +58,7 @@ def test_an_empty_catalog_is_a_dataset_of_nothing(tmp_path: Path) -> None:
     ds = Dataset(make_catalog(tmp_path / "catalog", []))
     assert len(ds) == 0 and list(ds) == [] and len(ds.taxonomy("atomic")) == 0
     assert ds.sql("SELECT * FROM triples").num_rows == 0
-    bare = Dataset(make_catalog(tmp_path / "one", [Take("p0001_r001_a001")]))[0]
+    bare = Dataset(make_catalog(tmp_path / "one", [TakeSpec("p0001_r001_a001")]))[0]
     assert bare.duration_s is None and bare.n_frames == 0 and len(bare.atomic_actions) == 0
     assert bare.targets.at(1).shape == (0,) and bare.targets.blocks(np.ones((2, 3), int)).shape == (
         2,

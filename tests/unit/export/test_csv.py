@@ -11,7 +11,8 @@ import pytest
 
 from homage_sdk import Dataset
 from homage_sdk.export import csv_tables, export
-from tests.factories import Graph, Take, example_takes, make_catalog
+from homage_sdk.testing import GraphSpec, TakeSpec, make_catalog
+from tests.factories import example_takes
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def test_boxes_and_relationships_are_those_of_the_scene_graphs(ds: Dataset) -> N
 
 def test_names_with_commas_quotes_and_lines_survive(tmp_path: Path) -> None:
     names = ['take "the" cup', "pour, slowly", "line\nbreak", "=1+1", "ünïcode/slash"]
-    graph = Graph(1, 1, {0: (names[0], (0.0, 0.0, 1.0, 1.0))}, [(0, names[1], 0)])
-    take = Take(
+    graph = GraphSpec(1, 1, {0: (names[0], (0.0, 0.0, 1.0, 1.0))}, [(0, names[1], 0)])
+    take = TakeSpec(
         "p0001_r001_a001", actions=[(n, 1, 2) for n in names], graphs=[graph], activity=names[2]
     )
     tables = csv_tables(Dataset(make_catalog(tmp_path / "catalog", [take])))

@@ -12,8 +12,8 @@ from homage_sdk import Action, Dataset, Seconds, Triple
 from homage_sdk.errors import QueryError, UsageError
 from homage_sdk.query.compile import RELATION_SQL
 from homage_sdk.query.patterns import Pattern
+from homage_sdk.testing import TakeSpec, make_catalog
 from homage_sdk.time import RELATIONS, Interval
-from tests.factories import Take, make_catalog
 from tests.pattern_oracle import Oracle, as_set
 
 HELD = Triple("person", "holding", "cup")
@@ -141,7 +141,7 @@ def _during(triple: Triple, actions: list[Action]) -> Triple:
 
 def test_each_relation_in_sql_is_the_relation_of_intervals(tmp_path: Path) -> None:
     intervals = [Interval(a, b) for a in range(1, 6) for b in range(a, 6)]
-    take = Take("p0001_r001_a001", actions=[("x", i.first, i.last) for i in intervals])
+    take = TakeSpec("p0001_r001_a001", actions=[("x", i.first, i.last) for i in intervals])
     ds = Dataset(make_catalog(tmp_path / "catalog", [take]))
     assert set(RELATION_SQL) == set(RELATIONS)
     for relation in RELATIONS:
@@ -157,7 +157,7 @@ def test_each_relation_in_sql_is_the_relation_of_intervals(tmp_path: Path) -> No
 
 def test_frame_numbers_at_the_end_of_the_range_do_not_overflow(tmp_path: Path) -> None:
     top = 2**31 - 1
-    take = Take("p0001_r001_a001", actions=[("x", 1, 1), ("y", top, top)], seconds=1.0)
+    take = TakeSpec("p0001_r001_a001", actions=[("x", 1, 1), ("y", top, top)], seconds=1.0)
     ds = Dataset(make_catalog(tmp_path / "catalog", [take]))
     for relation in RELATIONS:
         found = ds.find(Action("x").related(relation, "y", within=top))
