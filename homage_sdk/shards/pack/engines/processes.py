@@ -11,11 +11,11 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ from homage_sdk.processes import leave_with
 from homage_sdk.shards.pack.plan import PlannedSample, PlannedShard
 from homage_sdk.shards.pack.sample import Job, MadeSample, MadeView, make_rest, make_view
 from homage_sdk.shards.pack.shard_file import make_shard, write_shard
+
+_PATIENCE_S = 5.0
+
+PlannedWork = tuple[PlannedSample, str, Sequence[int]]
+"""A sample to make, the name of its shard, and the numbers of its views."""
 
 
 def run(
@@ -56,7 +61,12 @@ def run(
         initargs=(job, os.getpid()),
     )
     try:
-        made = _in_order(pool, workers, job, shards)
+        work = (
+            (planned, shard.name, job.views(planned))
+            for shard in shards
+            for planned in shard.samples
+        )
+        made = in_order(pool, workers, work, _view, _rest)
         for shard in shards:
             write_shard(folder, shard, islice(made, len(shard.samples)), one)
     except BrokenProcessPool as error:
@@ -72,6 +82,48 @@ def run(
     pool.shutdown()
 
 
+def in_order(
+    pool: Executor,
+    workers: int,
+    work: Iterable[PlannedWork],
+    make_view: Callable[[PlannedSample, int], MadeView],
+    make_rest: Callable[[PlannedSample, str, list[MadeView]], MadeSample],
+) -> Iterator[MadeSample]:
+    """Every sample of ``work`` in its order, made by the processes of ``pool``.
+
+    Two pieces a process are given out ahead, and at most four samples a process wait in memory for
+    one that takes longer. The first error that a piece ends with ends it all.
+
+    Args:
+        pool: makes the pieces; they may end in any order, and at any moment.
+        workers: processes of ``pool``, 1 or more.
+        work: what to make; a sample without views is one piece, made at once.
+        make_view: makes one view of a sample.
+        make_rest: makes the rest of a sample, given its shard and its views without their data.
+
+    """
+    coming = iter(work)
+    line: deque[_InWork] = deque()
+    while True:
+        waits_for = [sample.advance(pool, make_rest) for sample in line]
+        given_out = sum(map(len, waits_for))
+        while given_out < 2 * workers and len(line) < 4 * workers:
+            one = next(coming, None)
+            if one is None:
+                break
+            planned, shard, numbers = one
+            views = [pool.submit(make_view, planned, number) for number in numbers]
+            line.append(_InWork(planned, shard, views))
+            waits_for.append(line[-1].advance(pool, make_rest))
+            given_out += len(waits_for[-1])
+        if not line:  # there was room, and nothing more came
+            return
+        if waits_for[0]:
+            wait(chain.from_iterable(waits_for), return_when=FIRST_COMPLETED)
+        else:
+            yield line.popleft().made()
+
+
 @dataclass(slots=True)
 class _InWork:
     """A sample whose views are being encoded; what is left of it follows when they are there."""
@@ -81,35 +133,35 @@ class _InWork:
     views: list[Future[MadeView]]
     rest: Future[MadeSample] | None = None
 
+    def advance(
+        self,
+        pool: Executor,
+        make_rest: Callable[[PlannedSample, str, list[MadeView]], MadeSample],
+    ) -> list[Future[Any]]:
+        """Give out its next piece as soon as that can be made.
 
-def _in_order(
-    pool: Executor, workers: int, job: Job, shards: Sequence[PlannedShard]
-) -> Iterator[MadeSample]:
-    """Every sample in the order of the plan, made by the processes of ``pool``.
+        Returns what it waits for: nothing when it is made. Raises the error of a piece.
+        """
+        waits_for: list[Future[Any]] = [view for view in self.views if not _ended(view)]
+        if waits_for:
+            return waits_for
+        if self.rest is None:
+            known = [replace(view.result(), data=b"") for view in self.views]
+            self.rest = pool.submit(make_rest, self.planned, self.shard, known)
+        return [] if _ended(self.rest) else [self.rest]
 
-    Two pieces a process are given out ahead, and at most four samples a process wait in memory for
-    one that takes longer.
-    """
-    todo = ((shard.name, planned) for shard in shards for planned in shard.samples)
-    line: deque[_InWork] = deque()
-    busy: set[Future[Any]] = set()
-    while True:
-        while len(busy) < 2 * workers and len(line) < 4 * workers and (one := next(todo, None)):
-            shard, planned = one
-            views = [pool.submit(_view, planned, number) for number in job.views(planned)]
-            line.append(_InWork(planned, shard, views))
-            busy.update(views)
-        if not line:
-            return
-        _, busy = wait(busy, return_when=FIRST_COMPLETED)
-        for sample in line:
-            if sample.rest is None and all(view.done() for view in sample.views):
-                known = [replace(view.result(), data=b"") for view in sample.views]
-                sample.rest = pool.submit(_rest, sample.planned, sample.shard, known)
-                busy.add(sample.rest)
-        while line and (rest := line[0].rest) is not None and rest.done():
-            views = line.popleft().views
-            yield rest.result().with_views(view.result() for view in views)
+    def made(self) -> MadeSample:
+        """The sample, once it waits for nothing."""
+        assert self.rest is not None
+        return self.rest.result().with_views(view.result() for view in self.views)
+
+
+def _ended(piece: Future[Any]) -> bool:
+    """Whether a piece is made; raises its error."""
+    if not piece.done():
+        return False
+    piece.result()
+    return True
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -118,7 +170,9 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     for process in processes:
         process.terminate()
     for process in processes:
-        process.join(5)
+        process.join(_PATIENCE_S)
+        if process.is_alive():  # one that is stopped takes no other signal
+            process.kill()
 
 
 _of_this_worker: list[Job] = []
