@@ -13,17 +13,16 @@ from homage_sdk.shards.format.manifest import (
     INDEX,
     MANIFEST,
     Manifest,
-    SampleInfo,
     parse_manifest,
     read_manifest,
 )
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.tar import Member, read_members
+from homage_sdk.shards.format.tar import read_members
 from homage_sdk.shards.pack.engines import processes
 from homage_sdk.shards.pack.pack import LOCK, PLAN, clean, collect, processors, write_manifest
 from homage_sdk.shards.pack.plan import Plan, PlannedShard, make_plan
 from homage_sdk.shards.pack.sample import Job
-from homage_sdk.shards.pack.shard_file import ShardRecord
+from homage_sdk.shards.pack.shard_file import ShardRecord, as_planned
 from homage_sdk.shards.verify.verify import verify
 from homage_sdk.storage import exclusive, write_file
 
@@ -80,7 +79,9 @@ def repair(
             write_file(folder / MANIFEST, manifest.to_bytes())
         problems = verify(folder, deep=deep)
         files = {p.place.file for p in problems if p.severity == "error"}
-        broken = [shard for shard in plan.shards if shard.name in files]
+        broken = [
+            shard for shard in plan.shards if shard.name in files or not _holds_all(manifest, shard)
+        ]
         _require_videos(dataset, manifest, broken)
         total = sum(len(shard.samples) for shard in broken)
 
@@ -92,9 +93,9 @@ def repair(
         processes.run(job, broken, folder, workers=workers or processors(), tick=tick)
         records = {record.info.name: record for record in collect(folder, broken)}
         before = {shard.name: shard.sha256 for shard in manifest.shards}
-        changed = [name for name, r in records.items() if r.info.sha256 != before[name]]
-        if files:
-            kept = [records.get(s.name) or _kept(folder, manifest, s.name) for s in plan.shards]
+        changed = [name for name, r in records.items() if r.info.sha256 != before.get(name)]
+        if files or broken:
+            kept = [records.get(s.name) or _kept(folder, manifest, s) for s in plan.shards]
             write_manifest(folder, dataset, plan, kept)
         clean(folder)
     return RepairSummary(folder, tuple(sorted(records)), tuple(sorted(changed)), recovered)
@@ -146,14 +147,26 @@ def _plan(folder: Path, manifest: Manifest, dataset: Dataset) -> Plan:
     return plan
 
 
-def _kept(folder: Path, manifest: Manifest, name: str) -> ShardRecord:
+def _holds_all(manifest: Manifest, shard: PlannedShard) -> bool:
+    """Whether the manifest names for this shard the samples that are planned for it."""
+    stated = {sample.key for sample in manifest.samples if sample.shard == shard.name}
+    return stated == {planned.key for planned in shard.samples}
+
+
+def _kept(folder: Path, manifest: Manifest, shard: PlannedShard) -> ShardRecord:
     """The record of a sound shard, from its own headers and the manifest."""
-    info = next(shard for shard in manifest.shards if shard.name == name)
-    members: list[Member] = []
-    with (folder / name).open("rb") as file:
-        members = [member for member, _ in read_members(file, name)]
-    samples: dict[str, SampleInfo] = {s.key: s for s in manifest.samples if s.shard == name}
-    order = dict.fromkeys(member.key for member in members)
+    path = folder / shard.name
+    info = next(each for each in manifest.shards if each.name == shard.name)
+    with path.open("rb") as file:
+        members = [member for member, _ in read_members(file, shard.name)]
+    samples = {sample.key: sample for sample in manifest.samples if sample.shard == shard.name}
+    order = as_planned(
+        shard,
+        dict.fromkeys(member.key for member in members),
+        str,
+        place=path,
+        hint="remove this file and run the same command again",
+    )
     sequences = {sample.sequence for sample in samples.values()}
     quarantine = tuple(q for q in manifest.quarantine if q.sequence in sequences)
     return ShardRecord(info, tuple(samples[key] for key in order), tuple(members), quarantine)

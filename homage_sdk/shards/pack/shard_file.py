@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
+from homage_sdk.errors import ShardError
 from homage_sdk.shards.format.manifest import Quarantined, SampleInfo, ShardInfo, dump_json
 from homage_sdk.shards.format.tar import Member, ShardWriter
 from homage_sdk.shards.pack.plan import PlannedShard
@@ -22,6 +24,8 @@ from homage_sdk.shards.pack.sample import Job, MadeSample, make_sample
 from homage_sdk.storage import explained, fsync_folder, write_file
 
 PARTS = ".parts"
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,32 @@ def finished(folder: Path, shard: PlannedShard) -> ShardRecord | None:
     return record
 
 
+def as_planned(
+    shard: PlannedShard,
+    made: Iterable[Made],
+    key_of: Callable[[Made], str],
+    *,
+    place: Path,
+    hint: str,
+) -> Iterator[Made]:
+    """Pass on what was made for a shard, as long as it is what was planned for it.
+
+    Raises ShardError at the first sample that is missing, too many, another one or out of place.
+    """
+    for number, (planned, one) in enumerate(zip_longest(shard.samples, made), 1):
+        found = None if one is None else key_of(one)
+        expected = None if planned is None else planned.key
+        if one is None or found != expected:
+            raise ShardError(
+                "the samples of a shard are not those planned for it",
+                place=place,
+                found=f"{found or 'nothing more'} at place {number}",
+                expected=expected or f"{len(shard.samples)} samples and no more",
+                hint=hint,
+            )
+        yield one
+
+
 def make_shard(
     job: Job,
     shard: PlannedShard,
@@ -94,8 +124,9 @@ def write_shard(
 ) -> ShardRecord:
     """Write one shard into ``folder``: a temporary name, fsync, rename, then its record.
 
-    Raises StorageError when the disk refuses; nothing half-made stays. ``made`` gives the samples
-    of the shard in their order; ``tick`` is called after each.
+    ``made`` gives the samples of the shard in their order; ``tick`` is called after each. Raises
+    StorageError when the disk refuses, and ShardError when ``made`` gives other samples than are
+    planned, fewer or more; then nothing of it stays, and nothing is recorded.
     """
     target = folder / shard.name
     temporary = folder / f".tmp-{shard.name}-{os.getpid()}"
@@ -111,7 +142,14 @@ def write_shard(
                     digest.update(data)
 
                 writer = ShardWriter(write)
-                for sample in made:
+                planned = as_planned(
+                    shard,
+                    made,
+                    lambda one: one.info.key,
+                    place=target,
+                    hint="nothing of it was kept: run the same command again",
+                )
+                for sample in planned:
                     for field, content in sample.members:
                         writer.add(sample.info.key, field, content)
                     samples.append(sample.info)

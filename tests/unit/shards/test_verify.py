@@ -13,7 +13,7 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.errors import MediaError, ShardError, UsageError
 from homage_sdk.problems import Problem
-from homage_sdk.shards import ShardSet, pack, repair, verify
+from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.format.index import index_bytes
 from homage_sdk.shards.format.manifest import MANIFEST, read_manifest
 from homage_sdk.shards.format.tar import read_members
@@ -242,6 +242,20 @@ def test_repair_clears_up_after_a_repair_that_was_killed(
     assert repair(copy, dataset, workers=2).rebuilt == ("val-00000.tar",)
     assert tree(copy) == tree(barcode_shards)
     assert not (copy / ".parts").exists() and verify(copy) == []
+
+
+def test_repair_brings_back_a_sample_that_the_manifest_lost(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "windows"
+    pack(dataset.split("val"), out, PackOptions(short_side=64, unit="clip", clip_s=2.0), workers=1)
+    before = tree(out)
+    manifest = read_manifest(out)
+    (out / MANIFEST).write_bytes(
+        manifest.model_copy(update={"samples": manifest.samples[1:]}).to_bytes()
+    )
+    assert repair(out, dataset, workers=1).rebuilt == (manifest.samples[0].shard,)
+    assert tree(out) == before and verify(out, deep=True) == []
 
 
 def test_repair_refuses_another_catalog(copy: Path, dataset: Dataset, small_catalog: Path) -> None:
