@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.pool import closed_meanwhile
@@ -185,6 +185,12 @@ class EpochLoader(ABC, Generic[P]):
                 del batch
                 if self._n_closings != n_closings and given < self._length:
                     raise closed_meanwhile()
+        if given != self._length:  # an epoch that ends early must not pass for a whole one
+            raise ShardError(
+                "the batches of an epoch are not as many as planned",
+                found=f"{given} batches",
+                expected=f"{self._length} batches",
+            )
         self._position = 0
         if self.options.mode == "train" and self.epoch == epoch:
             self.epoch = epoch + 1

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from itertools import islice
 from typing import Any
 
 import pytest
 
-from homage_sdk.errors import UsageError
-from homage_sdk.loader import ClipLoader, StreamLoader
+from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.loader import Batch, ClipLoader, StreamLoader
+from homage_sdk.loader.pool import WorkerPool
 from homage_sdk.shards import ShardSet
 from tests.unit.loader.batches import all_same
 from tests.unit.loader.test_loader import options
@@ -94,3 +96,24 @@ def test_what_is_no_place_in_the_stream_is_refused(
     assert len(loader) == 5
     with pytest.raises(UsageError, match=words):
         loader.load_state_dict(state)
+
+
+@pytest.mark.parametrize("n_given", [0, 1])
+def test_an_epoch_that_ends_early_is_an_error_and_not_the_next_epoch(
+    shards: ShardSet, monkeypatch: pytest.MonkeyPatch, n_given: int
+) -> None:
+    whole = WorkerPool.run
+
+    def cut(pool: WorkerPool, tasks: Iterable[Any]) -> Generator[Batch]:
+        yield from islice(whole(pool, tasks), n_given)
+
+    loader = index(shards, workers=1)
+    monkeypatch.setattr(WorkerPool, "run", cut)
+    with pytest.raises(ShardError):
+        list(loader)
+    state = loader.state_dict()
+    assert (state["epoch"], state["position"]) == (0, n_given)
+    monkeypatch.undo()
+    loader.load_state_dict(state)
+    assert len(list(loader)) == len(loader) - n_given
+    loader.close()
