@@ -38,9 +38,9 @@ from timing import cpu_s, show
 
 from homage_sdk import Dataset
 from homage_sdk.shards import PackOptions, pack
-from homage_sdk.shards.pack.encode import encode_view, packed_size
-from homage_sdk.shards.pack.forecast import forecast
-from homage_sdk.shards.pack.plan import make_plan
+from homage_sdk.shards.packing.encode import encode_view, packed_size
+from homage_sdk.shards.packing.forecast import forecast
+from homage_sdk.shards.packing.plan import make_plan
 
 OPTIONS = PackOptions()
 
@@ -138,7 +138,7 @@ def bare(path: str) -> int:
 
 def ready() -> int:
     """A worker that has everything imported."""
-    import homage_sdk.shards.pack.engines.processes  # noqa: F401
+    import homage_sdk.shards.packing.engines.processes  # noqa: F401
 
     return os.getpid()
 

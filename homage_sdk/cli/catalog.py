@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from homage_sdk.catalog.info import CatalogInfo
-    from homage_sdk.ingest.ingest import IngestSummary
+    from homage_sdk.ingest.ingestion import IngestSummary
 
 _SHOWN_CODES = 12
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from homage_sdk import Dataset
-    from homage_sdk.shards.pack.plan import Plan, PlannedShard
+    from homage_sdk.shards.packing.plan import Plan, PlannedShard
 
 
 class UnitName(StrEnum):
@@ -81,8 +81,8 @@ def pack(
     from homage_sdk.cli.console import ProgressCallback, out, progress
     from homage_sdk.shards import pack as run_pack
     from homage_sdk.shards.format.pack_options import PackOptions
-    from homage_sdk.shards.pack.pack import processors
-    from homage_sdk.shards.pack.plan import make_plan
+    from homage_sdk.shards.packing.pack import processors
+    from homage_sdk.shards.packing.plan import make_plan
 
     changes: dict[str, Any] = {
         "views": _views(views),
@@ -102,7 +102,7 @@ def pack(
     )
     dataset = Dataset(catalog, root=root)
     if limit is not None:
-        from homage_sdk.shards.pack.subset import busiest_activities
+        from homage_sdk.shards.packing.subset import busiest_activities
 
         dataset = busiest_activities(dataset, limit)
 
@@ -163,8 +163,8 @@ def _announcement(
     """What will be made, how large and how long; ``processes`` is None where nobody knows them."""
     import shutil
 
-    from homage_sdk.shards.pack.forecast import forecast
-    from homage_sdk.shards.pack.pack import processors
+    from homage_sdk.shards.packing.forecast import forecast
+    from homage_sdk.shards.packing.pack import processors
 
     options, count = plan.options, processes or 1
     expected = forecast(dataset, todo, options)

@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from homage_sdk.ingest.ingest import IngestSummary, ingest
+    from homage_sdk.ingest.ingestion import IngestSummary, ingest
 
 _HOMES = {
-    "IngestSummary": "ingest",
-    "ingest": "ingest",
+    "IngestSummary": "ingestion",
+    "ingest": "ingestion",
 }
 
 __all__ = ["IngestSummary", "ingest"]

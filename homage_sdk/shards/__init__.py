@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from homage_sdk.shards.format.manifest import Manifest, SampleInfo
     from homage_sdk.shards.format.pack_options import PRESETS, PackOptions
     from homage_sdk.shards.format.shard_set import ShardSet
-    from homage_sdk.shards.pack.pack import PackSummary, pack
-    from homage_sdk.shards.pack.repair import repair
-    from homage_sdk.shards.verify.verify import verify
+    from homage_sdk.shards.packing.pack import PackSummary, pack
+    from homage_sdk.shards.packing.repair import repair
+    from homage_sdk.shards.verifying.verify import verify
 
 _HOMES = {
     "Manifest": "format.manifest",
     "PRESETS": "format.pack_options",
     "PackOptions": "format.pack_options",
-    "PackSummary": "pack.pack",
+    "PackSummary": "packing.pack",
     "SampleInfo": "format.manifest",
     "ShardSet": "format.shard_set",
-    "pack": "pack.pack",
-    "repair": "pack.repair",
-    "verify": "verify.verify",
+    "pack": "packing.pack",
+    "repair": "packing.repair",
+    "verify": "verifying.verify",
 }
 
 __all__ = [

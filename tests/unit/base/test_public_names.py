@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -16,6 +18,14 @@ def test_every_public_name_is_the_one_its_module_defines(name: str) -> None:
     assert value.__name__ == name
     assert value.__module__.startswith("homage_sdk.")
     assert name in dir(homage_sdk)
+
+
+@pytest.mark.parametrize("name", ["", ".catalog", ".ingest", ".loader", ".shards", ".testing"])
+def test_no_module_takes_the_place_of_a_public_name(name: str) -> None:
+    """Importing a module binds it in its package, over a name that is loaded when first used."""
+    package = importlib.import_module(f"homage_sdk{name}")
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert not modules & set(package.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

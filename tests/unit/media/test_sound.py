@@ -10,7 +10,7 @@ import pytest
 
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.media.audio import read_audio
-from homage_sdk.shards.pack.encode import flac
+from homage_sdk.shards.packing.encode import flac
 from tests.unit.media.videos import write_video
 
 KINDS = {

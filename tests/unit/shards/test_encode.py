@@ -11,7 +11,7 @@ import pytest
 
 from homage_sdk.media.probe import probe_video
 from homage_sdk.shards import PackOptions
-from homage_sdk.shards.pack.encode import encode_view
+from homage_sdk.shards.packing.encode import encode_view
 
 
 @pytest.fixture(scope="module")

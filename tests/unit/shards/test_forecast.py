@@ -15,9 +15,9 @@ from homage_sdk.catalog.labels import Labels
 from homage_sdk.cli import app, run
 from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack
-from homage_sdk.shards.pack import forecast as forecasting
-from homage_sdk.shards.pack.forecast import forecast
-from homage_sdk.shards.pack.plan import make_plan
+from homage_sdk.shards.packing import forecast as forecasting
+from homage_sdk.shards.packing.forecast import forecast
+from homage_sdk.shards.packing.plan import make_plan
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from homage_sdk.shards.format.manifest import PackedView, SampleInfo
-from homage_sdk.shards.pack.engines import processes
-from homage_sdk.shards.pack.engines.processes import in_order
-from homage_sdk.shards.pack.plan import PlannedSample
-from homage_sdk.shards.pack.sample import MadeSample, MadeView
+from homage_sdk.shards.packing.engines import processes
+from homage_sdk.shards.packing.engines.processes import in_order
+from homage_sdk.shards.packing.plan import PlannedSample
+from homage_sdk.shards.packing.sample import MadeSample, MadeView
 
 SHARD = "train-00000.tar"
 

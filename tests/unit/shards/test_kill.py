@@ -15,7 +15,7 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.errors import StorageError
 from homage_sdk.shards import pack
-from homage_sdk.shards.pack import pack as packing
+from homage_sdk.shards.packing import pack as packing
 from homage_sdk.storage import exclusive
 from tests.unit.shards.test_pack import SMALL, tree
 

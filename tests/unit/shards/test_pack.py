@@ -18,7 +18,7 @@ from homage_sdk import Dataset
 from homage_sdk.errors import MediaError, ShardError, StorageError, UsageError
 from homage_sdk.media.audio import read_audio
 from homage_sdk.shards import PackOptions, ShardSet, pack, verify
-from homage_sdk.shards.pack.plan import make_plan
+from homage_sdk.shards.packing.plan import make_plan
 from homage_sdk.storage import exclusive
 from tests.unit.media.videos import number_of
 

@@ -12,7 +12,7 @@ import ray
 from homage_sdk import Dataset
 from homage_sdk.errors import UsageError
 from homage_sdk.shards import pack, verify
-from homage_sdk.shards.pack.engines import processes
+from homage_sdk.shards.packing.engines import processes
 from tests.unit.shards.test_pack import SMALL, tree
 
 pytestmark = pytest.mark.slow

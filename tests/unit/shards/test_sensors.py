@@ -18,7 +18,7 @@ from homage_sdk.ingest import ingest
 from homage_sdk.release.sensors import CsvSensorReader, SensorValues
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.format.sensor_array import numbers
-from homage_sdk.shards.pack.plan import make_plan
+from homage_sdk.shards.packing.plan import make_plan
 from tests.unit.shards.test_pack import SMALL, tree
 from tests.unit.shards.test_verify import named, patch, reseal
 

@@ -13,11 +13,11 @@ from homage_sdk import Dataset
 from homage_sdk.errors import HomageError, ShardError
 from homage_sdk.shards import PackOptions
 from homage_sdk.shards.format.manifest import SampleInfo
-from homage_sdk.shards.pack import shard_file
-from homage_sdk.shards.pack.engines import processes, ray
-from homage_sdk.shards.pack.plan import PlannedSample, PlannedShard
-from homage_sdk.shards.pack.sample import Job, MadeSample
-from homage_sdk.shards.pack.shard_file import finished, write_shard
+from homage_sdk.shards.packing import shard_file
+from homage_sdk.shards.packing.engines import processes, ray
+from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
+from homage_sdk.shards.packing.sample import Job, MadeSample
+from homage_sdk.shards.packing.shard_file import finished, write_shard
 
 KEYS = ("a", "b", "c")
 

@@ -23,10 +23,10 @@ from homage_sdk.shards.format.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.pack.engines import processes, ray
-from homage_sdk.shards.pack.plan import Plan, PlannedShard, chosen_views, make_plan
-from homage_sdk.shards.pack.sample import Job
-from homage_sdk.shards.pack.shard_file import PARTS, ShardRecord, finished
+from homage_sdk.shards.packing.engines import processes, ray
+from homage_sdk.shards.packing.plan import Plan, PlannedShard, chosen_views, make_plan
+from homage_sdk.shards.packing.sample import Job
+from homage_sdk.shards.packing.shard_file import PARTS, ShardRecord, finished
 from homage_sdk.storage import exclusive, explained, write_file
 from homage_sdk.taxonomy import KINDS
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from homage_sdk.errors import HomageError, StorageError, UsageError
-from homage_sdk.shards.pack.plan import PlannedShard
-from homage_sdk.shards.pack.sample import Job
-from homage_sdk.shards.pack.shard_file import finished, make_shard
+from homage_sdk.shards.packing.plan import PlannedShard
+from homage_sdk.shards.packing.sample import Job
+from homage_sdk.shards.packing.shard_file import finished, make_shard
 
 _RETRIES = 5
 _PATIENCE_S = 10.0

@@ -23,8 +23,8 @@ from homage_sdk.shards.format.manifest import (
 )
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SensorTable, array_bytes, table_of
-from homage_sdk.shards.pack.encode import encode_sound, encode_view
-from homage_sdk.shards.pack.plan import PlannedSample, chosen_views
+from homage_sdk.shards.packing.encode import encode_sound, encode_view
+from homage_sdk.shards.packing.plan import PlannedSample, chosen_views
 from homage_sdk.taxonomy import KINDS
 from homage_sdk.time import Frame
 

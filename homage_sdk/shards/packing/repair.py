@@ -18,12 +18,12 @@ from homage_sdk.shards.format.manifest import (
 )
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.tar import read_members
-from homage_sdk.shards.pack.engines import processes
-from homage_sdk.shards.pack.pack import LOCK, PLAN, clean, collect, processors, write_manifest
-from homage_sdk.shards.pack.plan import Plan, PlannedShard, make_plan
-from homage_sdk.shards.pack.sample import Job
-from homage_sdk.shards.pack.shard_file import ShardRecord, as_planned
-from homage_sdk.shards.verify.verify import verify
+from homage_sdk.shards.packing.engines import processes
+from homage_sdk.shards.packing.pack import LOCK, PLAN, clean, collect, processors, write_manifest
+from homage_sdk.shards.packing.plan import Plan, PlannedShard, make_plan
+from homage_sdk.shards.packing.sample import Job
+from homage_sdk.shards.packing.shard_file import ShardRecord, as_planned
+from homage_sdk.shards.verifying.verify import verify
 from homage_sdk.storage import exclusive, write_file
 
 if TYPE_CHECKING:

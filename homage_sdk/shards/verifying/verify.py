@@ -18,7 +18,7 @@ from homage_sdk.shards.format.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, parse_header
-from homage_sdk.shards.verify.members import Mismatch, check_member
+from homage_sdk.shards.verifying.members import Mismatch, check_member
 from homage_sdk.storage import sha256_file
 
 CODES = {

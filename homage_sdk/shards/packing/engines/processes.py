@@ -21,9 +21,9 @@ from typing import Any
 
 from homage_sdk.errors import StorageError
 from homage_sdk.processes import leave_with
-from homage_sdk.shards.pack.plan import PlannedSample, PlannedShard
-from homage_sdk.shards.pack.sample import Job, MadeSample, MadeView, make_rest, make_view
-from homage_sdk.shards.pack.shard_file import make_shard, write_shard
+from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
+from homage_sdk.shards.packing.sample import Job, MadeSample, MadeView, make_rest, make_view
+from homage_sdk.shards.packing.shard_file import make_shard, write_shard
 
 _PATIENCE_S = 5.0
 

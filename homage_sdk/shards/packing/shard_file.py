@@ -19,8 +19,8 @@ import orjson
 from homage_sdk.errors import ShardError
 from homage_sdk.shards.format.manifest import Quarantined, SampleInfo, ShardInfo, dump_json
 from homage_sdk.shards.format.tar import Member, ShardWriter
-from homage_sdk.shards.pack.plan import PlannedShard
-from homage_sdk.shards.pack.sample import Job, MadeSample, make_sample
+from homage_sdk.shards.packing.plan import PlannedShard
+from homage_sdk.shards.packing.sample import Job, MadeSample, make_sample
 from homage_sdk.storage import explained, fsync_folder, write_file
 
 PARTS = ".parts"

@@ -22,8 +22,8 @@ from homage_sdk.errors import MediaError
 from homage_sdk.media.decoder import Decoder
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.tar import BLOCK
-from homage_sdk.shards.pack.encode import encode_sound, encode_view, packed_size
-from homage_sdk.shards.pack.plan import PlannedSample, PlannedShard, chosen_views, rough_bytes
+from homage_sdk.shards.packing.encode import encode_sound, encode_view, packed_size
+from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard, chosen_views, rough_bytes
 from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
