@@ -9,7 +9,7 @@ import pytest
 
 from homage_sdk import Dataset
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair
-from tests.factories import Take, make_catalog
+from homage_sdk.testing import TakeSpec, make_catalog
 from tests.unit.shards.barcodes import ACTIONS, write_release
 from tests.unit.shards.test_commands import homage
 from tests.unit.shards.test_pack import tree
@@ -17,7 +17,7 @@ from tests.unit.shards.test_pack import tree
 
 def label_only(folder: Path, n: int) -> Dataset:
     takes = [
-        Take(
+        TakeSpec(
             f"p{i // 20 + 1:04d}_r000_a{i % 20:03d}",
             "make tea",
             ("train", "val", "test")[i % 3],
