@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from homage_sdk import Dataset
@@ -33,3 +34,27 @@ def test_a_dead_worker_is_one_line_and_the_next_run_ends_with_the_same_bytes(
     assert not list((tmp_path / "out").glob(".tmp-*"))
     pack(dataset, tmp_path / "out", CLIPS, workers=2)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+@pytest.mark.slow  # a process is given some seconds to end before it is killed
+def test_a_stopped_worker_does_not_outlive_an_interrupted_pack(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    before = set(psutil.Process().children())
+    workers: list[psutil.Process] = []
+
+    def interrupt(done: int, total: int) -> None:
+        if done:
+            started = set(psutil.Process().children()) - before
+            workers.extend(p for p in started if "spawn_main" in " ".join(p.cmdline()))
+            workers[0].suspend()
+            while workers[0].status() != psutil.STATUS_STOPPED:
+                pass
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack(dataset, tmp_path / "out", CLIPS, workers=2, progress=interrupt)
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    for process in alive:
+        process.kill()
+    assert workers and not alive

@@ -173,6 +173,7 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.join(_PATIENCE_S)
         if process.is_alive():  # one that is stopped takes no other signal
             process.kill()
+            process.join(_PATIENCE_S)
 
 
 _of_this_worker: list[Job] = []
