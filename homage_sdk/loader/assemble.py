@@ -13,14 +13,14 @@ import torch
 from homage_sdk.errors import HomageError, MediaError, ShardError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.batch_layout import Allocate, Form
-from homage_sdk.loader.clip_targets import Graph, Labels, collate_graphs
+from homage_sdk.loader.clip_targets import SampleLabels, collate_graphs
 from homage_sdk.loader.decode import UNDECODABLE, Crop, decode_clip
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.sampling import ClipChoice, stream
 from homage_sdk.media.audio import read_audio
 from homage_sdk.media.logmel import LogMel
+from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations, PackedGraph
 from homage_sdk.shards.format.manifest import Manifest, PackedView, SampleInfo
-from homage_sdk.shards.format.shard_set import MAX_JSON_BYTES, parse_json
 from homage_sdk.time import Frame
 
 _KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
@@ -44,9 +44,9 @@ class Assembler:
         self.form = Form(manifest, options)
         self.grid = self.form.grid
         self._fetch = fetch
-        self._atomic = manifest.classes("atomic")
+        self._n_classes = manifest.n_classes
         self._activity = manifest.classes("activity")
-        self._known: dict[str, Labels] = {}
+        self._known: dict[str, SampleLabels] = {}
         self._logmel = LogMel(options.n_mels, self.audio_rate, options.n_fft, options.hop)
 
     def batch(self, rows: Sequence[ClipChoice | None], epoch: int, allocate: Allocate) -> Batch:
@@ -67,7 +67,7 @@ class Assembler:
             tensor.zero_()
         for flags in batch.present.values():
             flags.zero_()
-        graphs: list[list[Graph | None]] = [[None] * self.grid.blocks for _ in rows]
+        graphs: list[list[PackedGraph | None]] = [[None] * self.grid.blocks for _ in rows]
         with _one_thread():
             for b, row in enumerate(rows):
                 if row is None:
@@ -85,18 +85,15 @@ class Assembler:
             batch.present["scene_graph"].copy_(batch.scene_graph.present.any(dim=1))
         return batch
 
-    def _labels(self, batch: Batch, b: int, row: ClipChoice) -> list[Graph | None]:
+    def _labels(self, batch: Batch, b: int, row: ClipChoice) -> list[PackedGraph | None]:
         sample, grid = row.sample, self.grid
         positions = grid.positions(row.start)
         shown = np.minimum(positions, sample.n_frames - 1)
         frames = (sample.first_frame + shown * self.stride).reshape(grid.blocks, grid.block_frames)
         valid = (positions < sample.n_frames).reshape(frames.shape)[:, 0]
         labels = self._labels_of(sample)
-        try:
-            graphs = labels.block_graphs(frames, self.grid.step * self.stride)
-        except (KeyError, TypeError) as error:
-            raise _another_form(sample, error) from error
-        atomic = labels.atomic(frames, len(self._atomic)) * valid[:, None]
+        graphs = labels.block_graphs(frames, grid.step * self.stride)
+        atomic = labels.atomic(frames, self._n_classes["atomic"]) * valid[:, None]
         batch.frames[b] = torch.from_numpy(frames)
         batch.block_valid[b] = torch.from_numpy(valid)
         batch.atomic_block[b] = torch.from_numpy(atomic)
@@ -105,21 +102,15 @@ class Assembler:
             batch.activity[b] = self._activity.index(sample.activity_id)
         return [graph if ok and row.main else None for graph, ok in zip(graphs, valid, strict=True)]
 
-    def _labels_of(self, sample: SampleInfo) -> Labels:
+    def _labels_of(self, sample: SampleInfo) -> SampleLabels:
         """The labels of a sample; those of the samples last asked for are kept."""
         known = self._known.get(sample.key)
         if known is not None:
             return known
-        place = f"{sample.key}.ann.json"
-        data = self._fetch(sample, "ann.json")
-        if len(data) > MAX_JSON_BYTES:
-            raise ShardError("labels of absurd size", place=place)
-        annotations = parse_json(data, place)
+        data = self._fetch(sample, ANNOTATIONS)
+        annotations = Annotations.parse(data, f"{sample.key}.{ANNOTATIONS}", self._n_classes)
         with_graphs = "scene_graph" in self.options.modalities
-        try:
-            labels = Labels.of(annotations, len(self._atomic), with_graphs=with_graphs)
-        except (KeyError, TypeError) as error:
-            raise _another_form(sample, error) from error
+        labels = SampleLabels.of(annotations, with_graphs=with_graphs)
         while len(self._known) >= (_KNOWN_WITH_GRAPHS if with_graphs else _KNOWN):
             self._known.pop(next(iter(self._known)))
         self._known[sample.key] = labels
@@ -165,10 +156,6 @@ class Assembler:
         heard = read_bytes(data, first / rate, (first + n_samples) / rate, rate, place)
         self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
         batch.present["audio"][b] = True
-
-
-def _another_form(sample: SampleInfo, error: Exception) -> ShardError:
-    return ShardError("labels of another form", place=f"{sample.key}.ann.json", found=repr(error))
 
 
 def read_bytes(

@@ -89,7 +89,7 @@ def refused(folder: Path, message: str) -> None:
 def test_frames_that_are_no_list_are_found(copy: Path, frames: object) -> None:
     shards = ShardSet.open(copy)
     sample = shards.samples[0]
-    meta = {**shards.read_json(sample.key, "meta.json"), "frames": frames}
+    meta = {**orjson.loads(shards.read(sample.key, "meta.json")), "frames": frames}
     replace(copy, sample.shard, f"{sample.key}.meta.json", orjson.dumps(meta))
     (found,) = (p for p in verify(copy, deep=True) if p.code == "HOM910")
     assert found.place.pointer == f"/{sample.key}.meta.json"

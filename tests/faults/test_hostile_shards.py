@@ -68,7 +68,7 @@ def test_a_pickle_in_place_of_labels_is_refused(copy: Path, tmp_path: Path) -> N
             file.seek(offset)
             file.write((bomb + bytes(size))[:size])
     reseal(copy)
-    with pytest.raises(ShardError, match=f"{key}.*no JSON"):
+    with pytest.raises(ShardError, match=key):
         list(ClipLoader(ShardSet.open(copy), OPTIONS))
     assert {p.code for p in verify(copy, deep=True)} >= {"HOM910", "HOM911"}
 
@@ -319,7 +319,7 @@ LIES: dict[str, Callable[[dict[str, list[dict[str, object]]]], object]] = {
 def test_labels_that_lie_are_refused(copy: Path, lie: str) -> None:
     shards = ShardSet.open(copy)
     sample = next(s for s in shards.samples if s.n_atomic_actions)
-    labels = shards.read_json(sample.key, "ann.json")
+    labels = orjson.loads(shards.read(sample.key, "ann.json"))
     LIES[lie](labels)
     replace(copy, sample.shard, f"{sample.key}.ann.json", orjson.dumps(labels))
     with pytest.raises(ShardError, match=sample.key) as caught:

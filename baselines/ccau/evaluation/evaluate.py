@@ -152,9 +152,8 @@ def training_prior(run: Path, shards: ShardSet) -> dict[str, NDArray[np.float64]
     for sample in shards.samples:
         if sample.sequence not in trained:
             continue
-        labels = shards.read_json(sample.key, "ann.json")
-        activity = labels["activity"]
-        columns.append(-1 if activity is None else int(activity["column"]))
-        atomic[sorted({int(a["column"]) for a in labels["atomic_actions"]})] += 1
+        labels = shards.annotations(sample.key)
+        columns.append(-1 if labels.activity is None else labels.activity.column)
+        atomic[sorted({action.column for action in labels.atomic_actions})] += 1
     activity_prior = class_frequencies(np.array(columns, dtype=np.int64), max(n_activities, 1))
     return {"activity": activity_prior, "atomic": atomic / max(len(columns), 1)}

@@ -1,72 +1,179 @@
-"""``ann.json``: everything labelled about a sample, as plain JSON values."""
+"""``ann.json``: everything labelled about a sample, as it is packed, read, checked and published.
+
+A class is there by name, id and *column*: its rank among the ids of its taxonomy, which is where
+models have it. Frames are 1-based and inclusive, boxes xyxy pixels of the annotated view.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from homage_sdk.annotations import FrameNumber
+from homage_sdk.errors import ShardError
+from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 
 if TYPE_CHECKING:
-    from homage_sdk.annotations import SceneGraph
+    from homage_sdk.annotations import AtomicAction, SceneGraph
     from homage_sdk.dataset.sequence import Sequence
     from homage_sdk.taxonomy import Taxonomy
 
+ANNOTATIONS = "ann.json"
 
-def labelled(
-    sequence: Sequence, graphs: list[SceneGraph], taxonomies: dict[str, Taxonomy]
-) -> dict[str, Any]:
-    """All labels of a sequence, and these of its scene graphs.
+MAX_GRAPH = 10_000
+"""No annotated frame has more objects or relationships: a batch is padded to its largest graph."""
 
-    Each class with its column: its rank among the ids.
-    """
-    activity = sequence.activity
-    sizes = {view.number: (view.width, view.height) for view in sequence.views}
-    columns = {kind: taxonomy.index for kind, taxonomy in taxonomies.items()}
-    return {
-        "activity": None
-        if activity is None
-        else {
-            "id": activity.id,
-            "name": activity.name,
-            "column": columns["activity"](activity.id),
-        },
-        "atomic_actions": [
-            {
-                "id": action.action_id,
-                "class_id": action.class_id,
-                "column": columns["atomic"](action.class_id),
-                "name": action.name,
-                "first_frame": action.first_frame,
-                "last_frame": action.last_frame,
-            }
-            for action in sequence.atomic_actions
-        ],
-        "scene_graphs": [
-            {
-                "id": graph.scene_graph_id,
-                "view": graph.view,
-                "frame": graph.frame,
-                "width": graph.width or sizes.get(graph.view, (None, None))[0],
-                "height": graph.height or sizes.get(graph.view, (None, None))[1],
-                "objects": [
-                    {
-                        "id": item.object_id,
-                        "class_id": item.class_id,
-                        "column": columns["object"](item.class_id),
-                        "category": item.category,
-                        "box": list(item.box.xyxy),
-                    }
-                    for item in graph.objects
-                ],
-                "relationships": [
-                    {
-                        "subject": item.subject_id,
-                        "object": item.object_id,
-                        "class_id": item.class_id,
-                        "column": columns["relationship"](item.class_id),
-                        "category": item.category,
-                    }
-                    for item in graph.relationships
-                ],
-            }
-            for graph in graphs
-        ],
-    }
+Column = Annotated[int, Field(ge=0, le=2**31 - 1, description="Rank of the class among the ids")]
+Side = Annotated[int, Field(ge=0, description="Pixels of the annotated view")]
+
+
+class PackedActivity(StrictModel):
+    """The activity of a sample."""
+
+    id: int
+    name: str
+    column: Column
+
+
+class PackedAction(StrictModel):
+    """One atomic action, from its first to its last frame, both included."""
+
+    id: int
+    class_id: int
+    column: Column
+    name: str
+    first_frame: FrameNumber
+    last_frame: FrameNumber
+
+
+class PackedObject(StrictModel):
+    """One object of an annotated frame; its id is unique there."""
+
+    id: int
+    class_id: int
+    column: Column
+    category: str
+    box: tuple[float, float, float, float]
+
+
+class PackedRelationship(StrictModel):
+    """A predicate between two objects of an annotated frame, by their ids."""
+
+    subject: int
+    object: int
+    class_id: int
+    column: Column
+    category: str
+
+
+class PackedGraph(StrictModel):
+    """The objects and relationships of one annotated frame of one view."""
+
+    id: int
+    view: int
+    frame: FrameNumber
+    width: Side | None
+    height: Side | None
+    objects: Annotated[tuple[PackedObject, ...], Field(max_length=MAX_GRAPH)]
+    relationships: Annotated[tuple[PackedRelationship, ...], Field(max_length=MAX_GRAPH)]
+
+
+class Annotations(StrictModel):
+    """All labels of a sample: those of its whole sequence, but scene graphs of its own span."""
+
+    activity: PackedActivity | None
+    atomic_actions: tuple[PackedAction, ...]
+    scene_graphs: tuple[PackedGraph, ...]
+
+    @classmethod
+    def of(
+        cls, sequence: Sequence, graphs: Iterable[SceneGraph], taxonomies: Mapping[str, Taxonomy]
+    ) -> Annotations:
+        """All labels of a sequence, and these of its scene graphs."""
+        activity = sequence.activity
+        sizes = {view.number: (view.width, view.height) for view in sequence.views}
+        column = taxonomies["activity"].index
+        return cls(
+            activity=None
+            if activity is None
+            else PackedActivity(id=activity.id, name=activity.name, column=column(activity.id)),
+            atomic_actions=tuple(_action(each, taxonomies) for each in sequence.atomic_actions),
+            scene_graphs=tuple(
+                _graph(each, sizes.get(each.view, (None, None)), taxonomies) for each in graphs
+            ),
+        )
+
+    @classmethod
+    def parse(cls, data: bytes, place: str, n_classes: Mapping[str, int]) -> Annotations:
+        """What a member of a shard says; ``n_classes`` of each kind bound the columns.
+
+        Raises ShardError when it is malformed, or a column is out of range.
+        """
+        found = parse_json(cls, data, place, what=ANNOTATIONS)
+        for kind, column in found._columns():
+            if column >= n_classes[kind]:
+                raise ShardError(
+                    "class column out of range",
+                    place=place,
+                    found=f"{kind} column {column}",
+                    expected=f"below {n_classes[kind]}",
+                )
+        return found
+
+    def _columns(self) -> Iterator[tuple[str, int]]:
+        """The kind and the column of every class that is named."""
+        if self.activity is not None:
+            yield "activity", self.activity.column
+        for action in self.atomic_actions:
+            yield "atomic", action.column
+        for graph in self.scene_graphs:
+            for item in graph.objects:
+                yield "object", item.column
+            for relationship in graph.relationships:
+                yield "relationship", relationship.column
+
+
+def _action(action: AtomicAction, taxonomies: Mapping[str, Taxonomy]) -> PackedAction:
+    return PackedAction(
+        id=action.action_id,
+        class_id=action.class_id,
+        column=taxonomies["atomic"].index(action.class_id),
+        name=action.name,
+        first_frame=action.first_frame,
+        last_frame=action.last_frame,
+    )
+
+
+def _graph(
+    graph: SceneGraph, size: tuple[int | None, int | None], taxonomies: Mapping[str, Taxonomy]
+) -> PackedGraph:
+    columns = {kind: taxonomies[kind].index for kind in ("object", "relationship")}
+    return PackedGraph(
+        id=graph.scene_graph_id,
+        view=graph.view,
+        frame=graph.frame,
+        width=graph.width or size[0],
+        height=graph.height or size[1],
+        objects=tuple(
+            PackedObject(
+                id=item.object_id,
+                class_id=item.class_id,
+                column=columns["object"](item.class_id),
+                category=item.category,
+                box=item.box.xyxy,
+            )
+            for item in graph.objects
+        ),
+        relationships=tuple(
+            PackedRelationship(
+                subject=item.subject_id,
+                object=item.object_id,
+                class_id=item.class_id,
+                column=columns["relationship"](item.class_id),
+                category=item.category,
+            )
+            for item in graph.relationships
+        ),
+    )

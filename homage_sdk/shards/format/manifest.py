@@ -9,23 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import orjson
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import ConfigDict, Field
 
-from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.errors import Place, ShardError, UsageError
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.sensor_array import MEMBER
+from homage_sdk.shards.format.sensor_array import SENSORS
+from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 from homage_sdk.shards.format.tar import MEND
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
 INDEX = "index.parquet"
 MAX_BYTES = 256_000_000
@@ -38,11 +31,7 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Side = Annotated[int, Field(ge=2, le=16_384)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PackedView(_Part):
+class PackedView(StrictModel):
     """One packed view of a sample."""
 
     number: Annotated[int, Field(ge=0, le=999_999_999, description="After v; 0 is the ego view")]
@@ -57,7 +46,7 @@ class PackedView(_Part):
         return f"v{self.number:03d}.mp4"
 
 
-class PackedSound(_Part):
+class PackedSound(StrictModel):
     """The packed sound of a sample: of the ego view where it has any."""
 
     view: Annotated[int, Field(ge=0)]
@@ -65,7 +54,7 @@ class PackedSound(_Part):
     n_samples: Annotated[int, Field(ge=1, le=2**40)]
 
 
-class PackedSensors(_Part):
+class PackedSensors(StrictModel):
     """The packed sensors of a sample; ``meta.json`` describes each."""
 
     n_sensors: Count
@@ -74,15 +63,14 @@ class PackedSensors(_Part):
     @property
     def field(self) -> str:
         """The member that holds them."""
-        return MEMBER
+        return SENSORS
 
 
-class SampleInfo(_Part):
-    """What a loader must know of a sample before it opens a shard."""
+class SampleFacts(StrictModel):
+    """What is known of a sample wherever it lies."""
 
     key: Key
     sequence: Key
-    shard: ShardName
     split: str | None = None
     participant: Count
     activity_id: int | None = None
@@ -90,17 +78,9 @@ class SampleInfo(_Part):
     n_frames: Annotated[int, Field(ge=0, description="Packed frames of the longest view")]
     views: tuple[PackedView, ...] = ()
     sound: PackedSound | None = None
-    sensors: PackedSensors | None = None
+    sensors: Annotated[PackedSensors | None, Field(exclude_if=lambda value: value is None)] = None
     n_atomic_actions: Count = 0
     n_scene_graphs: Count = 0
-
-    @model_serializer(mode="wrap")
-    def _without_absent_sensors(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Samples without sensors look as they did before there were any."""
-        values: dict[str, Any] = dump(self)
-        if self.sensors is None:
-            values.pop("sensors", None)
-        return values
 
     @property
     def has_audio(self) -> bool:
@@ -118,7 +98,13 @@ class SampleInfo(_Part):
         return tuple(view for view in self.views if view.kind == "third")
 
 
-class ShardInfo(_Part):
+class SampleInfo(SampleFacts):
+    """What a loader must know of a sample before it opens a shard."""
+
+    shard: ShardName
+
+
+class ShardInfo(StrictModel):
     """One file."""
 
     name: ShardName
@@ -127,7 +113,7 @@ class ShardInfo(_Part):
     samples: Count
 
 
-class Quarantined(_Part):
+class Quarantined(StrictModel):
     """A video or a sensor file that could not be packed, and why."""
 
     sequence: str
@@ -147,7 +133,7 @@ class Quarantined(_Part):
         return f"{self.sequence} {what} ({self.path}): {self.reason}"
 
 
-class Class(_Part):
+class Class(StrictModel):
     """One class of a taxonomy."""
 
     id: int
@@ -155,7 +141,7 @@ class Class(_Part):
     slug: str
 
 
-class IndexInfo(_Part):
+class IndexInfo(StrictModel):
     """The index file."""
 
     name: Literal["index.parquet"] = "index.parquet"
@@ -163,11 +149,20 @@ class IndexInfo(_Part):
     sha256: Sha256
 
 
-class Manifest(_Part):
+class _Head(StrictModel):
+    """What a manifest of any version says."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format: Literal["homage-shards"]
+    schema_version: int
+
+
+class Manifest(StrictModel):
     """Everything about a folder of shards."""
 
     format: Literal["homage-shards"] = "homage-shards"
-    schema_version: int
+    schema_version: Literal[1]
     made_by: dict[str, str]
     options: dict[str, Any]
     dataset: Sha256
@@ -176,6 +171,11 @@ class Manifest(_Part):
     shards: tuple[ShardInfo, ...]
     samples: tuple[SampleInfo, ...]
     quarantine: tuple[Quarantined, ...] = ()
+
+    @property
+    def n_classes(self) -> dict[str, int]:
+        """How many classes each taxonomy has."""
+        return {kind: len(self.taxonomy.get(kind, ())) for kind in KINDS}
 
     @property
     def packed(self) -> PackOptions:
@@ -189,52 +189,22 @@ class Manifest(_Part):
         names = self.taxonomy.get(kind, ())
         return Taxonomy(kind, [ClassName(kind, c.id, c.raw, c.slug) for c in names])
 
-    def to_bytes(self) -> bytes:
-        """As written: the same bytes for the same content."""
-        return dump_json(self.model_dump(mode="json"))
-
-
-def dump_json(value: object) -> bytes:
-    """JSON with sorted keys and a final newline: the same bytes for the same value."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-
 
 def parse_manifest(data: bytes, place: str) -> Manifest:
     """Read a manifest; raises ShardError naming what is wrong with it."""
-    if len(data) > MAX_BYTES:
-        raise ShardError("a manifest of absurd size", place=place, found=f"{len(data):,} bytes")
     try:
-        raw = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ShardError(
-            "the manifest is no JSON",
-            place=place,
-            found=str(error),
-            hint=MEND,
-        ) from error
-    version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if not isinstance(raw, dict) or raw.get("format") != "homage-shards":
-        raise ShardError("not a manifest of homage shards", place=place)
-    if version != SCHEMA_VERSION:
+        manifest = parse_json(Manifest, data, place, what=MANIFEST, max_bytes=MAX_BYTES)
+    except ShardError:
+        head = parse_json(_Head, data, place, what=MANIFEST, max_bytes=MAX_BYTES)
+        if head.schema_version == SCHEMA_VERSION:
+            raise
         raise ShardError(
             "shards of another schema version",
-            place=place,
-            found=str(version),
+            place=Place(place, pointer="/schema_version"),
+            found=str(head.schema_version),
             expected=str(SCHEMA_VERSION),
             hint="pack again with this version of homage_sdk, or install the one that packed them",
-        )
-    try:
-        manifest = Manifest.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        pointer = "/".join(str(part) for part in first["loc"])
-        raise ShardError(
-            "the manifest is malformed",
-            place=f"{place}#/{pointer}",
-            found=repr(first.get("input"))[:80],
-            expected=first["msg"],
-            hint=MEND,
-        ) from error
+        ) from None
     _check_options(manifest, place)
     _check_activities(manifest, place)
     names = {shard.name for shard in manifest.shards}
@@ -259,7 +229,7 @@ def _check_options(manifest: Manifest, place: str) -> None:
     except (UsageError, TypeError) as error:
         raise ShardError(
             "the manifest states options that nobody packs with",
-            place=f"{place}#/options",
+            place=Place(place, pointer="/options"),
             found=str(error)[:200],
             hint=MEND,
         ) from error
@@ -271,7 +241,7 @@ def _check_activities(manifest: Manifest, place: str) -> None:
         if sample.activity_id is not None and sample.activity_id not in known:
             raise ShardError(
                 "a sample of an activity that is no class",
-                place=f"{place}#/samples/{number}/activity_id",
+                place=Place(place, pointer=f"/samples/{number}/activity_id"),
                 found=str(sample.activity_id),
                 hint=MEND,
             )

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy_format
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from homage_sdk.errors import LabelError, ShardError
 from homage_sdk.release.sensors import SensorValues
+from homage_sdk.shards.format.strict_json import StrictModel
 
-MEMBER = "sensors.npy"
+SENSORS = "sensors.npy"
 _MAX_COLUMNS = 4096
 
 
-class SensorTable(BaseModel):
+class SensorTable(StrictModel):
     """What ``meta.json`` says of one sensor."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Annotated[str, Field(max_length=80, description="One of the twelve types")]
     position: Annotated[str, Field(max_length=80)]
@@ -39,14 +38,12 @@ class SensorTable(BaseModel):
         return self.n_rows * (1 + len(self.columns))
 
 
-_TABLES = TypeAdapter(tuple[SensorTable, ...])
-
-
 def table_of(kind: str, position: str, readings: SensorValues) -> SensorTable:
     """The description of one sensor's readings; LabelError when it has no place in a shard."""
     n_rows = len(readings.time_s)
     try:
-        return SensorTable(kind=kind, position=position, columns=readings.columns, n_rows=n_rows)
+        columns = tuple(readings.columns)
+        return SensorTable(kind=kind, position=position, columns=columns, n_rows=n_rows)
     except ValidationError as error:
         first = error.errors()[0]
         raise LabelError(
@@ -63,21 +60,6 @@ def array_bytes(readings: Iterable[SensorValues]) -> bytes:
     whole = np.concatenate([np.zeros(0), *tables]).astype("<f8")
     npy_format.write_array(buffer, whole, version=(1, 0), allow_pickle=False)
     return buffer.getvalue()
-
-
-def described(meta: dict[str, Any], place: str) -> tuple[SensorTable, ...]:
-    """The sensors that a ``meta.json`` names; raises ShardError when it is malformed."""
-    try:
-        return _TABLES.validate_python(meta.get("sensors", ()), strict=False)
-    except ValidationError as error:
-        first = error.errors()[0]
-        pointer = "/".join(map(str, first["loc"]))
-        raise ShardError(
-            "malformed sensors",
-            place=f"{place}#/sensors/{pointer}",
-            found=repr(first.get("input"))[:80],
-            expected=first["msg"],
-        ) from error
 
 
 def numbers(data: bytes, place: str) -> npt.NDArray[np.float64]:

@@ -8,20 +8,20 @@ import threading
 from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from homage_sdk.errors import Place, ShardError, UnknownIdError
+from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.index import Index, Location, index_of
 from homage_sdk.shards.format.manifest import INDEX, Manifest, SampleInfo, read_manifest
+from homage_sdk.shards.format.sample_meta import META, SampleMeta
+from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, parse_json
 from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, cut_short
 from homage_sdk.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from homage_sdk.release.sensors import SensorValues
 
-MAX_JSON_BYTES = 64_000_000
 _OPEN_FILES = 64
 _KEPT_FILES = 256
 
@@ -167,28 +167,23 @@ class ShardSet:
         Times are seconds on the clock of the sequence, also where a sample is a window of it.
         Raises ShardError when they are damaged.
         """
-        from homage_sdk.shards.format.sensor_array import described, split
+        from homage_sdk.shards.format.sensor_array import split
 
         packed = self[key].sensors
         if packed is None:
             return {}
-        tables = described(self.read_json(key, "meta.json"), f"{key}.meta.json")
-        return split(self.read(key, packed.field), tables, f"{key}.{packed.field}")
+        data = self.read(key, packed.field)
+        return split(data, self.meta(key).sensors, f"{key}.{packed.field}")
 
-    def read_json(self, key: str, field: str) -> dict[str, Any]:
-        """A JSON member, parsed."""
-        return parse_json(self.read(key, field, max_bytes=MAX_JSON_BYTES), f"{key}.{field}")
+    def annotations(self, key: str) -> Annotations:
+        """Everything labelled about a sample; ShardError when it is damaged."""
+        data = self.read(key, ANNOTATIONS, max_bytes=MAX_JSON_BYTES)
+        return Annotations.parse(data, f"{key}.{ANNOTATIONS}", self.manifest.n_classes)
 
-
-def parse_json(data: bytes, place: str) -> dict[str, Any]:
-    """A JSON object; raises ShardError when it is none."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ShardError("no JSON", place=place, found=str(error)) from error
-    if not isinstance(value, dict):
-        raise ShardError("no JSON object", place=place, found=type(value).__name__)
-    return value
+    def meta(self, key: str) -> SampleMeta:
+        """The facts of a sample that its members do not show; ShardError when it is damaged."""
+        data = self.read(key, META, max_bytes=MAX_JSON_BYTES)
+        return parse_json(SampleMeta, data, f"{key}.{META}", what=META)
 
 
 class _Files:

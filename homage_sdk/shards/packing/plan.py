@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import UsageError
-from homage_sdk.shards.format.manifest import SCHEMA_VERSION, dump_json
+from homage_sdk.shards.format.manifest import SCHEMA_VERSION
 from homage_sdk.shards.format.pack_options import PackOptions
+from homage_sdk.shards.format.strict_json import dump_json
 from homage_sdk.storage import sha256_file
 from homage_sdk.time import NOMINAL_FPS, n_frames_in
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from homage_sdk.errors import HomageError, LabelError, MediaError
-from homage_sdk.shards.format.annotations import labelled
+from homage_sdk.errors import HomageError, LabelError, MediaError, ShardError
+from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.manifest import (
     SCHEMA_VERSION,
     PackedSensors,
     PackedSound,
     PackedView,
     Quarantined,
+    SampleFacts,
     SampleInfo,
-    dump_json,
 )
 from homage_sdk.shards.format.pack_options import PackOptions
+from homage_sdk.shards.format.sample_meta import META, PackedViewSource, SampleMeta
 from homage_sdk.shards.format.sensor_array import SensorTable, array_bytes, table_of
+from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES
 from homage_sdk.shards.packing.encode import encode_sound, encode_view
 from homage_sdk.shards.packing.plan import PlannedSample, chosen_views
 from homage_sdk.taxonomy import KINDS
@@ -68,7 +70,7 @@ class MadeView:
     info: PackedView | None
     """None when the window lies beyond the end of this view, or the view is broken."""
     data: bytes = b""
-    facts: dict[str, Any] = field(default_factory=dict)
+    source: PackedViewSource | None = None
     fault: Quarantined | None = None
 
 
@@ -111,18 +113,22 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
     except MediaError as error:
         return MadeView(None, fault=_view_fault(sequence, view, error))
     info = PackedView(
-        number=number, kind=view.kind, n_frames=len(positions), width=width, height=height
+        number=number,
+        kind="ego" if view.kind == "ego" else "third",
+        n_frames=len(positions),
+        width=width,
+        height=height,
     )
-    facts = {
-        "number": number,
-        "member": info.field,
-        "source_width": view.width,
-        "source_height": view.height,
-        "source_fps": view.fps,
-        "source_frames": view.n_frames,
-        "times_s": [round(float(t), 6) for t in index.seconds[positions]],
-    }
-    return MadeView(info, data, facts)
+    source = PackedViewSource(
+        number=number,
+        member=info.field,
+        source_width=view.width,
+        source_height=view.height,
+        source_fps=view.fps,
+        source_frames=view.n_frames,
+        times_s=tuple(round(float(t), 6) for t in index.seconds[positions]),
+    )
+    return MadeView(info, data, source)
 
 
 def _positions(
@@ -149,10 +155,9 @@ def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView
     sound, sound_data = _pack_sound(sequence, planned, last_frame, options, quarantine)
     sensors, sensor_tables, sensor_data = _pack_sensors(job, planned, quarantine)
     graphs = _graphs(sequence, planned, last_frame, options)
-    info = SampleInfo(
+    facts = SampleFacts(
         key=planned.key,
         sequence=planned.sequence,
-        shard=shard,
         split=sequence.split,
         participant=sequence.participant,
         activity_id=sequence.activity.id if sequence.activity else None,
@@ -164,27 +169,34 @@ def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView
         n_atomic_actions=len(sequence.atomic_actions),
         n_scene_graphs=len(graphs),
     )
-    meta = {
-        "schema_version": SCHEMA_VERSION,
-        "sample": info.model_dump(mode="json", exclude={"shard"}),
-        "room": sequence.room,
-        "take": sequence.id.take,
-        "unit": options.unit,
-        "stride": options.stride,
-        "fps": options.fps,
-        "frames": [planned.first + options.stride * k for k in range(n_frames)],
-        "views": [view.facts for view in views if view.info is not None],
-    }
-    if sensors is not None:
-        meta["sensors"] = [table.model_dump(mode="json") for table in sensor_tables]
-    members = [
-        ("meta.json", dump_json(meta)),
-        ("ann.json", dump_json(labelled(sequence, graphs, job.taxonomies))),
-    ]
+    meta = SampleMeta(
+        schema_version=SCHEMA_VERSION,
+        sample=facts,
+        room=sequence.room,
+        take=sequence.id.take,
+        unit=options.unit,
+        stride=options.stride,
+        fps=options.fps,
+        frames=tuple(planned.first + options.stride * k for k in range(n_frames)),
+        views=tuple(view.source for view in views if view.source is not None),
+        sensors=sensor_tables,
+    )
+    labels = Annotations.of(sequence, graphs, job.taxonomies)
+    members = [(META, meta.to_bytes()), (ANNOTATIONS, labels.to_bytes())]
+    for name, data in members:
+        if len(data) > MAX_JSON_BYTES:
+            raise ShardError(
+                f"{name} too large for a sample",
+                place=planned.key,
+                found=f"{len(data):,} bytes",
+                expected=f"at most {MAX_JSON_BYTES:,}",
+                hint="pack windows of a few seconds: --unit clip",
+            )
     if sound is not None:
         members.append((sound.field, sound_data))
     if sensors is not None:
         members.append((sensors.field, sensor_data))
+    info = SampleInfo(shard=shard, **dict(facts))
     return MadeSample(tuple(members), info, tuple(quarantine))
 
 
@@ -216,7 +228,7 @@ def _pack_sound(
 
 def _pack_sensors(
     job: Job, planned: PlannedSample, quarantine: list[Quarantined]
-) -> tuple[PackedSensors | None, list[SensorTable], bytes]:
+) -> tuple[PackedSensors | None, tuple[SensorTable, ...], bytes]:
     """Every reading of a sequence, or those from the first frame of a window to its end."""
     sequence = job.dataset[planned.sequence]
     tables: list[SensorTable] = []
@@ -232,10 +244,10 @@ def _pack_sensors(
         tables.append(table)
         readings.append(values)
     if not tables:
-        return None, [], b""
+        return None, (), b""
     n_values = sum(table.n_values for table in tables)
     packed = PackedSensors(n_sensors=len(tables), n_values=n_values)
-    return packed, tables, array_bytes(readings)
+    return packed, tuple(tables), array_bytes(readings)
 
 
 def _readings(sensor: Sensor, planned: PlannedSample, reader: SensorReader | None) -> SensorValues:

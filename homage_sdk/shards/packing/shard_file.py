@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import orjson
 
 from homage_sdk.errors import ShardError
-from homage_sdk.shards.format.manifest import Quarantined, SampleInfo, ShardInfo, dump_json
+from homage_sdk.shards.format.manifest import Quarantined, SampleInfo, ShardInfo
+from homage_sdk.shards.format.strict_json import dump_json
 from homage_sdk.shards.format.tar import Member, ShardWriter
 from homage_sdk.shards.packing.plan import PlannedShard
 from homage_sdk.shards.packing.sample import Job, MadeSample, make_sample

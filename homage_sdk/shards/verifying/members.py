@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import av
 
-from homage_sdk.errors import HomageError, ShardError
-from homage_sdk.shards.format import sensor_array as sensors
-from homage_sdk.shards.format.manifest import PackedSensors, PackedSound, PackedView, SampleInfo
-from homage_sdk.shards.format.shard_set import MAX_JSON_BYTES, parse_json
+from homage_sdk.errors import ShardError
+from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
+from homage_sdk.shards.format.manifest import (
+    Manifest,
+    PackedSensors,
+    PackedSound,
+    PackedView,
+    SampleInfo,
+)
+from homage_sdk.shards.format.sample_meta import META, SampleMeta
+from homage_sdk.shards.format.sensor_array import SENSORS, numbers
+from homage_sdk.shards.format.strict_json import parse_json
 
 
 class Mismatch(Exception):  # noqa: N818 - turned into a Problem at once
@@ -21,50 +28,56 @@ class Mismatch(Exception):  # noqa: N818 - turned into a Problem at once
         self.code, self.found = code, found
 
 
-def check_member(sample: SampleInfo, field: str, data: bytes) -> None:
+def check_member(manifest: Manifest, sample: SampleInfo, field: str, data: bytes) -> None:
     """Whether a member decodes to what the manifest says; raises Mismatch."""
-    if field.endswith(".json"):
-        _check_json(sample, field, data)
+    if field == META:
+        _check_meta(sample, data)
+    elif field == ANNOTATIONS:
+        _check_annotations(manifest, sample, data)
     elif field.endswith(".mp4"):
         for view in sample.views:
             if view.field == field:
                 _check_view(view, data)
     elif field.endswith(".flac") and sample.sound is not None:
         _check_sound(sample.sound, data)
-    elif field == sensors.MEMBER and sample.sensors is not None:
+    elif field == SENSORS and sample.sensors is not None:
         _check_sensors(sample.sensors, data)
 
 
-def _check_json(sample: SampleInfo, field: str, data: bytes) -> None:
+def _check_meta(sample: SampleInfo, data: bytes) -> None:
     try:
-        value: dict[str, Any] = parse_json(data[: MAX_JSON_BYTES + 1], field)
-    except HomageError as error:
-        raise Mismatch("HOM910", str(error)) from error
-    if field == "meta.json":
-        said = sample.model_dump(mode="json", exclude={"shard"})
-        frames = value.get("frames")
-        listed = len(frames) if isinstance(frames, list) else None
-        if value.get("sample") != said or listed != sample.n_frames:
-            raise Mismatch("HOM910", "other facts than in the manifest")
-        _check_described(sample, field, value)
-    elif not {"activity", "atomic_actions", "scene_graphs"} <= value.keys():
-        raise Mismatch("HOM910", f"keys {', '.join(sorted(value))}")
-
-
-def _check_described(sample: SampleInfo, field: str, meta: dict[str, Any]) -> None:
-    try:
-        tables = sensors.described(meta, field)
+        meta = parse_json(SampleMeta, data, META, what=META)
     except ShardError as error:
         raise Mismatch("HOM910", str(error)) from error
-    told = (len(tables), sum(table.n_values for table in tables))
+    told = (len(meta.sensors), sum(table.n_values for table in meta.sensors))
     said = (sample.sensors.n_sensors, sample.sensors.n_values) if sample.sensors else (0, 0)
     if told != said:
         raise Mismatch("HOM910", f"{told[0]} sensors of {told[1]:,} numbers")
+    shown = [(view.member, len(view.times_s)) for view in meta.views]
+    if (
+        meta.sample.model_dump() != sample.model_dump(exclude={"shard"})
+        or len(meta.frames) != sample.n_frames
+        or shown != [(view.field, view.n_frames) for view in sample.views]
+    ):
+        raise Mismatch("HOM910", "other facts than in the manifest")
+
+
+def _check_annotations(manifest: Manifest, sample: SampleInfo, data: bytes) -> None:
+    try:
+        labels = Annotations.parse(data, ANNOTATIONS, manifest.n_classes)
+    except ShardError as error:
+        raise Mismatch("HOM910", str(error)) from error
+    activity_id = labels.activity.id if labels.activity else None
+    told = (activity_id, len(labels.atomic_actions), len(labels.scene_graphs))
+    if told != (sample.activity_id, sample.n_atomic_actions, sample.n_scene_graphs):
+        raise Mismatch(
+            "HOM910", f"activity {told[0]}, {told[1]} atomic actions, {told[2]} scene graphs"
+        )
 
 
 def _check_sensors(packed: PackedSensors, data: bytes) -> None:
     try:
-        count = len(sensors.numbers(data, packed.field))
+        count = len(numbers(data, packed.field))
     except ShardError as error:
         raise Mismatch("HOM914", str(error)) from error
     if count != packed.n_values:

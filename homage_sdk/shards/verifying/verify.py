@@ -8,6 +8,7 @@ from pathlib import Path
 
 from homage_sdk.errors import Place, ShardError
 from homage_sdk.problems import Problem, Severity
+from homage_sdk.shards.format.annotations import ANNOTATIONS
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -17,6 +18,7 @@ from homage_sdk.shards.format.manifest import (
     ShardInfo,
     read_manifest,
 )
+from homage_sdk.shards.format.sample_meta import META
 from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, parse_header
 from homage_sdk.shards.verifying.members import Mismatch, check_member
 from homage_sdk.storage import sha256_file
@@ -66,7 +68,7 @@ def verify(
     for done, shard in enumerate(manifest.shards):
         if progress is not None:
             progress(done, total)
-        problems += _check_shard(folder, shard, samples, index, deep)
+        problems += _check_shard(folder, shard, manifest, index, deep)
     if progress is not None:
         progress(total, total)
     return sorted(problems, key=lambda problem: problem.order)
@@ -154,13 +156,13 @@ def _membership(samples: dict[str, SampleInfo], index: Index) -> Iterator[Proble
 def required(sample: SampleInfo) -> tuple[str, ...]:
     """The members that a sample must have, in their order."""
     extra = [part.field for part in (sample.sound, sample.sensors) if part is not None]
-    return ("meta.json", "ann.json", *extra, *(view.field for view in sample.views))
+    return (META, ANNOTATIONS, *extra, *(view.field for view in sample.views))
 
 
 def _check_shard(
     folder: Path,
     shard: ShardInfo,
-    samples: dict[str, SampleInfo],
+    manifest: Manifest,
     index: Index | None,
     deep: bool,
 ) -> Iterator[Problem]:
@@ -171,6 +173,7 @@ def _check_shard(
             return
     if index is None or (fault is None and not deep):
         return  # the hash covers structure and content
+    samples = {sample.key: sample for sample in manifest.samples}
     rows = sorted(
         (offset, size, crc, key, field)
         for key, members in index.items()
@@ -202,7 +205,7 @@ def _check_shard(
                 yield _problem("HOM907", shard.name, CODES["HOM907"], **about)
             if deep and sample is not None:
                 try:
-                    check_member(sample, field, data)
+                    check_member(manifest, sample, field, data)
                 except Mismatch as error:
                     yield _problem(
                         error.code, shard.name, CODES[error.code], found=error.found, **about

@@ -38,16 +38,22 @@ def test_every_packed_frame_is_the_source_frame_nearest_its_annotation_frame(
     shards: ShardSet, dataset: Dataset
 ) -> None:
     for sample in shards.samples:
-        meta = shards.read_json(sample.key, "meta.json")
+        meta = shards.meta(sample.key)
         sequence = dataset[sample.sequence]
-        assert meta["frames"] == [1 + 3 * k for k in range(sample.n_frames)]
-        for view, facts in zip(sample.views, meta["views"], strict=True):
+        assert meta.frames == tuple(1 + 3 * k for k in range(sample.n_frames))
+        for view, source in zip(sample.views, meta.views, strict=True):
             times = sequence.view(view.number).index.seconds
             with av.open(io.BytesIO(shards.read(sample.key, view.field))) as container:
                 shown = [number_of(f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
-            wanted = [abs(times - (number - 1) / 30).argmin() for number in meta["frames"]]
+            wanted = [abs(times - (number - 1) / 30).argmin() for number in meta.frames]
             assert shown == wanted[: view.n_frames]
-            assert facts["times_s"] == pytest.approx(times[shown], abs=1e-6)
+            assert source.times_s == pytest.approx(times[shown], abs=1e-6)
+
+
+def test_labels_and_facts_read_back_as_the_bytes_that_were_packed(shards: ShardSet) -> None:
+    for sample in shards.samples:
+        assert shards.meta(sample.key).to_bytes() == shards.read(sample.key, "meta.json")
+        assert shards.annotations(sample.key).to_bytes() == shards.read(sample.key, "ann.json")
 
 
 def test_views_of_one_sequence_are_packed_to_their_own_ends(shards: ShardSet) -> None:
@@ -240,7 +246,7 @@ def test_windows_hold_the_frames_and_sound_of_their_span(dataset: Dataset, tmp_p
         assert verify(out, deep=True) == []
         assert len(shards.samples) == len(spans)
         for sample, (first, last) in zip(shards.samples, spans, strict=True):
-            frames = shards.read_json(sample.key, "meta.json")["frames"]
+            frames = shards.meta(sample.key).frames
             assert frames[0] == first and last - 3 <= frames[-1] <= last
             with av.open(io.BytesIO(shards.read(sample.key, "v000.mp4"))) as container:
                 shown = [number_of(f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
@@ -262,7 +268,7 @@ def test_choices_of_views_sound_graphs_stride_and_split(dataset: Dataset, tmp_pa
         (2, 50, 96, 64),
         (5, 49, 96, 64),
     ]
-    assert shards.read_json(sample.key, "ann.json")["scene_graphs"] == []
+    assert shards.annotations(sample.key).scene_graphs == ()
     pack(dataset, tmp_path / "b", PackOptions(views=(0,), short_side=96), workers=1)
     assert {v.number for s in ShardSet.open(tmp_path / "b").samples for v in s.views} == {0}
 

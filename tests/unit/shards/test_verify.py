@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.errors import MediaError, ShardError, UsageError
+from homage_sdk.errors import MediaError, Place, ShardError, UsageError
 from homage_sdk.problems import Problem
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.format.index import index_bytes
@@ -143,6 +143,20 @@ def test_deep_finds_payload_that_no_hash_can(copy: Path) -> None:
     assert named(verify(copy, deep=True)) == expected
 
 
+def test_deep_finds_labels_and_facts_of_another_sample(copy: Path) -> None:
+    """Well-formed members that the manifest does not describe."""
+    samples = [
+        s.model_copy(update={"n_atomic_actions": s.n_atomic_actions + 1})
+        if s.key == "p0002_r000_a003"
+        else s
+        for s in read_manifest(copy).samples
+    ]
+    reseal(copy, samples=tuple(samples))
+    assert verify(copy) == []
+    members = {f"p0002_r000_a003.{field}" for field in ("ann.json", "meta.json")}
+    assert named(verify(copy, deep=True)) == {("HOM910", member) for member in members}
+
+
 def test_a_sample_without_a_required_member_is_named(copy: Path) -> None:
     manifest = read_manifest(copy)
     samples = [
@@ -158,17 +172,18 @@ def test_a_sample_without_a_required_member_is_named(copy: Path) -> None:
 def test_a_damaged_index_or_manifest_is_found(copy: Path) -> None:
     patch(copy / "index.parquet", 40, b"????")
     assert named(verify(copy)) == {("HOM904", "index.parquet")}
-    for content, words in (
-        (b"{", "no JSON"),
-        (b"[]", "not a manifest"),
-        (b'{"format":"homage-shards","schema_version":99}', "another schema version"),
-        (b'{"format":"homage-shards","schema_version":1}', "malformed"),
+    for content, pointer in (
+        (b"{", ""),
+        (b"[]", ""),
+        (b'{"format":"tars","schema_version":1}', "/format"),
+        (b'{"format":"homage-shards","schema_version":99}', "/schema_version"),
+        (b'{"format":"homage-shards","schema_version":1}', "/made_by"),
     ):
         (copy / MANIFEST).write_bytes(content)
-        (problem,) = verify(copy)
-        assert problem.code == "HOM901" and words in problem.message
-        with pytest.raises(ShardError, match=words):
+        assert named(verify(copy)) == {("HOM901", MANIFEST)}
+        with pytest.raises(ShardError) as caught:
             ShardSet.open(copy)
+        assert caught.value.place == Place(str(copy / MANIFEST), pointer=pointer)
 
 
 def test_repair_makes_just_the_broken_again(

@@ -1,7 +1,7 @@
 """Generates ``schemas/`` and ``docs/catalog.md`` from the code, which is the one source.
 
-``python -m homage_sdk.catalog.schema_files [ROOT]`` writes what changed below ROOT (default: here);
-a test fails when a file differs from what this module makes.
+``python tools/schema_files.py [ROOT]`` writes what changed below ROOT (default: here); a test fails
+when a file differs from what this module makes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from homage_sdk.annotations import (
 from homage_sdk.catalog.info import CatalogInfo
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES, column_doc
 from homage_sdk.release.labels.documents import ActionDocument, SceneGraphDocument
+from homage_sdk.shards.format.annotations import Annotations
+from homage_sdk.shards.format.manifest import Manifest
+from homage_sdk.shards.format.sample_meta import SampleMeta
 from homage_sdk.storage import write_file
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -36,13 +39,17 @@ MODELS: dict[str, type[BaseModel]] = {
     "catalog_info": CatalogInfo,
     "atomic_action_document": ActionDocument,
     "scene_graph_document": SceneGraphDocument,
+    "shards_manifest": Manifest,
+    "sample_annotations": Annotations,
+    "sample_meta": SampleMeta,
 }
+"""What a user can hold in Python, what a release's JSON files are, what a shard's are."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _INTRO = f"""# The catalog
 
-<!-- Made by `python -m homage_sdk.catalog.schema_files`; change homage_sdk/catalog/schema.py. -->
+<!-- Made by `python tools/schema_files.py`; change homage_sdk/catalog/schema.py. -->
 
 `homage ingest RELEASE CATALOG` writes a folder of Parquet files (zstd) and `catalog.json`. It
 exists whole or not at all: it is built under a temporary name, flushed to disk and renamed. This
