@@ -24,7 +24,7 @@ from homage_sdk.shards.format.manifest import (
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sample_meta import META, PackedViewSource, SampleMeta
 from homage_sdk.shards.format.sensor_array import SensorTable, array_bytes, table_of
-from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES
+from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, StrictModel
 from homage_sdk.shards.packing.encode import encode_sound, encode_view
 from homage_sdk.shards.packing.plan import PlannedSample, chosen_views
 from homage_sdk.taxonomy import KINDS
@@ -182,22 +182,27 @@ def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView
         sensors=sensor_tables,
     )
     labels = Annotations.of(sequence, graphs, job.taxonomies)
-    members = [(META, meta.to_bytes()), (ANNOTATIONS, labels.to_bytes())]
-    for name, data in members:
-        if len(data) > MAX_JSON_BYTES:
-            raise ShardError(
-                f"{name} too large for a sample",
-                place=planned.key,
-                found=f"{len(data):,} bytes",
-                expected=f"at most {MAX_JSON_BYTES:,}",
-                hint="pack windows of a few seconds: --unit clip",
-            )
+    members = [_json_member(planned, META, meta), _json_member(planned, ANNOTATIONS, labels)]
     if sound is not None:
         members.append((sound.field, sound_data))
     if sensors is not None:
         members.append((sensors.field, sensor_data))
     info = SampleInfo(shard=shard, **dict(facts))
     return MadeSample(tuple(members), info, tuple(quarantine))
+
+
+def _json_member(planned: PlannedSample, name: str, document: StrictModel) -> tuple[str, bytes]:
+    """What readers would refuse for its size is not packed."""
+    data = document.to_bytes()
+    if len(data) > MAX_JSON_BYTES:
+        raise ShardError(
+            f"{name} too large for a sample",
+            place=planned.key,
+            found=f"{len(data):,} bytes",
+            expected=f"at most {MAX_JSON_BYTES:,}",
+            hint="pack windows of a few seconds: --unit clip",
+        )
+    return name, data
 
 
 def _pack_sound(

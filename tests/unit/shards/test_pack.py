@@ -56,6 +56,15 @@ def test_labels_and_facts_read_back_as_the_bytes_that_were_packed(shards: ShardS
         assert shards.annotations(sample.key).to_bytes() == shards.read(sample.key, "ann.json")
 
 
+def test_labels_too_large_to_be_read_are_not_packed(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("homage_sdk.shards.packing.sample.MAX_JSON_BYTES", 2000)
+    with pytest.raises(ShardError) as caught:
+        pack(dataset, tmp_path / "out", SMALL, workers=1)
+    assert caught.value.place is not None and caught.value.place.file in dataset.ids
+
+
 def test_views_of_one_sequence_are_packed_to_their_own_ends(shards: ShardSet) -> None:
     lengths = {s.sequence: {v.number: v.n_frames for v in s.views} for s in shards.samples}
     assert lengths["p0001_r000_a000"] == {0: 100, 2: 100, 5: 97}
