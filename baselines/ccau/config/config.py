@@ -6,25 +6,23 @@ win. An unknown key is a ConfigError that names the nearest known one.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import functools
-import typing
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from baselines.ccau.config.ranges import check_numbers
+import pydantic
+
 from baselines.ccau.config.sections import DataConfig, OptimConfig, RunConfig, TaskConfig
-from baselines.ccau.config.toml_settings import merge, read_toml, with_settings
+from baselines.ccau.config.toml_settings import flat, merge, read_toml, with_settings
 from baselines.ccau.models.augment import AugmentConfig
 from baselines.ccau.models.network import ModelConfig
 from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, DistillationConfig
 from homage_sdk.errors import ConfigError
 
-OFFICIAL_HOP = 186
-"""Columns of the authors' spectrograms are 512 / 44,100 s apart: 186 at 16,000 samples/s."""
 CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
 SIZES = ("tiny", "paper")
 
@@ -35,7 +33,7 @@ class Config:
 
     name: str = "ccau"
     preset: Literal["paper", "official"] = "paper"
-    """What model, composition and align start from (docs/ccau_presets.md)."""
+    """What all other values are laid over (docs/ccau_presets.md)."""
     task: TaskConfig = field(default_factory=TaskConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     composition: CompositionConfig = field(default_factory=CompositionConfig)
@@ -48,8 +46,7 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as ``from_dict`` takes them and JSON writes them."""
-        values = _plain(self)
-        assert isinstance(values, dict)
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return values
 
     def replace(self, settings: Iterable[str]) -> Config:
@@ -98,12 +95,13 @@ def find_config(name: str | Path) -> Path:
 
 
 def from_dict(values: Mapping[str, Any]) -> Config:
-    """A Config from plain values; every key must be known and of its type."""
-    import pydantic
-
-    _refuse_unknown(values, Config, "")
+    """A Config from plain values; every key must be known, of its type and in its range."""
+    _refuse_unknown(values)
+    preset: dict[str, Any] = {}
+    if values.get("preset") == "official":
+        preset = read_toml(CONFIG_FOLDER / "presets" / "official.toml")
     try:
-        config: Config = _adapter().validate_python(merge(_preset(values.get("preset")), values))
+        config = _adapter().validate_python(merge(preset, values))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(
@@ -114,29 +112,14 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     return config
 
 
-def _preset(name: object) -> dict[str, Any]:
-    """What the file's own values are laid over."""
-    if name != "official":
-        return {}
-    return {
-        "model": _plain(ModelConfig.preset("official")),
-        "composition": _plain(CompositionConfig.preset("official")),
-        "align": _plain(AlignmentConfig.preset("official")),
-        "data": {"hop": OFFICIAL_HOP},
-    }
-
-
 @functools.cache
-def _adapter() -> Any:
-    import pydantic
-
+def _adapter() -> pydantic.TypeAdapter[Config]:
     return pydantic.TypeAdapter(Config)
 
 
 def _check(config: Config) -> None:
     """Impossible combinations, each in one line."""
     task, data = config.task, config.data
-    check_numbers(config)
     if not task.modalities or len(set(task.modalities)) != len(task.modalities):
         raise ConfigError(
             "task.modalities must name each modality once", found=str(task.modalities)
@@ -181,54 +164,19 @@ def _check(config: Config) -> None:
             )
 
 
-def _fields_of(kind: Any) -> dict[str, Any] | None:
-    """Field types of a dataclass, or None when ``kind`` is none."""
-    if not dataclasses.is_dataclass(kind) or not isinstance(kind, type):
-        return None
-    hints = typing.get_type_hints(kind)
-    return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
-
-
-def _refuse_unknown(values: Mapping[str, Any], kind: Any, path: str) -> None:
-    known = _fields_of(kind)
-    if known is None:
-        return
-    for key, value in values.items():
-        dotted = f"{path}{key}"
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            elsewhere = [k for k in _all_keys() if k.rpartition(".")[2] == key]
-            suggestion = f"{path}{near[0]}" if near else (elsewhere[0] if elsewhere else None)
-            raise ConfigError(
-                f"unknown key {dotted!r}",
-                expected=None if suggestion else f"one of {', '.join(known)}",
-                hint=f"did you mean {suggestion!r}?" if suggestion else None,
-            )
-        if isinstance(value, Mapping):
-            _refuse_unknown(value, known[key], f"{dotted}.")
-        elif _fields_of(known[key]) is not None:
-            raise ConfigError(f"{dotted!r} is a section", found=repr(value)[:80])
-
-
-@functools.cache
-def _all_keys() -> tuple[str, ...]:
-    """Every settable key, dotted."""
-
-    def walk(kind: Any, path: str) -> list[str]:
-        keys: list[str] = []
-        for name, hint in (_fields_of(kind) or {}).items():
-            inner = walk(hint, f"{path}{name}.")
-            keys += inner or [f"{path}{name}"]
-        return keys
-
-    return tuple(walk(Config, ""))
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
+def _refuse_unknown(values: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a key that no section has, naming the same or nearest known one."""
+    known = flat(Config().as_dict())
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    for key, value in flat(values).items():
+        if key in sections and value != {}:
+            raise ConfigError(f"{key!r} is a section", found=repr(value)[:80])
+        if key in known or key in sections or key.startswith("task.teachers."):
+            continue
+        elsewhere = [k for k in known if k.rpartition(".")[2] == key.rpartition(".")[2]]
+        near = elsewhere or difflib.get_close_matches(key, [*known, *sections], n=1, cutoff=0.5)
+        raise ConfigError(
+            f"unknown key {key!r}",
+            expected=None if near else f"one of {', '.join(known)}",
+            hint=f"did you mean {near[0]!r}?" if near else None,
+        )

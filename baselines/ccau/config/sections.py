@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 Modality = Literal["ego", "third", "audio", "scene_graph"]
 
@@ -27,30 +29,30 @@ class TaskConfig:
 class DataConfig:
     """How clips are read from shards. Letters: B clips, N blocks, K frames a block."""
 
-    batch_size: int = 16
+    batch_size: PositiveInt = 16
     """Clips a rank and micro-batch."""
-    eval_batch_size: int = 16
-    size: int = 128
+    eval_batch_size: PositiveInt = 16
+    size: PositiveInt = 128
     """Pixels a side after the crop."""
-    blocks: int = 8
-    block_frames: int = 5
-    stride: int = 3
+    blocks: PositiveInt = 8
+    block_frames: PositiveInt = 5
+    stride: PositiveInt = 3
     """Source frames from one shown frame to the next."""
-    n_mels: int = 128
-    workers: int = 0
+    n_mels: PositiveInt = 128
+    workers: NonNegativeInt = 0
     eval_third_views: Literal["all", "first"] = "all"
-    validation_share: float = 0.15
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.15
     """Share of the training sequences set aside by participant to select the model on."""
     exclude_activities: tuple[str, ...] = ()
     """Names of activities that training never sees."""
-    novel_share: float = 0.0
+    novel_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the activities that training never sees (few-shot; the paper's 15 of 75 is 0.2)."""
     novel_seed: int = 0
-    crop: int = 0
+    crop: NonNegativeInt = 0
     """Side in packed pixels of the square that is cut out and scaled to ``size``; 0: ``size``."""
     flip: bool = True
     n_fft: int = 1024
-    hop: int = 160
+    hop: PositiveInt = 160
     """Samples from one column of the log-mel to the next."""
 
 
@@ -58,22 +60,22 @@ class DataConfig:
 class OptimConfig:
     """Defaults as in the public code (CCAU.md, "Optimisation")."""
 
-    lr: float = 1e-3
-    weight_decay: float = 1e-5
-    epochs: int = 100
-    max_steps: int = 0
+    lr: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 1e-5
+    epochs: PositiveInt = 100
+    max_steps: NonNegativeInt = 0
     """Stop after so many optimiser steps; 0: by epochs alone."""
-    accumulate: int = 1
+    accumulate: PositiveInt = 1
     """Micro-batches a step. Negatives of the alignment come from each micro-batch alone."""
-    clip_norm: float = 0.0
+    clip_norm: NonNegativeFloat = 0.0
     """Largest gradient norm of each modality's network; 0: no clipping."""
     schedule: Literal["plateau", "cosine", "constant"] = "plateau"
-    warmup_steps: int = 0
+    warmup_steps: NonNegativeInt = 0
     plateau_factor: float = 0.1
     plateau_patience: int = 10
     """Validations without a better selection score before the rate falls."""
     lr_floor: float = 1e-5
-    early_stop: int = 0
+    early_stop: NonNegativeInt = 0
     """Validations without a better score before training ends; 0: never."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: autocast of the networks; losses stay fp32."""
@@ -88,12 +90,12 @@ class RunConfig:
 
     seed: int = 0
     device: str = "auto"
-    validate_every: int = 1
+    validate_every: NonNegativeInt = 1
     """Epochs between validations; 0: never, and the last weights are the result."""
-    checkpoint_every: int = 0
+    checkpoint_every: NonNegativeInt = 0
     """Optimiser steps between checkpoints inside an epoch; one is written after each epoch."""
     selection: Literal["validation", "paper", "last"] = "validation"
     """``validation``: best on participants carved out of train. ``paper``: best on the split
     ``val``, which is also a test split. ``last``: no selection."""
     tensorboard: bool = False
-    bootstrap_draws: int = 1000
+    bootstrap_draws: NonNegativeInt = 1000

@@ -48,6 +48,21 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Sections and subsections by dotted keys; an empty one stays as it is.
+
+    >>> flat({"name": "x", "task": {"teachers": {}, "kind": "single"}})
+    {'name': 'x', 'task.teachers': {}, 'task.kind': 'single'}
+    """
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{path}{key}.")
+        else:
+            found[f"{path}{key}"] = value
+    return found
+
+
 def with_settings(values: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """``values`` with ``section.key=value`` changes; raises ConfigError for anything else."""
     merged = dict(values)

@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
 from baselines.ccau.random_streams import stream_seed
@@ -34,13 +35,13 @@ _FROM_YIQ = np.linalg.inv(_TO_YIQ)
 class AugmentConfig:
     """Strength of each change; 0 switches it off."""
 
-    brightness: float = 0.5
+    brightness: NonNegativeFloat = 0.5
     """Factor drawn from [1 - b, 1 + b]; likewise contrast and saturation."""
-    contrast: float = 0.5
-    saturation: float = 0.5
-    hue: float = 0.25
+    contrast: NonNegativeFloat = 0.5
+    saturation: NonNegativeFloat = 0.5
+    hue: NonNegativeFloat = 0.25
     """Turn drawn from [-h, h], as a share of the colour circle."""
-    grey: float = 0.5
+    grey: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Probability that a clip loses its colour."""
     grey_kind: Literal["luma", "channel"] = "luma"
     """``channel`` copies one channel drawn at random (the public code)."""

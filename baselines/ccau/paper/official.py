@@ -18,6 +18,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from baselines.ccau.config.config import from_dict
 from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.models.network import ModalityNet, build_nets
 from homage_sdk.errors import CheckpointError
@@ -55,7 +56,7 @@ def import_official(files: Sequence[Path | str], *, config: ModelConfig | None =
             modality given twice, or its entries differ from the network's.
 
     """
-    config = config or ModelConfig.preset("official")
+    config = config or from_dict({"preset": "official"}).model
     if not files:
         raise CheckpointError("no checkpoint to import", hint="give one .pth.tar file a modality")
     states: dict[str, dict[str, Tensor]] = {}

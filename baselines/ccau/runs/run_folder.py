@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
+from baselines.ccau.config.toml_settings import flat
 from baselines.ccau.distributed import World, broadcast
 from baselines.ccau.runs.checkpoint import Checkpoint, load
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
@@ -154,7 +155,7 @@ def result_checkpoint(run: Path) -> Path:
 
 
 def _refuse_another(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    before, after = _flat(old), _flat(json.loads(json.dumps(new)))
+    before, after = flat(old), flat(json.loads(json.dumps(new)))
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key) and key.removeprefix("config.") not in _MAY_DIFFER:
             raise ConfigError(
@@ -164,16 +165,6 @@ def _refuse_another(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -
                 expected=str(after.get(key))[:80],
                 hint="choose another --out, or start again with --fresh",
             )
-
-
-def _flat(value: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            flat |= _flat(item, f"{path}{key}.")
-        else:
-            flat[f"{path}{key}"] = item
-    return flat
 
 
 class MetricsLog:

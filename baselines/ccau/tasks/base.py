@@ -34,17 +34,6 @@ class CompositionConfig:
     weighting: Literal["lambda", "uncertainty"] = "lambda"
     atomic_weight: float = 10.0  # lambda
 
-    @classmethod
-    def preset(
-        cls,
-        name: Literal["paper", "official"],
-        **changes: Any,
-    ) -> CompositionConfig:
-        """The paper's or the public code's loss; ``changes`` override single fields."""
-        if name not in ("paper", "official"):
-            raise UsageError("no such preset", found=repr(name), expected='"paper", "official"')
-        return replace(cls(atomic="focal" if name == "official" else "bce"), **changes)
-
 
 @dataclass
 class Targets:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
 from baselines.ccau.losses.alignment import Negatives, alignment, over_pairs
@@ -24,27 +25,13 @@ from homage_sdk.errors import UsageError
 class AlignmentConfig:
     """L_align of Eq. 1. docs/ccau_presets.md explains each switch."""
 
-    weight: float = 1.0  # 0 turns it off: single training, bit for bit
+    weight: NonNegativeFloat = 1.0  # 0 turns it off: single training, bit for bit
     granularity: Literal["block", "clip"] = "block"
     normalize: bool = False
-    tau: float = 1.0
+    tau: PositiveFloat = 1.0
     negatives: Negatives = "video"
     pairs: Literal["mean", "sum"] = "sum"
     projection: Literal["none", "pair"] = "none"
-
-    @classmethod
-    def preset(
-        cls,
-        name: Literal["paper", "official"],
-        **changes: Any,
-    ) -> AlignmentConfig:
-        """The paper's or the public code's alignment; ``changes`` override single fields."""
-        if name not in ("paper", "official"):
-            raise UsageError("no such preset", found=repr(name), expected='"paper", "official"')
-        if name == "paper":
-            return cls(**changes)
-        official = cls(granularity="clip", negatives="batch", projection="pair")
-        return replace(official, **changes)
 
 
 class PairSide(nn.Module):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from baselines.ccau.losses.distillation import activity_divergence, atomic_divergence, distilled
@@ -19,8 +20,8 @@ from homage_sdk.errors import UsageError
 class DistillationConfig:
     """(1 - w) CE + w T^2 KL. The values are the public code's, which then discards both."""
 
-    weight: float = 0.1  # w
-    temperature: float = 2.5  # T
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.1  # w
+    temperature: PositiveFloat = 2.5  # T
 
 
 class _Distilling(Task):

@@ -29,7 +29,7 @@ def test_a_config_survives_json():
     [
         ({"optim": {"learning_rate": 1}}, ["'optim.learning_rate'", "optim."]),
         ({"optim": {"epoch": 1}}, ["'optim.epoch'", "'optim.epochs'"]),
-        ({"optm": {"lr": 1}}, ["'optm'", "'optim'"]),
+        ({"optm": {"lr": 1}}, ["'optm.lr'", "'optim.lr'"]),
         ({"lr": 1}, ["'lr'", "'optim.lr'"]),
         ({"model": {"widht": 3}}, ["'model.widht'", "'model.width'"]),
         ({"align": {"temperature": 3}}, ["'align.temperature'", "distillation.temperature"]),
@@ -42,12 +42,12 @@ def test_a_config_survives_json():
         ({"task": {"modalities": ["smell"]}}, ["task.modalities", "smell"]),
         ({"data": {"validation_share": 0.0}}, ["validation_share", "run.selection"]),
         ({"task": {"kind": "static_kd"}}, ["teacher", "third"]),
-        ({"align": {"tau": 0}}, ["align.tau", "more than 0"]),
+        ({"align": {"tau": 0}}, ["align.tau", "greater than 0"]),
         ({"model": {"depth": 19}}, ["model.depth", "50", "19"]),
-        ({"model": {"head_dropout": 1.0}}, ["model.head_dropout", "[0, 1)"]),
-        ({"distillation": {"weight": 7}}, ["distillation.weight", "[0, 1]", "7"]),
+        ({"model": {"head_dropout": 1.0}}, ["model.head_dropout", "less than 1", "1.0"]),
+        ({"distillation": {"weight": 7}}, ["distillation.weight", "less than or equal to 1", "7"]),
         ({"augment": {"grey": 3}}, ["augment.grey", "3"]),
-        ({"optim": {"clip_norm": -1}}, ["optim.clip_norm", "0 or more"]),
+        ({"optim": {"clip_norm": -1}}, ["optim.clip_norm", "greater than or equal to 0", "-1"]),
         ({"optim": {"lr": float("nan")}}, ["optim.lr", "nan"]),
         ({"align": {"projection": "pair"}}, ["align.projection", "granularity"]),
         ({"task": {"teachers": {"ego": "x"}}}, ["cooperative", "no teachers"]),
@@ -136,7 +136,7 @@ def test_every_shipped_config_is_valid():
     files = sorted(CONFIG_FOLDER.rglob("*.toml"))
     assert len(files) > 3
     for path in files:
-        if path.parent.name == "sizes" or path.name == "arms.toml":
+        if path.parent.name == "sizes":
             continue
         if "static_kd" in path.stem:
             settings = ["task.teachers.third=x", "task.teachers.audio=y"]

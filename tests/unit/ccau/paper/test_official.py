@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from baselines.ccau.models.network import ModelConfig, build_nets
+from baselines.ccau.config.config import from_dict
+from baselines.ccau.models.network import build_nets
 from baselines.ccau.paper.official import import_official
 from homage_sdk.errors import CheckpointError
 from tests.unit.ccau.models.authors import AuthorsAudio, AuthorsVideo, stir
 
-SMALL = ModelConfig.preset("official", width=8, size=64, n_mels=64, audio_columns=130)
+OFFICIAL = from_dict({"preset": "official"}).model
+SMALL = replace(OFFICIAL, width=8, size=64, n_mels=64, audio_columns=130)
 
 
 def save(folder: Path, mode: str, module: torch.nn.Module, **extra: object) -> Path:
@@ -37,7 +40,7 @@ def audio() -> AuthorsAudio:
 
 
 def test_parameter_counts_are_the_authors() -> None:
-    nets = build_nets(ModelConfig.preset("official"), ("ego", "audio"), 75, 448, seed=0)
+    nets = build_nets(OFFICIAL, ("ego", "audio"), 75, 448, seed=0)
 
     def count(part: torch.nn.Module) -> int:
         return sum(p.numel() for p in part.parameters())
@@ -60,7 +63,7 @@ def test_parameter_counts_are_the_authors() -> None:
 
 
 def test_state_dict_keys_and_shapes_are_the_authors_at_full_width() -> None:
-    nets = build_nets(ModelConfig.preset("official"), ("third", "audio"), 75, 448, seed=0)
+    nets = build_nets(OFFICIAL, ("third", "audio"), 75, 448, seed=0)
     with torch.device("meta"):
         theirs = {"third": AuthorsVideo(), "audio": AuthorsAudio(d=256)}
     for modality, module in theirs.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from baselines.ccau.config.config import from_dict
 from baselines.ccau.tasks import (
     AlignmentConfig,
     CompositionConfig,
@@ -16,6 +17,7 @@ from baselines.ccau.tasks import (
 from tests.unit.ccau.models.batches import ALL, batch, nets
 
 CALM = {"gru_dropout": 0.0, "head_dropout": 0.0, "width": 8}
+OFFICIAL = from_dict({"preset": "official"})
 METHODS = {
     "single": lambda: Single(nets(**CALM)),
     "single, official heads and focal loss": lambda: Single(
@@ -26,8 +28,8 @@ METHODS = {
     ),
     "cooperative, official": lambda: Cooperative(
         nets(**CALM, classify="clip", attention="official"),
-        CompositionConfig.preset("official"),
-        AlignmentConfig.preset("official"),
+        OFFICIAL.composition,
+        OFFICIAL.align,
     ),
     "uncertainty": lambda: Single(nets(**CALM), CompositionConfig(weighting="uncertainty")),
     "static distillation": lambda: StaticKD(nets(**CALM)),
