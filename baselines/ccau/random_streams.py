@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +34,17 @@ def stream(seed: int, *names: str | int, device: torch.device | str = "cpu") -> 
     generator = torch.Generator(device=device)
     generator.manual_seed(stream_seed(seed, *names))
     return generator
+
+
+def numpy_stream(seed: int, *names: str | int) -> np.random.Generator:
+    """The numpy generator of the stream (seed, *names).
+
+    >>> numpy_stream(0, "augment", "ego").random() == numpy_stream(0, "augment", "ego").random()
+    True
+    >>> numpy_stream(0, "augment", "ego").random() == numpy_stream(0, "augment", "third").random()
+    False
+    """
+    return np.random.Generator(np.random.Philox(key=stream_seed(seed, *names)))
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from baselines.ccau.data.loaders import TRAIN_SPLIT
-from baselines.ccau.models.augment import numpy_stream
+from baselines.ccau.random_streams import numpy_stream
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet
 
+TRAIN_SPLIT = "train"
 PAPER_SHARE = 15 / 75
 
 

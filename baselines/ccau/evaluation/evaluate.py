@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import TEST_SPLITS
+from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World, broadcast, join_world
 from baselines.ccau.evaluation.predict import predict
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import TEST_SPLITS, TRAIN_SPLIT
-from baselines.ccau.data.novel_split import NovelSplit, novel_split
+from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
+from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World, gather, join_world
 from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_atomic
 from baselines.ccau.evaluation.predict import Predictions, predict
-from baselines.ccau.models.augment import numpy_stream
+from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.runs.build import load_nets
 from baselines.ccau.runs.run_folder import read_json, result_checkpoint, write_json
 from homage_sdk.errors import ConfigError, ShardError, UsageError

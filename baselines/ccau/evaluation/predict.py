@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import having, open_loader, prepare
+from baselines.ccau.data.loaders import open_loader, prepare
+from baselines.ccau.data.partition import having
 from baselines.ccau.distributed import World, gather, stop_together
 from baselines.ccau.models.network import ModalityNet
 from homage_sdk.errors import TrainingError

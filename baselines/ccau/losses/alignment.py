@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.ccau.losses.world import ALONE, World
+from baselines.ccau.losses.ranks import ALONE, Ranks
 from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 
@@ -35,7 +35,7 @@ def alignment(
     normalize: bool = False,
     tau: float = 1.0,
     negatives: Negatives = "batch",
-    world: World = ALONE,
+    ranks: Ranks = ALONE,
 ) -> Alignment:
     """Symmetric contrastive loss of modality a against modality b.
 
@@ -55,7 +55,7 @@ def alignment(
         tau: temperature.
         negatives: candidates from the same clip ("video", as Eq. 1 is written), from the batch of
             this rank, or from the batches of all ranks.
-        world: the ranks that share the mean (and the candidates under "world").
+        ranks: the ranks that share the mean (and the candidates under "world").
 
     Returns:
         A loss of 0 where there is no anchor. Logits are float32 at least.
@@ -82,8 +82,8 @@ def alignment(
             a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
         whole = negatives == "world"
         if whole:
-            a, b = world.gather(a), world.gather(b)
-            valid_a, valid_b = world.gather(valid_a), world.gather(valid_b)
+            a, b = ranks.gather(a), ranks.gather(b)
+            valid_a, valid_b = ranks.gather(valid_a), ranks.gather(valid_b)
         anchor = valid_a & valid_b
         within = negatives == "video"
         ways = [
@@ -94,7 +94,7 @@ def alignment(
         some = count.clamp(min=1)
         total = (ways[0][0] + ways[1][0]) / 2
         return Alignment(
-            loss=world.shared(total / some) if whole else world.mean(total, count),
+            loss=ranks.shared(total / some) if whole else ranks.mean(total, count),
             accuracy=(ways[0][1] + ways[1][1]) / (2 * some),
             anchors=2 * count,
             negatives=(ways[0][2] + ways[1][2]) / (2 * some),

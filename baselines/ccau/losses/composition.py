@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.ccau.losses.world import ALONE, World
+from baselines.ccau.losses.ranks import ALONE, Ranks
 from baselines.ccau.precision import exact
 
 
 def activity_loss(
-    logits: Tensor, activity: Tensor, rows: Tensor, *, world: World = ALONE
+    logits: Tensor, activity: Tensor, rows: Tensor, *, ranks: Ranks = ALONE
 ) -> Tensor:
     """L_v: cross entropy, averaged over the rows that count.
 
@@ -21,7 +21,7 @@ def activity_loss(
         logits: [R, A].
         activity: int64 [R]; a row of -1 (unknown) never counts.
         rows: bool [R], False where the modality is absent.
-        world: the ranks that share the mean.
+        ranks: the ranks that share the mean.
 
     Returns:
         Scalar; 0 where no row counts.
@@ -31,7 +31,7 @@ def activity_loss(
     with torch.autocast(logits.device.type, enabled=False):
         scores = torch.where(counted.unsqueeze(1), exact(logits), 0.0)
         losses = F.cross_entropy(scores, activity.clamp(min=0), reduction="none")
-        return world.mean((losses * counted).sum(), counted.sum())
+        return ranks.mean((losses * counted).sum(), counted.sum())
 
 
 def atomic_loss(
@@ -42,7 +42,7 @@ def atomic_loss(
     focal: bool = False,
     gamma: float = 2.0,
     positive_weight: float = 10.0,
-    world: World = ALONE,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """L_a: binary cross entropy, or the focal loss of the public code; mean over classes and rows.
 
@@ -53,7 +53,7 @@ def atomic_loss(
         focal: weigh each term by (1 - p_t) ** gamma and each positive by ``positive_weight``.
         gamma: focusing exponent (focal only).
         positive_weight: weight of the positives (focal only).
-        world: the ranks that share the mean.
+        ranks: the ranks that share the mean.
 
     Returns:
         Scalar; 0 where no row counts.
@@ -67,7 +67,7 @@ def atomic_loss(
             # 1 - p_t, from the logit of the wrong answer: exact also where p_t is nearly 1.
             miss = torch.sigmoid(torch.where(target > 0.5, -scores, scores))
             losses = losses * miss**gamma * torch.where(target > 0.5, positive_weight, 1.0)
-        return world.mean((losses.mean(dim=1) * rows).sum(), rows.sum())
+        return ranks.mean((losses.mean(dim=1) * rows).sum(), rows.sum())
 
 
 def weighted_by_lambda(activity: Tensor, atomic: Tensor, weight: float = 10.0) -> Tensor:

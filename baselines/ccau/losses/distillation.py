@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.ccau.losses.world import ALONE, World
+from baselines.ccau.losses.ranks import ALONE, Ranks
 from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 
@@ -19,7 +19,7 @@ def activity_divergence(
     rows: Sequence[Tensor],
     temperature: float,
     *,
-    world: World = ALONE,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """KL of softmax(teacher / T) from softmax(student / T), in nats.
 
@@ -28,7 +28,7 @@ def activity_divergence(
         teachers: one [R, A] a teacher; used without gradient.
         rows: one bool [R] a teacher, True where both student and teacher are present.
         temperature: T.
-        world: the ranks that share the mean.
+        ranks: the ranks that share the mean.
 
     Returns:
         Mean over the teachers present in a row, then over the rows with a teacher; 0 without any.
@@ -40,7 +40,7 @@ def activity_divergence(
         for teacher in teachers:
             log_p = torch.log_softmax(exact(teacher).detach() / temperature, dim=1)
             divergences.append(F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(1))
-        return _mean(divergences, rows, world)
+        return _mean(divergences, rows, ranks)
 
 
 def atomic_divergence(
@@ -49,7 +49,7 @@ def atomic_divergence(
     rows: Sequence[Tensor],
     temperature: float,
     *,
-    world: World = ALONE,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """The same for independent classes: KL of sigmoid(teacher / T), mean over classes.
 
@@ -64,7 +64,7 @@ def atomic_divergence(
             on = F.logsigmoid(t) - F.logsigmoid(s)
             off = F.logsigmoid(-t) - F.logsigmoid(-s)
             divergences.append((p * on + (1 - p) * off).mean(dim=1))
-        return _mean(divergences, rows, world)
+        return _mean(divergences, rows, ranks)
 
 
 def distilled(hard: Tensor, divergence: Tensor, weight: float, temperature: float) -> Tensor:
@@ -78,7 +78,7 @@ def _positive(temperature: float) -> float:
     return temperature
 
 
-def _mean(divergences: Sequence[Tensor], rows: Sequence[Tensor], world: World) -> Tensor:
+def _mean(divergences: Sequence[Tensor], rows: Sequence[Tensor], ranks: Ranks) -> Tensor:
     if not divergences or len(divergences) != len(rows):
         raise UsageError(
             "distillation needs a teacher, and a mask for each",
@@ -88,4 +88,4 @@ def _mean(divergences: Sequence[Tensor], rows: Sequence[Tensor], world: World) -
     values = torch.where(masks, torch.stack(list(divergences)), 0.0)
     teachers = masks.sum(dim=0)
     each = values.sum(dim=0) / teachers.clamp(min=1)
-    return world.mean(each.sum(), (teachers > 0).sum())
+    return ranks.mean(each.sum(), (teachers > 0).sum())

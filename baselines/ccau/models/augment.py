@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
-from baselines.ccau.random_streams import stream_seed
-
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -46,17 +44,6 @@ class AugmentConfig:
     grey_kind: Literal["luma", "channel"] = "luma"
     """``channel`` copies one channel drawn at random (the public code)."""
     per: Literal["clip", "frame"] = "clip"
-
-
-def numpy_stream(seed: int, *names: str | int) -> np.random.Generator:
-    """The numpy generator of the stream (seed, *names).
-
-    >>> numpy_stream(0, "augment", "ego").random() == numpy_stream(0, "augment", "ego").random()
-    True
-    >>> numpy_stream(0, "augment", "ego").random() == numpy_stream(0, "augment", "third").random()
-    False
-    """
-    return np.random.Generator(np.random.Philox(key=stream_seed(seed, *names)))
 
 
 def colour_draws(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from baselines.ccau.config.config import Config, from_dict
-from baselines.ccau.data.loaders import carve
+from baselines.ccau.data.partition import carve
 from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.paper.official import Imported, import_official
 from baselines.ccau.runs.build import class_names, describe, model_config

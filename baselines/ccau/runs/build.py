@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from baselines.ccau.config.config import Config, from_dict
-from baselines.ccau.data.loaders import Parts
+from baselines.ccau.data.partition import Parts
 from baselines.ccau.models.network import ModalityNet, ModelConfig, build_nets
 from baselines.ccau.runs.checkpoint import Checkpoint, load, load_into, require_classes
 from baselines.ccau.runs.run_folder import result_checkpoint

@@ -15,7 +15,7 @@ from baselines.ccau.losses.composition import (
     weighted_by_lambda,
     weighted_by_uncertainty,
 )
-from baselines.ccau.losses.world import ALONE, World
+from baselines.ccau.losses.ranks import ALONE, Ranks
 from baselines.ccau.models.network import MODALITIES, ModalityNet, ModalityOutput
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.batch import Batch, SceneGraphBatch
@@ -68,7 +68,7 @@ class Task(nn.Module):
 
     ``losses`` returns scalars under these names: ``total`` (the one to differentiate),
     ``MODALITY/activity``, ``MODALITY/atomic``, ``MODALITY/total``, and detached figures under
-    ``stat/``. Losses are means over the full batch of all ranks (see losses/world.py).
+    ``stat/``. Losses are means over the full batch of all ranks (see losses/ranks.py).
     """
 
     def __init__(
@@ -143,18 +143,18 @@ class Task(nn.Module):
             UsageError: a modality of the task is not among the inputs.
 
         """
-        world = World.current() if collective else ALONE
-        outputs = self.outputs(inputs, targets, step=step, rank=world.rank)
+        ranks = Ranks.current() if collective else ALONE
+        outputs = self.outputs(inputs, targets, step=step, rank=ranks.rank)
         named: dict[str, Tensor] = {}
         totals = []
         for m in self.trained:
-            parts = self._supervised(m, outputs, targets, world)
+            parts = self._supervised(m, outputs, targets, ranks)
             loss = self._composed(m, parts)
             named |= {f"{m}/{name}": value for name, value in parts.items()}
             named[f"{m}/total"] = loss
             totals.append(loss)
             named[f"stat/context_std/{m}"] = _context_std(outputs[m], targets.has(m))
-        extra = self._extra(outputs, targets, world)
+        extra = self._extra(outputs, targets, ranks)
         named |= extra.named
         total = torch.stack([*totals, *extra.terms]).sum()
         if torch.is_grad_enabled() and not total.requires_grad:
@@ -201,7 +201,7 @@ class Task(nn.Module):
         modality: str,
         outputs: Mapping[str, ModalityOutput],
         targets: Targets,
-        world: World,
+        ranks: Ranks,
     ) -> dict[str, Tensor]:
         """The unweighted losses: "activity" and "atomic", as far as they are trained."""
         out, has, config = outputs[modality], targets.has(modality), self.composition
@@ -218,7 +218,7 @@ class Task(nn.Module):
             logits = out.activity, out.atomic
         parts = {}
         if config.targets != "atomic":
-            parts["activity"] = activity_loss(logits[0], activity, rows, world=world)
+            parts["activity"] = activity_loss(logits[0], activity, rows, ranks=ranks)
         if config.targets != "activity":
             parts["atomic"] = atomic_loss(
                 logits[1],
@@ -227,7 +227,7 @@ class Task(nn.Module):
                 focal=config.atomic == "focal",
                 gamma=config.focal_gamma,
                 positive_weight=config.focal_positive_weight,
-                world=world,
+                ranks=ranks,
             )
         return parts
 
@@ -243,7 +243,7 @@ class Task(nn.Module):
         )
 
     def _extra(
-        self, outputs: Mapping[str, ModalityOutput], targets: Targets, world: World
+        self, outputs: Mapping[str, ModalityOutput], targets: Targets, ranks: Ranks
     ) -> Extra:
         """Terms beyond the supervision of each modality."""
         return Extra()

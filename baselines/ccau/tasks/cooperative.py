@@ -12,7 +12,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
 from baselines.ccau.losses.alignment import Negatives, alignment, over_pairs
-from baselines.ccau.losses.world import World
+from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.attention import make_attention, pool
 from baselines.ccau.models.initialise import initialise, torch_default
 from baselines.ccau.models.network import ModalityNet, ModalityOutput
@@ -94,7 +94,7 @@ class Cooperative(Task):
         return tuple(combinations(self.modalities, 2))
 
     def _extra(
-        self, outputs: Mapping[str, ModalityOutput], targets: Targets, world: World
+        self, outputs: Mapping[str, ModalityOutput], targets: Targets, ranks: Ranks
     ) -> Extra:
         if self.align.weight == 0.0:
             return Extra()
@@ -109,7 +109,7 @@ class Cooperative(Task):
                 normalize=self.align.normalize,
                 tau=self.align.tau,
                 negatives=negatives,
-                world=world,
+                ranks=ranks,
             )
             losses.append(found.loss)
             pair = f"{first}-{second}"

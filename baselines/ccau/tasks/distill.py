@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from baselines.ccau.losses.distillation import activity_divergence, atomic_divergence, distilled
-from baselines.ccau.losses.world import World
+from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.network import ModalityNet, ModalityOutput
 from baselines.ccau.tasks.base import CompositionConfig, Targets, Task
 from homage_sdk.errors import UsageError
@@ -56,9 +56,9 @@ class _Distilling(Task):
         modality: str,
         outputs: Mapping[str, ModalityOutput],
         targets: Targets,
-        world: World,
+        ranks: Ranks,
     ) -> dict[str, Tensor]:
-        parts = super()._supervised(modality, outputs, targets, world)
+        parts = super()._supervised(modality, outputs, targets, ranks)
         own = targets.has(modality) & outputs[modality].valid.any(dim=1)
         teachers = self.teachers(modality)
         rows = [own & targets.has(t) & outputs[t].valid.any(dim=1) for t in teachers]
@@ -69,14 +69,14 @@ class _Distilling(Task):
                 [outputs[t].activity for t in teachers],
                 rows,
                 temperature,
-                world=world,
+                ranks=ranks,
             ),
             "atomic": lambda: atomic_divergence(
                 outputs[modality].atomic,
                 [outputs[t].atomic for t in teachers],
                 rows,
                 temperature,
-                world=world,
+                ranks=ranks,
             ),
         }
         return {

@@ -15,11 +15,11 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import TEST_SPLITS, Parts, having, open_loader, prepare
-from baselines.ccau.data.partition import selection_parts
+from baselines.ccau.data.loaders import open_loader, prepare
+from baselines.ccau.data.partition import TEST_SPLITS, Parts, having, selection_parts
 from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
-from baselines.ccau.losses.world import World as LossWorld
+from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.batch_norms import refuse_synchronised
 from baselines.ccau.runs.build import build_task
 from baselines.ccau.tasks import Task
@@ -135,9 +135,8 @@ def _gather_rank(rank: int, ranks: int, port: int, queue: mp.SimpleQueue) -> Non
     alignment(a, b, valid, valid, negatives="batch").loss.backward()  # type: ignore[no-untyped-call]
     share = slice(rank * 4 // ranks, (rank + 1) * 4 // ranks)
     x, y = (t.detach()[share].clone().requires_grad_() for t in (a, b))
-    world = LossWorld(rank, ranks)
     mask = valid[share]
-    found = alignment(x, y, mask, mask, negatives="world", world=world)
+    found = alignment(x, y, mask, mask, negatives="world", ranks=Ranks(rank, ranks))
     found.loss.backward()  # type: ignore[no-untyped-call]
     gaps = [
         float((own.grad / ranks - whole.grad[share]).abs().max())

@@ -19,8 +19,14 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import Parts, open_loader, prepare, require_modalities
-from baselines.ccau.data.partition import excluded_activities, paper_selection, selection_parts
+from baselines.ccau.data.loaders import open_loader, prepare
+from baselines.ccau.data.partition import (
+    Parts,
+    excluded_activities,
+    paper_selection,
+    require_modalities,
+    selection_parts,
+)
 from baselines.ccau.distributed import (
     World,
     join_world,

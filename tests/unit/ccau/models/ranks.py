@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 
 from baselines.ccau.losses.alignment import alignment
-from baselines.ccau.losses.world import World
+from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.tasks import AlignmentConfig, Cooperative, CooperativeKD
 from tests.unit.ccau.models.batches import batch, nets, rows_of
 
@@ -60,7 +60,7 @@ def work(rank: int, size: int, folder: str) -> None:
     g = torch.Generator().manual_seed(rank)
     x = torch.randn(2, 3, 4, generator=g, dtype=DTYPE, requires_grad=True)
     valid = torch.ones(2, 3, dtype=torch.bool)
-    loss = alignment(x, x.detach() * 2, valid, valid, negatives="world", world=World.current())
+    loss = alignment(x, x.detach() * 2, valid, valid, negatives="world", ranks=Ranks.current())
     found["own"] = {"x": torch.autograd.grad(loss.loss, x)[0], "negatives": loss.negatives}
     # Alone, without a word to the other ranks: only rank 0 calls, and must not hang.
     if rank == 0:

@@ -4,10 +4,10 @@ DDP averages the gradients of the ranks. So that the average is the gradient of 
 full batch, also when the ranks hold different numbers of valid rows,
 
 * a mean over rows is the sum over the rows of this rank, divided by the count of the rows of *all*
-  ranks, times the number of ranks (:meth:`World.mean`);
+  ranks, times the number of ranks (:meth:`Ranks.mean`);
 * a loss that compares rows of different ranks is computed whole on every rank, from gathered rows
   of which only its own carry gradients, and its gradient is multiplied by the number of ranks
-  (:meth:`World.gather`, :meth:`World.shared`). The derivative by a row of one rank needs no
+  (:meth:`Ranks.gather`, :meth:`Ranks.shared`). The derivative by a row of one rank needs no
   derivative by the others, so nothing is communicated in the backward pass, where ranks that lack
   a modality would wait for each other.
 
@@ -25,14 +25,14 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class World:
+class Ranks:
     """Which rank of how many. Its methods are collective calls: every rank must make them."""
 
     rank: int = 0
     size: int = 1
 
     @classmethod
-    def current(cls) -> World:
+    def current(cls) -> Ranks:
         """The default process group, or one rank alone where there is none."""
         if dist.is_available() and dist.is_initialized():
             return cls(dist.get_rank(), dist.get_world_size())
@@ -76,4 +76,4 @@ class World:
         return loss.detach() + self.size * (loss - loss.detach())
 
 
-ALONE = World()
+ALONE = Ranks()
