@@ -17,7 +17,8 @@ from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_pr
 from baselines.ccau.evaluation.results import compute_results
 from baselines.ccau.runs.build import class_names, load_nets
 from baselines.ccau.runs.checkpoint import code_version
-from baselines.ccau.runs.run_folder import BEST, read_json, result_checkpoint, write_json
+from baselines.ccau.runs.json_files import read_json, write_json
+from baselines.ccau.runs.run_folder import BEST, result_checkpoint
 from homage_sdk.errors import CheckpointError, ShardError
 from homage_sdk.evaluation.metrics import class_frequencies
 from homage_sdk.shards import ShardSet

@@ -25,7 +25,8 @@ from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_a
 from baselines.ccau.evaluation.predict import Predictions, predict
 from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.runs.build import load_nets
-from baselines.ccau.runs.run_folder import read_json, result_checkpoint, write_json
+from baselines.ccau.runs.json_files import read_json, write_json
+from baselines.ccau.runs.run_folder import result_checkpoint
 from homage_sdk.errors import ConfigError, ShardError, UsageError
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
 from homage_sdk.shards import ShardSet

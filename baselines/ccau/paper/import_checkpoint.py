@@ -12,7 +12,8 @@ from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.paper.official import Imported, import_official
 from baselines.ccau.runs.build import class_names, describe, model_config
 from baselines.ccau.runs.checkpoint import Identity, save
-from baselines.ccau.runs.run_folder import LAST, write_json
+from baselines.ccau.runs.json_files import write_json
+from baselines.ccau.runs.run_folder import LAST
 from baselines.ccau.training.progress import State
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.shards import ShardSet

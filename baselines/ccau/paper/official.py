@@ -9,7 +9,6 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,14 @@ from torch import Tensor
 from baselines.ccau.config.config import from_dict
 from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.models.network import ModalityNet, build_nets
+from baselines.ccau.runs.checkpoint import load_into
 from homage_sdk.errors import CheckpointError
 
 MODES = {"imgs-0": "ego", "imgs-1": "third", "audio": "audio"}
 _NAME = re.compile(r"mode_(imgs-0|imgs-1|audio)_")
 # Their ConvGRU registers its cell twice; both names hold the same numbers.
 _ALIAS = ("agg.cell_list.0.", "agg.ConvGRUCell_00.")
+_OTHER_SETTINGS = "give the settings it was trained with, such as model.depth or data.size"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def import_official(files: Sequence[Path | str], *, config: ModelConfig | None =
     n_activities, n_atomic = next(iter(sizes.values()))
     nets = build_nets(config, tuple(states), n_activities, n_atomic, seed=0)
     for modality, net in nets.items():
-        _fill(net, states[modality], sources[modality])
+        load_into(net, states[modality], place=sources[modality], hint=_OTHER_SETTINGS)
         net.eval()
     return Imported(nets, config, n_activities, n_atomic, epochs)
 
@@ -92,8 +93,6 @@ def _load(file: Path) -> Mapping[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on old pickles; errors say all
             content = torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError("no such file", place=file) from error
     except OSError as error:
         raise CheckpointError("cannot be read", place=file, found=error.strerror) from error
     except pickle.UnpicklingError as error:
@@ -103,16 +102,13 @@ def _load(file: Path) -> Mapping[str, Any]:
             found=_refused(str(error)),
             hint="save it again with its state_dict alone",
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever torch's reader makes of bytes that nobody wrote
+        said = str(error).split("\n")[0][:120] if isinstance(error, RuntimeError) else ""
         raise CheckpointError(
             "cut or damaged",
             place=file,
-            found="no pickle" if isinstance(error, KeyError) else str(error).split("\n")[0][:120],
+            found=said or type(error).__name__,
             hint="copy it again",
-        ) from error
-    except Exception as error:  # what torch's reader makes of a pickle that nobody wrote
-        raise CheckpointError(
-            "cut or damaged", place=file, found=type(error).__name__, hint="copy it again"
         ) from error
     if not isinstance(content, Mapping):
         raise CheckpointError(
@@ -190,33 +186,6 @@ def _class_counts(file: Path, state: Mapping[str, Tensor], features: int) -> tup
                 place=file,
                 found=f"shape {shape}",
                 expected=f"[classes, {features}]",
-                hint="give the settings it was trained with, such as model.width",
+                hint=_OTHER_SETTINGS,
             )
     return cast(tuple[int, int], tuple(int(state[k].shape[0]) for k in keys))
-
-
-def _fill(net: ModalityNet, state: Mapping[str, Tensor], file: Path) -> None:
-    own = net.state_dict()
-    problems = [
-        (f"lacks {_some(sorted(own.keys() - state.keys()))}", own.keys() - state.keys()),
-        (f"has unknown {_some(sorted(state.keys() - own.keys()))}", state.keys() - own.keys()),
-    ]
-    differing = [k for k in own if k in state and own[k].shape != state[k].shape]
-    texts = [text for text, keys in problems if keys]
-    if differing:
-        key = differing[0]
-        found = f"{tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
-        texts.append(f"{len(differing)} shapes differ, first {key}: {found}")
-    if texts:
-        raise CheckpointError(
-            f"of another model than {net.modality}",
-            place=file,
-            found="; ".join(texts),
-            hint="give the settings it was trained with, such as model.depth or data.size",
-        )
-    net.load_state_dict(dict(state))
-
-
-def _some(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:3])
-    return f"{len(keys)} entries ({shown}{', ...' if len(keys) > 3 else ''})"

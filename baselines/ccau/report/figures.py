@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from baselines.ccau.report.terminal import TITLES, is_learned
-from baselines.ccau.runs.run_folder import read_json, read_metrics
+from baselines.ccau.runs.json_files import read_json
+from baselines.ccau.runs.run_folder import read_metrics
 from homage_sdk.errors import CheckpointError
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from baselines.ccau.evaluation.predictions_file import SavedPredictions, load_pr
 from baselines.ccau.paper.arms import ARMS, Arm
 from baselines.ccau.paper.numbers import PAPER, Cell
 from baselines.ccau.report.terminal import TITLES
-from baselines.ccau.runs.run_folder import read_json, write_json
+from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError
 from homage_sdk.evaluation.intervals import Floats, PairedDifference, paired_difference, resamples
 from homage_sdk.evaluation.metrics import AtomicScores, accuracy

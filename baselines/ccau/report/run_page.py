@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from baselines.ccau.report import figures
 from baselines.ccau.report.terminal import TITLES, is_learned, percent, plain
-from baselines.ccau.runs.run_folder import read_json
+from baselines.ccau.runs.json_files import read_json
 from homage_sdk import __version__
 from homage_sdk.report.html import Section, fill_text
 

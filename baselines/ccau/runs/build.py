@@ -81,7 +81,7 @@ def load_nets(run: Path, shards: ShardSet) -> tuple[Config, dict[str, ModalityNe
     """
     checkpoint = load(result_checkpoint(run))
     require_classes(checkpoint, class_names(shards), shards=str(shards.path))
-    config = from_dict(checkpoint.config)
+    config = from_dict(checkpoint.manifest.config)
     nets = make_nets(config, shards)
     for modality, net in nets.items():
         _load_net(net, modality, checkpoint)
@@ -115,7 +115,7 @@ def _load_teacher(
     checkpoint = load(result_checkpoint(run))
     require_classes(checkpoint, class_names(shards), shards=str(shards.path))
     tensors = _tensors_of(modality, checkpoint)
-    trained = from_dict(checkpoint.config)
+    trained = from_dict(checkpoint.manifest.config)
     for key, own, theirs in _inputs_that_differ(config, trained, modality):
         raise ConfigError(
             f"the teacher of {modality} was trained with another {key}",

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
+from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk import __version__
 from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import new_folder, sha256_file
@@ -50,24 +51,31 @@ class Identity:
     """Fingerprint of the shards it was trained on."""
 
 
+class FileEntry(BaseModel):
+    """Size and hash of one file of a checkpoint."""
+
+    bytes: int
+    sha256: str
+
+
+class CheckpointManifest(BaseModel):
+    """``manifest.json``; the fields are those of :class:`Identity` and how it was written."""
+
+    code_version: str
+    torch: str
+    config: dict[str, Any]
+    classes: dict[str, tuple[str, ...]]
+    shards: str
+    files: dict[str, FileEntry]
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint whose files have been verified."""
 
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: CheckpointManifest
     state: Mapping[str, Any]
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The configuration it was trained with."""
-        config: Mapping[str, Any] = self.manifest["config"]
-        return config
-
-    @property
-    def classes(self) -> dict[str, tuple[str, ...]]:
-        """Raw class names by kind, in column order."""
-        return {kind: tuple(names) for kind, names in self.manifest["classes"].items()}
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """The tensors of ``model`` or ``optimizer``; raises CheckpointError when unreadable."""
@@ -90,97 +98,79 @@ def save(
     with new_folder(folder) as temporary:
         for name, tensors in files.items():
             save_file(_standalone(tensors), temporary / f"{name}.safetensors")
-        (temporary / "state.json").write_text(json.dumps(state, indent=1))
-        written = sorted(path for path in temporary.iterdir() if path.is_file())
-        manifest = {
-            "schema": SCHEMA,
-            "version": VERSION,
-            "code_version": code_version(),
-            "torch": torch.__version__,
-            "config": dict(identity.config),
-            "classes": {kind: list(names) for kind, names in identity.classes.items()},
-            "shards": identity.shards,
-            "files": {
-                path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
-                for path in written
+        write_json(temporary / "state.json", state)
+        manifest = CheckpointManifest(
+            code_version=code_version(),
+            torch=torch.__version__,
+            **asdict(identity),
+            files={
+                path.name: FileEntry(bytes=path.stat().st_size, sha256=sha256_file(path))
+                for path in sorted(temporary.iterdir())
             },
-        }
-        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        )
+        written = {"schema": SCHEMA, "version": VERSION, **manifest.model_dump()}
+        write_json(temporary / "manifest.json", written)
 
 
 def load(folder: Path) -> Checkpoint:
     """Open and verify a checkpoint; every refusal is a CheckpointError in one line."""
     _refuse_pickles(folder)
-    manifest_file = folder / "manifest.json"
-    if not folder.is_dir() or not manifest_file.is_file():
+    if not (folder / "manifest.json").is_file():
         raise CheckpointError(
             "no checkpoint here", place=folder, expected="a folder with manifest.json"
         )
-    manifest = _read_json(manifest_file)
-    if manifest.get("schema") != SCHEMA:
-        raise CheckpointError(
-            "not a CCAU checkpoint",
-            place=manifest_file,
-            found=repr(manifest.get("schema")),
-            expected=repr(SCHEMA),
-        )
-    if manifest.get("version") != VERSION:
-        raise CheckpointError(
-            "a checkpoint of another version",
-            place=manifest_file,
-            found=str(manifest.get("version")),
-            expected=str(VERSION),
-            hint="use the homage_sdk that wrote it",
-        )
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not {"model.safetensors", "state.json"} <= files.keys():
-        raise CheckpointError("the manifest lists no model", place=manifest_file)
-    _require_sections(manifest, manifest_file)
-    for name, entry in files.items():
-        if Path(name).name != name:
-            raise CheckpointError("a file outside the checkpoint", place=manifest_file, found=name)
+    manifest = _read_manifest(folder)
+    for name, entry in manifest.files.items():
         path = folder / name
         if not path.is_file():
             raise CheckpointError("a file of the checkpoint is missing", place=path)
         _refuse_pickles(path)
-        if path.stat().st_size != entry["bytes"]:
+        size = path.stat().st_size
+        if size != entry.bytes or sha256_file(path) != entry.sha256:
             raise CheckpointError(
-                "the checkpoint is cut",
+                "the checkpoint was cut or changed after it was written",
                 place=path,
-                found=f"{path.stat().st_size} bytes",
-                expected=f"{entry['bytes']}",
+                found=f"{size} bytes" if size != entry.bytes else "another sha256",
+                expected=f"{entry.bytes} bytes, sha256 {entry.sha256[:12]}...",
                 hint="copy it again, or resume from an older checkpoint",
             )
-        if sha256_file(path) != entry["sha256"]:
-            raise CheckpointError(
-                "the checkpoint was changed after it was written",
-                place=path,
-                found="another sha256 than its manifest's",
-                hint="copy it again, or resume from an older checkpoint",
-            )
-    return Checkpoint(folder, manifest, _read_json(folder / "state.json"))
+    return Checkpoint(folder, manifest, read_json(folder, "state.json"))
 
 
-def _require_sections(manifest: Mapping[str, Any], place: Path) -> None:
-    """Raise CheckpointError unless all that is read of a manifest later is there."""
-
-    def refuse(what: str) -> CheckpointError:
-        return CheckpointError(
-            "the manifest is damaged", place=place, found=what, hint="copy the checkpoint again"
+def _read_manifest(folder: Path) -> CheckpointManifest:
+    place = folder / "manifest.json"
+    values = read_json(folder, "manifest.json")
+    if values.get("schema") != SCHEMA:
+        raise CheckpointError(
+            "not a CCAU checkpoint",
+            place=place,
+            found=repr(values.get("schema")),
+            expected=repr(SCHEMA),
         )
-
-    for name, entry in manifest["files"].items():
-        known = isinstance(entry, dict) and isinstance(entry.get("bytes"), int)
-        if not known or not isinstance(entry.get("sha256"), str):
-            raise refuse(f"no size or no sha256 of {name}")
-    if not isinstance(manifest.get("config"), dict):
-        raise refuse("no configuration")
-    classes = manifest.get("classes")
-    lists = classes.values() if isinstance(classes, dict) else [None]
-    if not all(isinstance(c, list) and all(isinstance(n, str) for n in c) for c in lists):
-        raise refuse("no class lists")
-    if "shards" not in manifest:
-        raise refuse("nothing about the shards")
+    if values.get("version") != VERSION:
+        raise CheckpointError(
+            "a checkpoint of another version",
+            place=place,
+            found=str(values.get("version")),
+            expected=str(VERSION),
+            hint="use the homage_sdk that wrote it",
+        )
+    try:
+        manifest = CheckpointManifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CheckpointError(
+            "the manifest is damaged",
+            place=place,
+            found=f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}",
+            hint="copy the checkpoint again",
+        ) from error
+    if not {"model.safetensors", "state.json"} <= manifest.files.keys():
+        raise CheckpointError("the manifest lists no model", place=place)
+    for name in manifest.files:
+        if Path(name).name != name:
+            raise CheckpointError("a file outside the checkpoint", place=place, found=name)
+    return manifest
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -197,33 +187,33 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, place: Path | str) -> None:
+def load_into(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    *,
+    place: Path,
+    hint: str = "its own configuration is in its manifest.json",
+) -> None:
     """Put ``tensors`` into ``module``; raises CheckpointError when they are of another model."""
     own = module.state_dict()
-    missing = [key for key in own if key not in tensors]
-    unexpected = [key for key in tensors if key not in own]
-    if missing or unexpected:
-        parts = []
-        if missing:
-            parts.append(f"{len(missing)} tensors missing, first {missing[0]}")
-        if unexpected:
-            parts.append(f"{len(unexpected)} unknown, first {unexpected[0]}")
-        raise CheckpointError(
-            "a checkpoint of another model",
-            place=str(place),
-            found="; ".join(parts),
-            hint="its own configuration is in its manifest.json",
+    differences = [
+        f"{what} {len(keys)} tensors, first {min(keys)}"
+        for what, keys in (
+            ("lacks", own.keys() - tensors.keys()),
+            ("has unknown", tensors.keys() - own.keys()),
         )
-    for key, expected in own.items():
-        tensor = tensors[key]
-        if tensor.shape != expected.shape:
-            raise CheckpointError(
-                f"a checkpoint of another model: {key} has another shape",
-                place=str(place),
-                found=str(list(tensor.shape)),
-                expected=str(list(expected.shape)),
-                hint="its own configuration is in its manifest.json",
-            )
+        if keys
+    ]
+    shapes = {k: (list(tensors[k].shape), list(own[k].shape)) for k in own if k in tensors}
+    differences += [
+        f"{key} is {found} instead of {expected}"
+        for key, (found, expected) in shapes.items()
+        if found != expected
+    ][:1]
+    if differences:
+        raise CheckpointError(
+            "a checkpoint of another model", place=place, found="; ".join(differences), hint=hint
+        )
     module.load_state_dict(dict(tensors))
 
 
@@ -231,7 +221,7 @@ def require_classes(
     checkpoint: Checkpoint, classes: Mapping[str, tuple[str, ...]], *, shards: Path | str
 ) -> None:
     """Refuse shards whose class lists differ from the checkpoint's, naming the first difference."""
-    for kind, expected in checkpoint.classes.items():
+    for kind, expected in checkpoint.manifest.classes.items():
         found = classes.get(kind, ())
         if found == expected:
             continue
@@ -269,13 +259,3 @@ def _refuse_pickles(path: Path) -> None:
         raise CheckpointError("this is a pickle", place=path, hint=_PICKLE_HINT)
     if path.suffix in {".pt", ".pth", ".tar"}:
         raise CheckpointError("not a safetensors checkpoint", place=path, hint=_PICKLE_HINT)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointError("cannot be read as JSON", place=path, found=str(error)) from error
-    if not isinstance(value, dict):
-        raise CheckpointError("not a JSON object", place=path)
-    return value

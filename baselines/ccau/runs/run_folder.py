@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar, cast
 from baselines.ccau.config.toml_settings import flat
 from baselines.ccau.distributed import World, broadcast
 from baselines.ccau.runs.checkpoint import Checkpoint, load
+from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
 from homage_sdk.storage import explained, recover, sweep, write_file
 
@@ -34,26 +35,6 @@ class Opened:
 
     finished: bool
     checkpoint: Checkpoint | None
-
-
-def read_json(run: Path, name: str) -> dict[str, Any]:
-    """A JSON file of a run; CheckpointError says which is missing or unreadable."""
-    path = run / name
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        hint = {"results.json": "run `ccau evaluate` first"}.get(name, "run `ccau train` first")
-        raise CheckpointError("no such file in this run", place=path, hint=hint) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError("cannot be read as JSON", place=path, found=str(error)) from error
-    if not isinstance(value, dict):
-        raise CheckpointError("not a JSON object", place=path)
-    return value
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON file whole."""
-    write_file(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
 
 
 def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: bool) -> Opened:

@@ -37,13 +37,13 @@ from baselines.ccau.distributed import (
 from baselines.ccau.models.batch_norms import absent_here, refuse_synchronised, synchronise
 from baselines.ccau.runs.build import build_task, class_names, describe
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity
+from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import (
     BEST,
     LAST,
     MetricsLog,
     begin_on_first,
     open_on_first,
-    write_json,
 )
 from baselines.ccau.training.compiling import require_compiler
 from baselines.ccau.training.nonfinite import name_fault

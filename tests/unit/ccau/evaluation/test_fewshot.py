@@ -17,7 +17,7 @@ from baselines.ccau.evaluation import fewshot as fewshot_module
 from baselines.ccau.evaluation.fewshot import draw_support, probe_modality
 from baselines.ccau.evaluation.linear_probe import Standard, fit_activity
 from baselines.ccau.evaluation.predict import ClipScores, merge
-from baselines.ccau.runs.run_folder import read_json
+from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.training.train import train
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.format.manifest import SampleInfo

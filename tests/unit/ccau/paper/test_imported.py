@@ -61,7 +61,7 @@ def test_a_checkpoint_without_pickles_holds_the_authors_weights(theirs, tmp_path
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"model.safetensors", "state.json", "manifest.json"}
     opened = checkpoint.load(tmp_path / "out")
-    config = from_dict(opened.config)
+    config = from_dict(opened.manifest.config)
     assert config.preset == "official" and config.task.modalities == ("ego", "audio")
     tensors = opened.tensors("model")
     for modality, mode in (("ego", "imgs-0"), ("audio", "audio")):

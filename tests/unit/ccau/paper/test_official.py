@@ -174,7 +174,7 @@ def test_every_bad_checkpoint_is_one_line_that_says_what_to_do(
     torch.save([1, 2], tmp_path / "mode_audio_list.pth.tar")
     cases = [
         ([], "no checkpoint to import"),
-        ([tmp_path / "mode_audio_none.pth.tar"], "no such file"),
+        ([tmp_path / "mode_audio_none.pth.tar"], "No such file"),
         ([tmp_path], "cannot be read"),
         ([cut], "cut or damaged|not safe"),
         ([empty], "cut or damaged|not safe"),
@@ -182,9 +182,9 @@ def test_every_bad_checkpoint_is_one_line_that_says_what_to_do(
         ([tmp_path / "mode_audio_list.pth.tar"], "not a checkpoint"),
         ([nameless], "cannot tell the modality"),
         ([whole, whole], "two files for ego"),
-        ([paths["lacking"]], r"lacks 1 entries \(backbone.layer3.0.conv1.weight\)"),
-        ([paths["unknown"]], r"unknown 1 entries \(extra.weight\)"),
-        ([paths["shaped"]], r"shapes differ, first agg.ConvGRUCell_00.out_gate.bias"),
+        ([paths["lacking"]], "lacks 1 .*backbone.layer3.0.conv1.weight"),
+        ([paths["unknown"]], "unknown 1 .*extra.weight"),
+        ([paths["shaped"]], r"agg.ConvGRUCell_00.out_gate.bias is \[3\] instead of \[32\]"),
         ([paths["twins"]], "hold different numbers"),
         ([paths["headless"]], "compositional"),
         ([paths["listed"]], "not a tensor"),

@@ -41,8 +41,8 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved):
     load_into(again, opened.tensors("model"), place=folder)
     for key, tensor in net.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[key]), key
-    assert opened.state == {"step": 7} and opened.classes == CLASSES
-    assert opened.manifest["shards"] == "f" * 64 and opened.manifest["code_version"]
+    assert opened.state == {"step": 7} and opened.manifest.classes == CLASSES
+    assert opened.manifest.shards == "f" * 64 and opened.manifest.code_version
 
 
 def test_tensors_that_share_memory_are_saved(tmp_path):
@@ -132,7 +132,7 @@ def test_another_models_checkpoint_is_refused_naming_the_first_difference(saved)
     _one_line(caught.value, "0.weight", "[4, 3]", "[5, 3]")
     with pytest.raises(CheckpointError) as caught:
         load_into(nn.Linear(3, 4), tensors, place=folder)
-    _one_line(caught.value, "missing", "unknown")
+    _one_line(caught.value, "lacks", "unknown")
 
 
 def test_other_class_lists_are_refused_naming_the_first_difference(saved):
@@ -223,11 +223,11 @@ def test_the_optimizer_goes_on_as_if_never_stopped():
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"files": {"model.safetensors": 3, "state.json": {}}}, "no size or no sha256"),
-        ({"files": {"model.safetensors": {}, "state.json": {}}}, "no size or no sha256"),
-        ({"config": None}, "no configuration"),
-        ({"classes": ["a"]}, "no class lists"),
-        ({"classes": {"activity": 3}}, "no class lists"),
+        ({"files": {"model.safetensors": 3, "state.json": {}}}, "files.model.safetensors"),
+        ({"files": {"model.safetensors": {}, "state.json": {}}}, "files.model.safetensors.bytes"),
+        ({"config": None}, "config"),
+        ({"classes": ["a"]}, "classes"),
+        ({"classes": {"activity": 3}}, "classes.activity"),
     ],
 )
 def test_a_damaged_manifest_is_one_line(saved, change, what):

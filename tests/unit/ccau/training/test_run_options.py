@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from baselines.ccau.cli import app
 from baselines.ccau.config.config import read_config
 from baselines.ccau.evaluation.evaluate import evaluate
-from baselines.ccau.runs.run_folder import read_json, read_metrics
+from baselines.ccau.runs.json_files import read_json
+from baselines.ccau.runs.run_folder import read_metrics
 from baselines.ccau.training import train as train_module
 from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError

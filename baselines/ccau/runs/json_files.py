@@ -1,0 +1,31 @@
+"""JSON files of runs and checkpoints: written whole, and a damaged one is one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from homage_sdk.errors import CheckpointError
+from homage_sdk.storage import write_file
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON file of a run or checkpoint; CheckpointError: it is missing or unreadable."""
+    path = folder / name
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        hint = {"results.json": "run `ccau evaluate` first"}.get(name, "run `ccau train` first")
+        raise CheckpointError("no such file in this run", place=path, hint=hint) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError("cannot be read as JSON", place=path, found=str(error)) from error
+    if not isinstance(value, dict):
+        raise CheckpointError("not a JSON object", place=path)
+    return value
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file whole."""
+    write_file(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
