@@ -22,7 +22,8 @@ from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World, gather, join_world
 from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_atomic
-from baselines.ccau.evaluation.predict import Predictions, predict
+from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clips
 from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.runs.build import load_nets
 from baselines.ccau.runs.json_files import read_json, write_json
@@ -83,7 +84,8 @@ def fewshot(
                 )
             if progress is not None and world.is_first:
                 progress(done + 1, len(nets))
-        _write(run, results, world)
+        if world.is_first:
+            write_json(run / "fewshot.json", results)
         return results
 
 
@@ -167,35 +169,17 @@ def draw_support(
 
 def _sequence_scores(
     predictions: Predictions, activity: NDArray[np.float64], atomic: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clips ``[clips, ...]`` joined to sequences ``[S, ...]`` by the rules of evaluation.
-
-    Mean of softmax and largest sigmoid over the clips of a view, then the mean over views.
-    """
+) -> tuple[Floats, Floats]:
+    """Logits of clips ``[clips, ...]`` to scores of sequences ``[S, ...]``, as in evaluation."""
     shifted = np.exp(activity - activity.max(axis=1, keepdims=True))
     softmax = shifted / shifted.sum(axis=1, keepdims=True)
     sigmoid = 0.5 * (1 + np.tanh(atomic / 2))
-    pairs = np.stack([predictions.clip_sequence, predictions.clip_view], axis=1)
-    views, view = np.unique(pairs, axis=0, return_inverse=True)
-    view = view.reshape(-1)  # numpy 2.0 gives it another shape
-    by_view = np.zeros((len(views), activity.shape[1]))
-    np.add.at(by_view, view, softmax)
-    by_view /= np.bincount(view)[:, None]
-    largest = np.zeros((len(views), atomic.shape[1]))
-    np.maximum.at(largest, view, sigmoid)
-    n = len(predictions.sequences)
-    n_views = np.bincount(views[:, 0], minlength=n)[:, None]
-
-    def over_views(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = np.zeros((n, scores.shape[1]))
-        np.add.at(total, views[:, 0], scores)
-        return total / n_views
-
-    return over_views(by_view), over_views(largest)
+    rows = predictions.clip_sequence, predictions.clip_view
+    return join_clips(softmax, *rows, "mean"), join_clips(sigmoid, *rows, "max")
 
 
 def _judge(
-    shown: tuple[NDArray[np.float64], NDArray[np.float64]],
+    shown: tuple[Floats, Floats],
     activity: NDArray[np.int64],
     predictions: Predictions,
     where: list[tuple[str, str]],
@@ -223,12 +207,9 @@ def _split_of(run: Path, config: Config, shards: ShardSet) -> NovelSplit:
     trained = set(read_json(run, "config.json")["parts"]["train"])
     names = shards.taxonomy("activity")
     for sample in shards.samples:
-        known = sample.sequence in trained and sample.activity_id is not None
-        if (
-            known
-            and sample.activity_id is not None
-            and names[sample.activity_id].raw in split.novel
-        ):
+        if sample.sequence not in trained or sample.activity_id is None:
+            continue
+        if names[sample.activity_id].raw in split.novel:
             raise ConfigError(
                 f"this run was trained on {sample.sequence}, which is of a novel class", place=run
             )
@@ -254,8 +235,3 @@ def _novel_sequences(shards: ShardSet, split: NovelSplit) -> dict[str, tuple[str
                 hint="choose another data.novel_seed",
             )
     return dict(sorted(found.items()))
-
-
-def _write(run: Path, results: dict[str, Any], world: World) -> None:
-    if world.is_first:
-        write_json(run / "fewshot.json", results)

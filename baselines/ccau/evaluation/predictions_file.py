@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.ccau.evaluation.predict import Predictions
+from baselines.ccau.evaluation.predictions import Predictions
 from homage_sdk.errors import CheckpointError
 from homage_sdk.evaluation.metrics import Floats
 from homage_sdk.storage import write_file

@@ -6,18 +6,25 @@ sequences; the rows ``prior`` (constant class frequencies) and ``random`` always
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from baselines.ccau.evaluation.predict import Predictions
+from baselines.ccau.evaluation.predictions import Predictions
 from baselines.ccau.evaluation.predictions_file import SavedPredictions
 from homage_sdk.evaluation.intervals import intervals, resamples
 from homage_sdk.evaluation.metrics import AtomicScores, Floats, accuracy, mean_ap, random_scores
 
 RANDOM_DRAWS = 20
 TOP_K = (1, 3)
+POOLED = "pooled"
+Scores = NDArray[np.floating[Any]]
+Parts = Mapping[str, NDArray[np.intp]]
+"""Rows of each split, and perhaps of all, as ``pooled``."""
+Measure = Callable[[Floats], dict[str, float]]
+"""Metrics as a function of how often each sequence counts."""
 
 
 def compute_results(saved: SavedPredictions, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -33,105 +40,105 @@ def _modality(
 ) -> dict[str, Any]:
     splits = [saved.split[s] for s in predictions.sequences]
     counts = resamples(splits, draws=draws, seed=seed)
+    parts = {**split_rows(splits), POOLED: np.arange(len(splits))}
+    labels = predictions.atomic_label
+
+    def activity(scores: Scores) -> dict[str, Any]:
+        return _tabulate(activity_measure(scores, predictions.activity_label, parts), counts)
+
+    def atomic(scores: Scores) -> dict[str, Any]:
+        table = _tabulate(atomic_measure(scores, labels, parts), counts)
+        for part, rows in parts.items():
+            whole = mean_ap(scores[rows], labels[rows])
+            table[part] |= {"micro": whole.micro, "n_classes": whole.n_classes}
+        return table
+
     shape = predictions.activity.shape
-    prior = np.broadcast_to(saved.prior["activity"], shape)
-    activity = {
-        "model": _activity(predictions.activity, predictions, splits, counts),
-        "prior": _activity(prior, predictions, splits, counts),
-        # Every order of the classes is equally likely: constant scores give the expectation.
-        "random": _activity(np.zeros(shape), predictions, splits, counts),
-    }
-    atomic = {
-        "model": _atomic(predictions.atomic, predictions, splits, counts),
-        "prior": _atomic(
-            np.broadcast_to(saved.prior["atomic"], predictions.atomic.shape),
-            predictions,
-            splits,
-            counts,
-        ),
-        "random": _random_atomic(predictions, splits, seed),
-    }
-    several = predictions.n_views > 1
     results: dict[str, Any] = {
         "sequences": {split: splits.count(split) for split in sorted(set(splits))},
         "clips": len(predictions.clip_sequence),
-        "activity": activity,
-        "atomic": atomic,
+        "activity": {
+            "model": activity(predictions.activity),
+            "prior": activity(np.broadcast_to(saved.prior["activity"], shape)),
+            # Every order of the classes is equally likely: constant scores give the expectation.
+            "random": activity(np.zeros(shape)),
+        },
+        "atomic": {
+            "model": atomic(predictions.atomic),
+            "prior": atomic(np.broadcast_to(saved.prior["atomic"], labels.shape)),
+            "random": _random_atomic(labels, parts, seed),
+        },
         "per_clip": _per_clip(predictions),
     }
-    if several.any():
+    n_views = predictions.n_views
+    if (n_views > 1).any():
         results["views"] = {
-            "sequences_with_several": int(several.sum()),
-            "mean_views": float(predictions.n_views.mean()),
+            "sequences_with_several": int((n_views > 1).sum()),
+            "mean_views": float(n_views.mean()),
         }
+        alone = predictions.one_view()
         results["one_view"] = {
-            "activity": _activity(predictions.activity_one_view, predictions, splits, counts),
-            "atomic": _atomic(predictions.atomic_one_view, predictions, splits, counts),
-        }
+            "activity": activity(alone.activity), "atomic": atomic(alone.atomic),
+        }  # fmt: skip
     return results
 
 
-def _activity(
-    scores: np.ndarray[Any, np.dtype[Any]],
-    predictions: Predictions,
-    splits: list[str],
-    counts: Floats,
-) -> dict[str, Any]:
-    labels = predictions.activity_label
+def activity_measure(scores: Scores, labels: NDArray[np.integer[Any]], parts: Parts) -> Measure:
+    """``PART/topK`` of scores ``[S, A]``, and ``mean/topK`` over the splits."""
 
     def measure(weights: Floats) -> dict[str, float]:
-        return {
-            f"{part}/top{k}": accuracy(scores[rows], labels[rows], k, weights[rows])
-            for part, rows in _parts(splits)
-            for k in TOP_K
-        }
+        return _with_mean(
+            {
+                f"{part}/top{k}": accuracy(scores[rows], labels[rows], k, weights[rows])
+                for part, rows in parts.items()
+                for k in TOP_K
+            }
+        )
 
-    return _tabulate(measure, splits, [f"top{k}" for k in TOP_K], counts)
+    return measure
 
 
-def _atomic(
-    scores: np.ndarray[Any, np.dtype[Any]],
-    predictions: Predictions,
-    splits: list[str],
-    counts: Floats,
-) -> dict[str, Any]:
-    labels = predictions.atomic_label
-    ranked = [
-        (part, rows, AtomicScores(scores[rows], labels[rows])) for part, rows in _parts(splits)
-    ]
+def atomic_measure(scores: Scores, labels: NDArray[np.generic], parts: Parts) -> Measure:
+    """``PART/weighted`` and ``PART/macro`` of scores ``[S, C]``, and their means over splits."""
+    ranked = [(p, rows, AtomicScores(scores[rows], labels[rows])) for p, rows in parts.items()]
 
     def measure(weights: Floats) -> dict[str, float]:
         found: dict[str, float] = {}
         for part, rows, scored in ranked:
             value = scored.mean_ap(weights[rows], with_micro=False)
             found |= {f"{part}/weighted": value.weighted, f"{part}/macro": value.macro}
-        return found
+        return _with_mean(found)
 
-    table = _tabulate(measure, splits, ["weighted", "macro"], counts)
-    for part, _, scored in ranked:
-        whole = scored.mean_ap()
-        table[part] |= {"micro": whole.micro, "n_classes": whole.n_classes}
-    return table
+    return measure
 
 
-def _random_atomic(predictions: Predictions, splits: list[str], seed: int) -> dict[str, Any]:
+def _with_mean(found: dict[str, float]) -> dict[str, float]:
+    """The same numbers and, of each metric, the mean over all parts but ``pooled``."""
+    values: dict[str, list[float]] = {}
+    for key, value in found.items():
+        part, kind = key.split("/")
+        if part != POOLED:
+            values.setdefault(kind, []).append(value)
+    return {**found, **{f"mean/{kind}": float(np.mean(each)) for kind, each in values.items()}}
+
+
+def split_rows(splits: Sequence[str]) -> dict[str, NDArray[np.intp]]:
+    """Rows of each split."""
+    names = np.asarray(splits, dtype=object)
+    return {name: np.flatnonzero(names == name) for name in sorted(set(splits))}
+
+
+def _random_atomic(labels: NDArray[np.generic], parts: Parts, seed: int) -> dict[str, Any]:
     """The mean over draws of uniform scores."""
-    table: dict[str, Any] = {}
-    for part, rows in _parts(splits):
-        labels = predictions.atomic_label[rows]
-        found = [
-            mean_ap(random_scores(labels.shape, seed + i), labels) for i in range(RANDOM_DRAWS)
+    found: dict[str, float] = {}
+    for part, rows in parts.items():
+        drawn = [
+            mean_ap(random_scores(labels[rows].shape, seed + i), labels[rows])
+            for i in range(RANDOM_DRAWS)
         ]
-        table[part] = {
-            kind: float(np.mean([getattr(f, kind) for f in found]))
-            for kind in ("weighted", "macro", "micro")
-        }
-    names = sorted(set(splits))
-    table["mean"] = {
-        kind: float(np.mean([table[name][kind] for name in names]))
-        for kind in ("weighted", "macro")
-    }
-    return table
+        for kind in ("weighted", "macro", "micro"):
+            found[f"{part}/{kind}"] = float(np.mean([getattr(each, kind) for each in drawn]))
+    return _nested(_with_mean(found))
 
 
 def _per_clip(predictions: Predictions) -> dict[str, Any]:
@@ -146,25 +153,15 @@ def _per_clip(predictions: Predictions) -> dict[str, Any]:
     }
 
 
-def _parts(splits: list[str]) -> list[tuple[str, np.ndarray[Any, np.dtype[np.intp]]]]:
-    """Rows of each split, then of all."""
-    names = np.asarray(splits, dtype=object)
-    each = [(name, np.flatnonzero(names == name)) for name in sorted(set(splits))]
-    return [*each, ("pooled", np.arange(len(splits)))]
+def _tabulate(measure: Measure, counts: Floats) -> dict[str, Any]:
+    """Part to metric to ``[value, low, high]``."""
+    return _nested({key: each.as_list() for key, each in intervals(measure, counts).items()})
 
 
-def _tabulate(measure: Any, splits: list[str], kinds: list[str], counts: Floats) -> dict[str, Any]:
-    """Part to metric to ``[value, low, high]``, with the part ``mean`` over the splits."""
-    names = sorted(set(splits))
-
-    def with_mean(weights: Floats) -> Mapping[str, float]:
-        found = measure(weights)
-        for kind in kinds:
-            found[f"mean/{kind}"] = float(np.mean([found[f"{name}/{kind}"] for name in names]))
-        return dict(found)
-
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """``PART/METRIC`` to part to metric."""
     table: dict[str, Any] = {}
-    for key, interval in intervals(with_mean, counts).items():
+    for key, value in flat.items():
         part, kind = key.split("/")
-        table.setdefault(part, {})[kind] = interval.as_list()
+        table.setdefault(part, {})[kind] = value
     return table

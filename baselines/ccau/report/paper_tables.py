@@ -17,13 +17,13 @@ import numpy as np
 from rich.table import Table
 
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, load_predictions
+from baselines.ccau.evaluation.results import activity_measure, atomic_measure, split_rows
 from baselines.ccau.paper.arms import ARMS, Arm
 from baselines.ccau.paper.numbers import PAPER, Cell
 from baselines.ccau.report.terminal import TITLES
 from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError
 from homage_sdk.evaluation.intervals import Floats, PairedDifference, paired_difference, resamples
-from homage_sdk.evaluation.metrics import AtomicScores, accuracy
 from homage_sdk.storage import write_file
 
 TITLE = {
@@ -133,31 +133,13 @@ def _statistics(
 
 def _statistic(saved: SavedPredictions, metric: str, modality: str) -> Statistic:
     """The mean over the test splits of one metric of one run."""
-    predictions = saved.by_modality[modality]
-    splits = np.array([saved.split[s] for s in predictions.sequences])
-    parts = [np.flatnonzero(splits == name) for name in sorted(set(splits.tolist()))]
-    scored = [
-        AtomicScores(predictions.atomic[rows], predictions.atomic_label[rows]) for rows in parts
-    ]
-
-    def measure(weights: Floats) -> float:
-        if metric == "accuracy":
-            values = [
-                accuracy(
-                    predictions.activity[rows],
-                    predictions.activity_label[rows],
-                    weights=weights[rows],
-                )
-                for rows in parts
-            ]
-        else:
-            values = [
-                scores.mean_ap(weights[rows], with_micro=False).weighted
-                for rows, scores in zip(parts, scored, strict=True)
-            ]
-        return float(np.mean(values))
-
-    return measure
+    found = saved.by_modality[modality]
+    parts = split_rows([saved.split[s] for s in found.sequences])
+    if metric == "accuracy":
+        measure, key = activity_measure(found.activity, found.activity_label, parts), "mean/top1"
+    else:
+        measure, key = atomic_measure(found.atomic, found.atomic_label, parts), "mean/weighted"
+    return lambda weights: measure(weights)[key]
 
 
 def _mean(statistics: list[Statistic]) -> Statistic:

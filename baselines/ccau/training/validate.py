@@ -8,7 +8,8 @@ import numpy as np
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.distributed import World
-from baselines.ccau.evaluation.predict import Predictions, predict
+from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predictions import Predictions
 from baselines.ccau.tasks import Task
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
 from homage_sdk.shards import ShardSet

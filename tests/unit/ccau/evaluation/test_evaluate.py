@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from baselines.ccau.data.novel_split import split_ranked
@@ -15,7 +17,8 @@ from baselines.ccau.evaluation import predict as predict_module
 from baselines.ccau.evaluation.evaluate import evaluate, selection_note
 from baselines.ccau.evaluation.fewshot import fewshot
 from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_atomic
-from baselines.ccau.evaluation.predict import ClipScores, merge, predict
+from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predictions import ClipScores, join_clips, merge
 from baselines.ccau.evaluation.predictions_file import load_predictions, save_predictions
 from baselines.ccau.evaluation.results import compute_results
 from baselines.ccau.runs.build import build_task, make_nets
@@ -26,46 +29,79 @@ from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, Usage
 from homage_sdk.shards import ShardSet
 
 
-def clip(sequence, number, n_clips, *, view=1, present=True, score=0.5):
+def clip(sequence, number, *, view=1, present=True, score=0.5):
     one = np.array([score, 1 - score], dtype=np.float32)
     return ClipScores(
-        sequence=sequence, view=view, clip=number, n_clips=n_clips, present=present,
+        sequence=sequence, view=view, clip=number, present=present,
         activity=one, atomic=one, atomic_label=np.array([1.0, 0.0], dtype=np.float32),
         activity_label=0, embedding=one,
     )  # fmt: skip
 
 
+def plan(**clips):
+    """How many views each clip comes with: ``plan(a=[1, 1])``."""
+    return {(name, i): n for name, views in clips.items() for i, n in enumerate(views)}
+
+
 def test_a_clip_that_comes_twice_or_not_at_all_is_an_error():
-    whole = [clip("a", 0, 2), clip("a", 1, 2), clip("b", 0, 1)]
-    assert merge(whole).sequences == ("a", "b")
-    with pytest.raises(TrainingError, match="clip 1 came twice"):
-        merge([*whole, clip("a", 1, 2)])
-    with pytest.raises(TrainingError, match="a was not evaluated in full"):
-        merge([clip("a", 1, 2), clip("b", 0, 1)])
-    with pytest.raises(TrainingError, match=r"a was not .*found clip 1 with 1 views; expected 2"):
-        merge([*whole[:2], clip("a", 0, 2, view=2)])
-    planned = {("a", 0): 1, ("a", 1): 1, ("b", 0): 1}
+    whole = [clip("a", 0), clip("a", 1), clip("b", 0)]
+    planned = plan(a=[1, 1], b=[1])
     assert merge(whole, planned).sequences == ("a", "b")
+    with pytest.raises(TrainingError, match="clip 1 came twice"):
+        merge([*whole, clip("a", 1)], planned)
+    with pytest.raises(TrainingError, match="a was not evaluated in full"):
+        merge([clip("a", 1), clip("b", 0)], planned)
+    with pytest.raises(TrainingError, match=r"a was not .*found clip 1 with 1 views; expected 2"):
+        merge([*whole[:2], clip("a", 0, view=2)], plan(a=[2, 2]))
     with pytest.raises(TrainingError, match="c was not evaluated in full"):
-        merge(whole, {**planned, ("c", 0): 1})
+        merge(whole, plan(a=[1, 1], b=[1], c=[1]))
+    with pytest.raises(TrainingError, match="b was not evaluated in full"):
+        merge(whole, plan(a=[1, 1]))
     # A view that ends before its sequence is counted and not used.
-    short = merge([clip("a", 0, 2), clip("a", 1, 2, present=False)])
+    short = merge([clip("a", 0), clip("a", 1, present=False)], plan(a=[1, 1]))
     assert len(short.clip_sequence) == 1
+    assert merge([clip("a", 0, present=False)], plan(a=[1])) is None
 
 
 def test_clips_join_by_mean_of_softmax_and_max_of_sigmoid_then_views_are_averaged():
     scores = {(1, 0): 0.2, (1, 1): 0.4, (4, 0): 0.9, (4, 1): 0.5}
-    merged = merge([clip("a", c, 2, view=v, score=s) for (v, c), s in scores.items()])
+    clips = [clip("a", c, view=v, score=s) for (v, c), s in scores.items()]
+    merged = merge(clips, plan(a=[2, 2]))
     assert merged.activity[0, 0] == pytest.approx((0.3 + 0.7) / 2)
     assert merged.atomic[0, 0] == pytest.approx((0.4 + 0.9) / 2)
-    assert merged.activity_one_view[0, 0] == pytest.approx(0.3)
+    assert merged.one_view().activity[0, 0] == pytest.approx(0.3)
+    assert merged.one_view().atomic[0, 0] == pytest.approx(0.4)
     assert merged.n_views.tolist() == [2]
 
 
 def test_every_modality_is_judged_by_the_labels_of_the_whole_sequence():
     late = np.array([0.0, 1.0], dtype=np.float32)
-    beyond = dataclasses.replace(clip("a", 1, 2, present=False), atomic_label=late)
-    assert merge([clip("a", 0, 2), beyond]).atomic_label.tolist() == [[1, 1]]
+    beyond = dataclasses.replace(clip("a", 1, present=False), atomic_label=late)
+    assert merge([clip("a", 0), beyond], plan(a=[1, 1])).atomic_label.tolist() == [[1, 1]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=3), min_size=1, max_size=5))
+def test_joining_equals_plain_loops(lengths):
+    """``lengths``: for each sequence how many clips each of its views has."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (s, v) for s, views in enumerate(lengths) for v, n in enumerate(views) for _ in range(n)
+    ]
+    sequence, view = np.array(rows).T
+    scores = rng.random((len(rows), 3))
+    for how, over in (("mean", np.mean), ("max", np.max)):
+        expected = [
+            np.mean(
+                [
+                    over([x for x, row in zip(scores, rows, strict=True) if row == (s, v)], axis=0)
+                    for v in range(len(views))
+                ],
+                axis=0,
+            )
+            for s, views in enumerate(lengths)
+        ]
+        np.testing.assert_allclose(join_clips(scores, sequence, view, how), expected)
 
 
 def test_every_planned_clip_must_come_from_the_loader(tiny, small_shards, monkeypatch):

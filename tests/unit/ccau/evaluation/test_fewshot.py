@@ -16,7 +16,7 @@ from baselines.ccau.distributed import World
 from baselines.ccau.evaluation import fewshot as fewshot_module
 from baselines.ccau.evaluation.fewshot import draw_support, probe_modality
 from baselines.ccau.evaluation.linear_probe import Standard, fit_activity
-from baselines.ccau.evaluation.predict import ClipScores, merge
+from baselines.ccau.evaluation.predictions import ClipScores, merge
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.training.train import train
 from homage_sdk.shards import ShardSet
@@ -230,8 +230,7 @@ def test_clips_are_joined_to_sequences_as_in_evaluation():
     # Two views of unlike length: the mean over views is not the mean over clips.
     rng = np.random.default_rng(0)
     lengths = {("a", 1): 3, ("a", 2): 1, ("b", 1): 2}
-    total = {"a": 3, "b": 2}
-    rows = [(s, v, c, total[s]) for (s, v), n in lengths.items() for c in range(n)]
+    rows = [(s, v, c) for (s, v), n in lengths.items() for c in range(n)]
     activity, atomic = rng.normal(size=(len(rows), 4)), rng.normal(size=(len(rows), 5))
 
     def softmax(x):
@@ -239,15 +238,16 @@ def test_clips_are_joined_to_sequences_as_in_evaluation():
 
     clips = [
         ClipScores(
-            sequence=s, view=v, clip=c, n_clips=n, present=True, activity=softmax(activity[i]),
+            sequence=s, view=v, clip=c, present=True, activity=softmax(activity[i]),
             atomic=1 / (1 + np.exp(-atomic[i])), atomic_label=np.zeros(5), activity_label=0,
             embedding=np.zeros(2),
         )
-        for i, (s, v, c, n) in enumerate(rows)
+        for i, (s, v, c) in enumerate(rows)
     ]  # fmt: skip
     # As the loader gives them, the clips that the shorter view does not reach are there, absent.
     beyond = [replace(clips[0], clip=c, view=-1, present=False) for c in (1, 2)]
-    expected = merge([*clips, *beyond])
+    planned = {("a", 0): 2, ("a", 1): 2, ("a", 2): 2, ("b", 0): 1, ("b", 1): 1}
+    expected = merge([*clips, *beyond], planned)
     found = fewshot_module._sequence_scores(expected, activity, atomic)
     np.testing.assert_allclose(found[0], expected.activity, atol=1e-12)
     np.testing.assert_allclose(found[1], expected.atomic, atol=1e-12)
