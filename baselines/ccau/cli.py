@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from homage_sdk.cli.console import err, out, progress
+from homage_sdk.cli.print_rows import RowFormat, print_rows
 
 app = typer.Typer(
     name="ccau",
@@ -35,6 +36,20 @@ def _is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def _say(*lines: str) -> None:
+    if _is_first():
+        for line in lines:
+            out.print(line, markup=False)
+
+
+def _say_rows(title: str, rows: list[dict[str, str]]) -> None:
+    if _is_first():
+        import pyarrow as pa
+
+        _say("", title)
+        print_rows(pa.Table.from_pylist(rows), RowFormat.TABLE)
+
+
 @app.command()
 def train(
     config: Annotated[str, typer.Argument(help="A .toml file, or a name such as demo or ccau.")],
@@ -53,16 +68,13 @@ def train(
     wanted = read_config(config, settings or (), size=size)
     with progress(f"train {wanted.name}") as update:
         summary = train_run(wanted, shards, run, fresh=fresh, resume=resume, progress=update)
-    if not _is_first():
-        return
     if summary.already_done:
-        out.print(f"already done: {summary.steps} steps in {run}", markup=False)
+        _say(f"already done: {summary.steps} steps in {run}")
         return
     best = f", best {summary.best_score:.4f} at step {summary.best_step}"
-    out.print(
+    _say(
         f"trained {summary.steps} steps in {summary.train_s:.1f} s (ended by {summary.ended})"
-        f"{best if summary.best_step else ''}: {run}",
-        markup=False,
+        f"{best if summary.best_step else ''}: {run}"
     )
 
 
@@ -76,13 +88,19 @@ def evaluate(
 ) -> None:
     """Each modality alone on both test splits, beside chance and the paper's numbers."""
     from baselines.ccau.evaluation.evaluate import evaluate as evaluate_run
-    from baselines.ccau.report.terminal import results_table
+    from baselines.ccau.report.result_rows import result_rows
 
     with progress("evaluate") as update:
         results = evaluate_run(run, shards, device=device, draws=draws, progress=update)
-    if _is_first():
-        out.print(results_table(results))
-        out.print(f"results: {run / 'results.json'}", markup=False)
+    splits = " + ".join(f"{name} ({count})" for name, count in results["splits"].items())
+    _say_rows(f"{results['name']}: each modality alone, {splits}", result_rows(results))
+    _say(
+        "Mean over the test splits (micro: pooled), 95 % interval by bootstrap over sequences; "
+        f"{results['selection_note']}.",
+        "* the paper's CCAU on real HOMAGE (Table 6): not ours, and comparable only with runs on "
+        "that data.",
+        f"results: {run / 'results.json'}",
+    )
 
 
 @app.command()
@@ -109,17 +127,17 @@ def fewshot(
             found = judge(
                 run, shards, ks=counts, draws=draws, seed=seed, device=device, progress=update
             )
-        if not _is_first():
-            continue
-        out.print(f"{run}: novel {', '.join(found['split']['novel'])}", markup=False)
-        out.print(f"split sha256 {found['split']['sha256']}", markup=False)
-        for modality, table in found["modalities"].items():
-            for k, numbers in table.items():
-                shown = [
-                    f"{name} {100 * numbers[name]['mean']:.1f} ± {100 * numbers[name]['std']:.1f} %"
-                    for name in ("accuracy", "map")
-                ]
-                out.print(f"  {modality} k={k}: {', '.join(shown)}", markup=False)
+        rows = [
+            {"modality": modality, "k": k}
+            | {
+                f"{name} %": f"{100 * numbers[name]['mean']:.1f} ± {100 * numbers[name]['std']:.1f}"
+                for name in ("accuracy", "map")
+            }
+            for modality, table in found["modalities"].items()
+            for k, numbers in table.items()
+        ]
+        _say_rows(f"{run}: novel {', '.join(found['split']['novel'])}", rows)
+        _say(f"split sha256 {found['split']['sha256']}")
 
 
 @app.command()
@@ -134,28 +152,22 @@ def arms(
 ) -> None:
     """Every arm of Tables 2 to 7, one after another; the same command again goes on."""
     from baselines.ccau.paper.arms import run_arms
-    from baselines.ccau.report.paper_tables import make_tables, rich_tables
-
-    def note(text: str) -> None:
-        if _is_first():
-            out.print(text, markup=False)
 
     run_arms(
-        shards, folder, size=size, seeds=seeds, only=only or (), settings=settings or (), note=note
+        shards, folder, size=size, seeds=seeds, only=only or (), settings=settings or (), note=_say
     )
-    if _is_first():
-        for table in rich_tables(make_tables(folder)):
-            out.print(table)
+    tables(folder)
 
 
 @app.command()
 def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote.")]) -> None:
     """Tables 2 to 7: ours with intervals and p-values, the paper's beside them."""
-    from baselines.ccau.report.paper_tables import make_tables, rich_tables
+    from baselines.ccau.report.paper_tables import TITLE, make_tables, table_rows
 
-    for table in rich_tables(make_tables(folder)):
-        out.print(table)
-    out.print(f"tables: {folder / 'tables.md'}", markup=False)
+    if _is_first():
+        for name, rows in make_tables(folder).items():
+            _say_rows(TITLE[name], table_rows(name, rows))
+        _say(f"tables: {folder / 'tables.md'}")
 
 
 @app.command()
@@ -168,17 +180,16 @@ def doctor(
 ) -> None:
     """Before a long run: environment, shards, gather, one batch by heart, throughput."""
     from baselines.ccau.config.config import read_config
-    from baselines.ccau.report.terminal import checks_table
     from baselines.ccau.training.doctor import FAILED, N_CHECKS, examine
 
     wanted = read_config(config, settings or (), size=size)
-    checks = []
+    outcomes = []
     with progress("doctor") as update:
         for check in examine(wanted, shards):
-            checks.append(check)
-            update(len(checks), N_CHECKS)
-    out.print(checks_table(wanted.name, checks))
-    if any(check.outcome == FAILED for check in checks):
+            outcomes.append(check.outcome)
+            update(len(outcomes), N_CHECKS)
+            _say(f"{check.outcome:<9} {check.name}: {check.detail}")
+    if FAILED in outcomes:
         raise typer.Exit(1)
 
 
@@ -199,7 +210,7 @@ def report(
     sections = [*dataset_sections(dataset), *run_sections(run)]
     about = f"{len(dataset):,} sequences of {dataset.root or catalog}"
     write_file(page, render_page("Home Action Genome and CCAU", about, sections))
-    out.print(f"page: {page}", markup=False)
+    _say(f"page: {page}")
 
 
 @app.command("import-official")
@@ -222,12 +233,9 @@ def import_official(
     for modality, epoch in found.epochs.items():
         n_parameters = sum(p.numel() for p in found.nets[modality].parameters())
         when = "epoch unknown" if epoch is None else f"epoch {epoch}"
-        out.print(f"{modality}: {n_parameters:,} parameters, {when}", markup=False)
+        _say(f"{modality}: {n_parameters:,} parameters, {when}")
     kind = "run" if written.is_run else "checkpoint"
-    out.print(
-        f"{kind}: {folder} ({found.n_activities} activities, {found.n_atomic} atomic classes)",
-        markup=False,
-    )
+    _say(f"{kind}: {folder} ({found.n_activities} activities, {found.n_atomic} atomic classes)")
 
 
 def main() -> None:

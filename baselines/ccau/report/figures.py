@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from baselines.ccau.report.terminal import TITLES, is_learned
+from baselines.ccau.report.result_rows import TITLES, is_learned, middle
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import read_metrics
 from homage_sdk.errors import CheckpointError
@@ -108,8 +108,7 @@ def _bars(axis: Axes, found: dict[str, Any], kind: str, metric: str, title: str)
             f"{value:.1f}", (x + 0.27, value), fontsize=8, va="center", annotation_clip=False
         )
         for row, style in (("prior", "-"), ("random", ":")):
-            chance = tables[row]["mean"][metric]
-            level = 100 * (chance[0] if isinstance(chance, list) else chance)
+            level = 100 * middle(tables[row]["mean"][metric])
             label = {"prior": "prior (class frequencies)", "random": "random"}[row]
             axis.hlines(
                 level,

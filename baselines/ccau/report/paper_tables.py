@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, load_predictions
 from baselines.ccau.evaluation.results import activity_measure, atomic_measure, split_rows
 from baselines.ccau.paper.arms import ARMS, Arm
 from baselines.ccau.paper.numbers import PAPER, Cell
-from baselines.ccau.report.terminal import TITLES
+from baselines.ccau.report.result_rows import TITLES
 from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError
 from homage_sdk.evaluation.intervals import Floats, PairedDifference, paired_difference, resamples
@@ -226,13 +225,18 @@ def said(cell: OurCell) -> str:
     return text
 
 
-def _lines(rows: dict[str, dict[Cell, OurCell]], table: str) -> list[tuple[str, str, str, str]]:
-    found = []
-    for row, cells in rows.items():
-        for (metric, modality), cell in cells.items():
-            what = f"{TITLES.get(modality, modality)} {metric}"
-            found.append((row, what, said(cell), f"{PAPER[table][row][metric, modality]:.1f}"))
-    return found
+def table_rows(table: str, rows: dict[str, dict[Cell, OurCell]]) -> list[dict[str, str]]:
+    """One of the tables as rows of text."""
+    return [
+        {
+            "row": row,
+            "what": f"{TITLES.get(modality, modality)} {metric}",
+            "ours": said(cell),
+            "paper (real HOMAGE)": f"{PAPER[table][row][metric, modality]:.1f}",
+        }
+        for row, cells in rows.items()
+        for (metric, modality), cell in cells.items()
+    ]
 
 
 def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> str:
@@ -246,18 +250,5 @@ def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> str:
     ]
     for table, rows in tables.items():
         parts.append(f"\n### {TITLE[table]}\n\n| row | what | ours | paper |\n|---|---|---|---|\n")
-        parts += [f"| {' | '.join(line)} |\n" for line in _lines(rows, table)]
+        parts += [f"| {' | '.join(row.values())} |\n" for row in table_rows(table, rows)]
     return "".join(parts)
-
-
-def rich_tables(tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> list[Table]:
-    """All tables for a terminal."""
-    shown = []
-    for name, rows in tables.items():
-        table = Table(title=TITLE[name], title_justify="left")
-        for heading in ("row", "what", "ours", "paper (real HOMAGE)"):
-            table.add_column(heading)
-        for line in _lines(rows, name):
-            table.add_row(*line)
-        shown.append(table)
-    return shown

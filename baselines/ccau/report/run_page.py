@@ -5,17 +5,14 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
 from baselines.ccau.report import figures
-from baselines.ccau.report.terminal import TITLES, is_learned, percent, plain
+from baselines.ccau.report.result_rows import PAPER_ROW, TITLES, result_rows
 from baselines.ccau.runs.json_files import read_json
 from homage_sdk import __version__
 from homage_sdk.report.html import Section, fill_text
-
-_ROWS = {"model": "ours", "prior": "prior", "random": "random"}
 
 _TRAINING = """
 <p>{{ steps }} optimiser steps over {{ modalities|join(", ") }};
@@ -33,13 +30,13 @@ class frequencies of the training part, <i>random</i> with anything: a modality 
 something where its interval lies above both.</p>
 <div class="figure">{{ bars }}</div>
 <table>
-<thead><tr><th>Modality</th><th>Row</th><th class="n">Activity, top-1 %</th>
-<th class="n">top-3 %</th><th class="n">Atomic mAP, weighted %</th><th class="n">macro %</th>
-<th>Above chance?</th></tr></thead>
+<thead><tr>
+{% for name in rows[0] %}<th{% if "%" in name %} class="n"{% endif %}>{{ name }}</th>{% endfor %}
+</tr></thead>
 {% for row in rows %}
-<tr><td>{{ row.modality }}</td><td>{{ row.kind }}</td><td class="n">{{ row.top1 }}</td>
-<td class="n">{{ row.top3 }}</td><td class="n">{{ row.weighted }}</td>
-<td class="n">{{ row.macro }}</td><td>{{ row.verdict }}</td></tr>
+<tr>
+{% for name in row %}<td{% if "%" in name %} class="n"{% endif %}>{{ row[name] }}</td>{% endfor %}
+</tr>
 {% endfor %}
 </table>
 <p class="soft">Weights: {{ note }}. These figures are of the data named at the top of this page.
@@ -72,45 +69,14 @@ def training_section(run: Path) -> Section:
 def results_section(run: Path) -> Section:
     """Each modality alone beside chance; CheckpointError when it has not been evaluated."""
     results = read_json(run, "results.json")
-    rows = []
-    for modality, found in results["modalities"].items():
-        for kind, label in _ROWS.items():
-            activity, atomic = (
-                found[what][kind]["mean"] if kind != "model" or is_learned(results, what) else {}
-                for what in ("activity", "atomic")
-            )
-            rows.append(
-                {
-                    "modality": TITLES.get(modality, modality) if kind == "model" else "",
-                    "kind": label,
-                    "top1": percent(activity.get("top1")),
-                    "top3": plain(activity.get("top3")),
-                    "weighted": percent(atomic.get("weighted")),
-                    "macro": plain(atomic.get("macro")),
-                    "verdict": _verdict(results, found) if kind == "model" else "",
-                }
-            )
     body = fill_text(
         _RESULTS,
-        rows=rows,
+        rows=[row for row in result_rows(results) if row["row"] != PAPER_ROW],
         bars=Markup(figures.results(run)),
         splits=", ".join(f"{name}: {n} sequences" for name, n in results["splits"].items()),
         note=results["selection_note"],
     )
     return Section("results", "CCAU: each modality alone", body)
-
-
-def _verdict(results: dict[str, Any], found: dict[str, Any]) -> str:
-    """Whether the lower end of an interval lies above both chance rows, for what was learned."""
-    said = []
-    for kind, metric, name in (("activity", "top1", "activity"), ("atomic", "weighted", "atomic")):
-        if not is_learned(results, kind):
-            continue
-        low = found[kind]["model"]["mean"][metric][1]
-        chance = [found[kind][row]["mean"][metric] for row in ("prior", "random")]
-        highest = max(c[0] if isinstance(c, list) else c for c in chance)
-        said.append(f"{name} {'yes' if low > highest else 'not shown'}")
-    return ", ".join(said)
 
 
 def made_section(run: Path) -> Section:
