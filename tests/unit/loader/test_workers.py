@@ -179,7 +179,8 @@ def test_a_fault_of_the_program_comes_with_its_traceback(shards: ShardSet) -> No
 
 LOADER = """
 import sys
-from homage_sdk.shards import ClipLoader, LoaderOptions, ShardSet
+from homage_sdk.loader import ClipLoader, LoaderOptions
+from homage_sdk.shards import ShardSet
 options = LoaderOptions(
     modalities=("ego",), mode="eval", workers=2, batch_size=1, blocks=4, size=64
 )

@@ -25,7 +25,8 @@ import json, os, sys
 import torch
 from safetensors.torch import save_file
 from torch.nn.modules.batchnorm import _BatchNorm
-from baselines.ccau import cli, train
+from baselines.ccau import cli
+from baselines.ccau.training import train
 
 silent = json.loads(os.environ["SILENT"])  # modality: sequences that are to lack it
 plain_task, plain_prepare, plain_clip = train.build_task, train.prepare, train.clip_gradients
