@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from homage_sdk.dataset.sensor import Sensor
     from homage_sdk.dataset.sequence import Sequence
     from homage_sdk.dataset.view import View
-    from homage_sdk.errors import HomageError, Place
+    from homage_sdk.errors import HomageError
     from homage_sdk.ids import SequenceId, ViewId
-    from homage_sdk.problems import Problem, Severity
+    from homage_sdk.problems import Place, Problem, Severity
     from homage_sdk.query.patterns import Action, Triple
     from homage_sdk.taxonomy import ClassName, Taxonomy
     from homage_sdk.time import Frame, Interval, Seconds
@@ -73,7 +73,7 @@ _MODULE_OF = {
     "HomageError": "errors",
     "Interval": "time",
     "Moment": "dataset.moment",
-    "Place": "errors",
+    "Place": "problems",
     "Problem": "problems",
     "Relationship": "annotations",
     "SceneGraph": "annotations",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from homage_sdk.errors import UsageError
 from homage_sdk.taxonomy import class_key
-from homage_sdk.time import Interval, Moment, as_frame
+from homage_sdk.time import Interval
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -55,10 +55,6 @@ class AtomicAction(_Label):
     def interval(self) -> Interval:
         """The frames of the action, both ends included."""
         return Interval(self.first_frame, self.last_frame)
-
-    def is_active(self, moment: Moment | int) -> bool:
-        """Whether the action is going on at this moment."""
-        return self.first_frame <= as_frame(moment).number <= self.last_frame
 
 
 class Box(_Label):

@@ -1,50 +1,23 @@
 """The errors a user can meet: a code, the place, what was found, what was expected, what to do.
 
-Rules about *data* (``homage_sdk.validation``) use codes from ``HOM100`` up and are reported, not
-raised, unless ``--strict`` asks for it. The codes below ``HOM100`` belong to the classes here: the
-operation could not be carried out.
+The codes below ``HOM100`` belong to the classes here: the operation could not be carried out.
+Faults in *data* use codes from ``HOM100`` up and are reported, not raised, unless ``--strict`` asks
+for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a fault is.
-
-    ``file`` is a path as the user knows it (relative to the release, catalog or shard folder where
-    there is one), ``pointer`` a JSON pointer (RFC 6901), ``row`` a 1-based line of a text file.
-
-    >>> str(Place("train_list.csv", row=3))
-    'train_list.csv:3'
-    >>> str(Place("p0002_r001_a007__aa.json", pointer="/4/frame_end"))
-    'p0002_r001_a007__aa.json#/4/frame_end'
-    """
-
-    file: str = ""
-    pointer: str = ""
-    row: int | None = None
-    sequence: str = ""
-
-    def __str__(self) -> str:
-        text = self.file
-        if self.row is not None:
-            text += f":{self.row}"
-        if self.pointer:
-            text += f"#{self.pointer}"
-        if not text:
-            return self.sequence
-        return text
+from homage_sdk.problems import Code, Place
 
 
 class HomageError(Exception):
     """Base of every error that homage_sdk and the baselines raise on purpose.
 
     Attributes:
-        code: stable, e.g. ``HOM030``.
+        kind: the code of the class, with its explanation.
         message: what is wrong, one line.
         place: the file and the position in it, if there is one.
         found: what was there.
@@ -53,7 +26,13 @@ class HomageError(Exception):
 
     """
 
-    code = "HOM001"
+    kind: ClassVar[Code] = Code(
+        "HOM001",
+        "the command could not run",
+        "The operating system refused something, or a package is missing that only this "
+        "command needs. The message says which.",
+        "do what the message says, then run the same command again",
+    )
 
     def __init__(
         self,
@@ -63,7 +42,6 @@ class HomageError(Exception):
         found: str | None = None,
         expected: str | None = None,
         hint: str | None = None,
-        code: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -71,8 +49,11 @@ class HomageError(Exception):
         self.found = found
         self.expected = expected
         self.hint = hint
-        if code is not None:
-            self.code = code
+
+    @property
+    def code(self) -> str:
+        """Stable, e.g. ``HOM030``."""
+        return self.kind.code
 
     def __str__(self) -> str:
         parts = [f"{self.place}: {self.message}" if self.place else self.message]
@@ -85,93 +66,153 @@ class HomageError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders (packing workers, data loaders): keep every field.
-        return (_rebuild, (type(self), self.__dict__.copy(), self.code))
+        return (_rebuild, (type(self), self.__dict__.copy()))
 
 
-def _rebuild(kind: type[HomageError], fields: dict[str, object], code: str) -> HomageError:
+def _rebuild(kind: type[HomageError], fields: dict[str, object]) -> HomageError:
     error = kind(str(fields["message"]))
     error.__dict__.update(fields)
-    error.code = code
     return error
 
 
 class UsageError(HomageError):
     """The call itself is wrong: a bad argument, an unknown option, an impossible combination."""
 
-    code = "HOM002"
+    kind = Code(
+        "HOM002",
+        "wrong call",
+        "An argument or option is unknown, out of range, or impossible beside another one. "
+        "Nothing was done.",
+        "correct it: the message names what is expected, and --help every option",
+    )
 
 
 class UnknownIdError(HomageError, KeyError):
     """No such sequence, view or class; the hint names the nearest ones."""
 
-    code = "HOM003"
-
+    kind = Code(
+        "HOM003",
+        "unknown name",
+        "Nothing has the id or name that was asked for: a sequence, a view, a class, a code.",
+        "take one of the nearest names in the message",
+    )
     __str__ = HomageError.__str__
 
 
 class StorageError(HomageError):
     """The disk is full, a file cannot be written, or another process holds the output."""
 
-    code = "HOM004"
-
-
-class Interrupted(HomageError):  # noqa: N818 - not a fault: the user asked for it
-    """Stopped by the user; what was complete is kept."""
-
-    code = "HOM005"
+    kind = Code(
+        "HOM004",
+        "output cannot be written",
+        "The disk is full or read-only, the target is something else, or another process is "
+        "writing there. What stood there before still stands.",
+        "make room or name another folder, then run the same command again",
+    )
 
 
 class ReleaseError(HomageError):
     """A folder that is no HOMAGE release, or a release of which nothing can be read."""
 
-    code = "HOM010"
+    kind = Code(
+        "HOM010",
+        "no release here",
+        "The folder has none of a published layout's folders or files, or more than one "
+        "release. With --strict: the first fault in the labels.",
+        "name the folder of the download that holds the lists, labels or videos",
+    )
 
 
 class LabelError(HomageError, ValueError):
     """A label that cannot be what it claims: an id, an interval, a box, a class name."""
 
-    code = "HOM020"
-
+    kind = Code(
+        "HOM020",
+        "impossible label",
+        "An id, a frame number, an interval, a box or a sensor reading cannot be what it "
+        "claims to be.",
+        "correct the value: ids are like p0002_r001_a007, frames count from 1",
+    )
     __str__ = HomageError.__str__
 
 
 class CatalogError(HomageError):
     """A catalog that is half-written, of another version, changed by hand, or missing a table."""
 
-    code = "HOM030"
+    kind = Code(
+        "HOM030",
+        "catalog cannot be used",
+        "The folder is no catalog, was made by another version, or lost or changed a table "
+        "since it was written.",
+        "run `homage migrate` for another version, else `homage ingest` again",
+    )
 
 
 class QueryError(HomageError):
     """A pattern or a SQL statement that cannot be run."""
 
-    code = "HOM035"
+    kind = Code(
+        "HOM035",
+        "query cannot be run",
+        "The pattern or the SQL is not understood, or asks for something outside the catalog.",
+        "correct it: docs/queries.md lists patterns, tables and columns",
+    )
 
 
 class MediaError(HomageError):
     """A video or a sound that is missing, cannot be opened, is cut short, or has no such moment."""
 
-    code = "HOM040"
+    kind = Code(
+        "HOM040",
+        "video or sound cannot be used",
+        "The file is missing, cannot be opened or decoded, is cut short, or has nothing at "
+        "the moment that was asked for.",
+        "download the video again, or look at `homage validate --deep`",
+    )
 
 
 class ShardError(HomageError):
     """Shards that fail their manifest, lack a member, or hold something that must not be read."""
 
-    code = "HOM050"
+    kind = Code(
+        "HOM050",
+        "shards cannot be used",
+        "The folder holds no shards, or they lack a file, differ from their manifest, or hold "
+        "something that must not be read.",
+        "run `homage verify SHARDS`, then `homage repair SHARDS CATALOG`",
+    )
 
 
 class ConfigError(HomageError):
     """A training configuration with an unknown key, a wrong type or an impossible value."""
 
-    code = "HOM060"
+    kind = Code(
+        "HOM060",
+        "wrong configuration",
+        "A configuration or mapping file has an unknown key, a value of the wrong type, or "
+        "one that cannot be.",
+        "correct the key that the message names; it says what may stand there",
+    )
 
 
 class CheckpointError(HomageError):
     """A checkpoint that is cut, not safe to load, or of another model or class list."""
 
-    code = "HOM070"
+    kind = Code(
+        "HOM070",
+        "checkpoint cannot be loaded",
+        "The file is cut short, is not safe to load, or belongs to another model or other classes.",
+        "name the run folder it belongs to, or train again",
+    )
 
 
 class TrainingError(HomageError):
     """Training cannot go on: a loss that is not finite, a rank that was lost."""
 
-    code = "HOM080"
+    kind = Code(
+        "HOM080",
+        "training cannot go on",
+        "The loss is not finite, a process of the run was lost, or the device is not there. "
+        "The last checkpoint is kept.",
+        "remove the cause, then run the same command: it goes on from the last checkpoint",
+    )

@@ -89,11 +89,6 @@ class ViewId:
         return SequenceId(self.participant, self.room, self.take)
 
     @property
-    def is_ego(self) -> bool:
-        """Whether this is the head-mounted view (``v000``)."""
-        return self.view == 0
-
-    @property
     def kind(self) -> str:
         """``"ego"`` or ``"third"``."""
         return "ego" if self.view == 0 else "third"

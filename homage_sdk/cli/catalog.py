@@ -169,11 +169,6 @@ def _first_problems(summary: IngestSummary) -> None:
 
     errors = [p for p in summary.problems if p.severity is Severity.ERROR]
     for problem in errors[:5]:
-        text = f"{problem.code} {problem.place or problem.sequence}: {problem.message}"
-        if problem.found:
-            text += f"; found {problem.found}"
-        if problem.expected:
-            text += f"; expected {problem.expected}"
-        err.print(text, markup=False)
+        err.print(str(problem), markup=False)
     if len(errors) > 5:
         err.print(f"and {len(errors) - 5} more errors: `homage validate` lists them", markup=False)

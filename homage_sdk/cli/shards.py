@@ -209,11 +209,7 @@ def verify(
         out.print(f"{shards}: whole ({how})", markup=False)
         return
     for problem in problems:
-        found = f"; found {problem.found}" if problem.found else ""
-        out.print(
-            f"{problem.severity} {problem.code} {problem.place}: {problem.message}{found}",
-            markup=False,
-        )
+        out.print(str(problem), markup=False)
     samples = {problem.sequence for problem in problems if problem.sequence}
     out.print(
         f"{shards}: {len(problems)} problems, {len(samples)} sequences touched; "

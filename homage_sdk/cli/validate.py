@@ -144,8 +144,8 @@ def _find(
 def _recorded(path: Path, *, deep: bool) -> list[Problem]:
     """What ingest found: it validates, the videos included unless it was told not to."""
     from homage_sdk.catalog import read_catalog
-    from homage_sdk.errors import Place, UsageError
-    from homage_sdk.problems import Problem, Severity
+    from homage_sdk.errors import UsageError
+    from homage_sdk.problems import Problem
 
     catalog = read_catalog(path)
     if deep:
@@ -154,30 +154,18 @@ def _recorded(path: Path, *, deep: bool) -> list[Problem]:
             place=path,
             hint=f"name the release: homage validate {catalog.release_root} --deep",
         )
-    return [
-        Problem(
-            code=row["code"],
-            severity=Severity(row["severity"]),
-            message=row["message"],
-            place=Place(row["file"], row["pointer"], row["row"]),
-            sequence=row["sequence"],
-            found=row["found"],
-            expected=row["expected"],
-            hint=row["hint"],
-        )
-        for row in catalog.table("problems").to_pylist()
-    ]
+    return [Problem.from_row(row) for row in catalog.table("problems").to_pylist()]
 
 
 def _report(problems: Sequence[Problem], format: Format, path: str, known: int) -> str:
-    from homage_sdk.validation import RULES
+    from homage_sdk.validation import CODES
     from homage_sdk.validation.reports import formats
 
     if format is Format.json:
         return formats.to_json(problems, path=path, known=known)
     if format is Format.csv:
         return formats.to_csv(problems)
-    return formats.to_junit(problems, RULES, path=path)
+    return formats.to_junit(problems, CODES, path=path)
 
 
 def _write(output: Path | None, text: str) -> None:
@@ -194,25 +182,19 @@ def explain(
         str, typer.Argument(help="A code such as HOM304, or a word to look for; empty: all codes.")
     ] = "",
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="All rules as the page docs/rules.md.")
+        bool, typer.Option("--markdown", help="All codes as the page docs/rules.md.")
     ] = False,
 ) -> None:
     """Say what a code means, why it matters and what to do."""
-    from homage_sdk.errors import UnknownIdError
-    from homage_sdk.validation import explain as explaining
+    from homage_sdk import codes
 
     if markdown:
-        typer.echo(explaining.rules_page(), nl=False)
-    elif code.upper().startswith("HOM") and code[3:].isdigit():
-        typer.echo(explaining.explain(code), nl=False)
+        text = codes.rules_page()
+    elif code[:3].upper() == "HOM" and code[3:].isdecimal() and len(code) >= 6:
+        text = codes.explain(code)
     else:
-        text = explaining.overview(code)
-        if not text.strip():
-            near = explaining.nearest(code)
-            raise UnknownIdError(
-                f"no rule is about {code!r}", hint=f"nearest: {'; '.join(near)}" if near else None
-            )
-        typer.echo(text, nl=False)
+        text = codes.overview(code)
+    typer.echo(text, nl=False)
 
 
 def register(app: typer.Typer) -> None:

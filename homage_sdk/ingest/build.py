@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from homage_sdk.errors import HomageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.ingest.atomic_action_table import sound_actions
 from homage_sdk.ingest.columns import rows_table
@@ -22,10 +21,7 @@ from homage_sdk.soundness.policy import Dropped
 from homage_sdk.taxonomy import KINDS, Taxonomy
 
 if TYPE_CHECKING:
-    from homage_sdk.media.probe import VideoProbe
-
-Probes = Mapping[str, "VideoProbe | HomageError"]
-"""By path relative to the release root: what probing gave, or why it failed."""
+    from homage_sdk.media.probe import Probes
 
 
 @dataclass(frozen=True)
@@ -106,22 +102,7 @@ def _classes_table(taxonomies: Mapping[str, Taxonomy]) -> pa.Table:
 
 def problems_table(problems: Sequence[Problem]) -> pa.Table:
     """The table ``problems``."""
-    rows = [
-        (
-            problem.code,
-            str(problem.severity),
-            problem.place.file,
-            problem.place.row,
-            problem.place.pointer,
-            problem.sequence,
-            problem.message,
-            problem.found,
-            problem.expected,
-            problem.hint,
-        )
-        for problem in problems
-    ]
-    return rows_table("problems", rows)
+    return rows_table("problems", [tuple(each.to_row().values()) for each in problems])
 
 
 def _sensors_table(release: Release, ranks: Mapping[str, int]) -> pa.Table:

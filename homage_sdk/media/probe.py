@@ -5,6 +5,7 @@ Nothing is decoded but the first frame, which alone knows how the picture is rot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ import av.logging
 import numpy as np
 import numpy.typing as npt
 
-from homage_sdk.errors import MediaError
+from homage_sdk.errors import HomageError, MediaError
 from homage_sdk.media.container import truncation
 from homage_sdk.media.pts_index import PtsIndex
 
@@ -61,6 +62,10 @@ class VideoProbe:
     def index(self) -> PtsIndex:
         """The pts index that makes time exact."""
         return PtsIndex(self.pts, self.keyframe, self.time_base)
+
+
+Probes = Mapping[str, VideoProbe | HomageError]
+"""By path relative to the release root: what probing gave, or the error that it raised."""
 
 
 def open_media(path: Path) -> av.container.InputContainer:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from homage_sdk.errors import Place
-from homage_sdk.problems import Problem
-from homage_sdk.release.codes import READER_CODES, fault
+from collections import Counter
+
+from homage_sdk.problems import Code, Place, Problem
 
 MOST_OF_A_KIND = 1000
 """Faults of one code that are listed for one file; the rest are counted in one last problem."""
@@ -17,11 +17,11 @@ class Faults:
         self.file = file
         self.sequence = sequence
         self._found: list[Problem] = []
-        self._counts: dict[str, int] = {}
+        self._counts: Counter[Code] = Counter()
 
     def add(
         self,
-        code: str,
+        code: Code,
         message: str = "",
         *,
         pointer: str = "",
@@ -31,12 +31,11 @@ class Faults:
         hint: str = "",
     ) -> None:
         """Note a fault at a JSON pointer or a line of this file."""
-        count = self._counts[code] = self._counts.get(code, 0) + 1
-        if count > MOST_OF_A_KIND:
+        self._counts[code] += 1
+        if self._counts[code] > MOST_OF_A_KIND:
             return
         self._found.append(
-            fault(
-                code,
+            code.at(
                 Place(self.file, pointer, row, self.sequence),
                 message,
                 found=found if isinstance(found, str) else shown(found),
@@ -49,10 +48,9 @@ class Faults:
     def problems(self) -> list[Problem]:
         """What was found; where a kind had too many, its last entry counts the rest."""
         rest = [
-            fault(
-                code,
+            code.at(
                 Place(self.file, sequence=self.sequence),
-                f"{READER_CODES[code].title}: {count - MOST_OF_A_KIND} more in this file",
+                f"{code.title}: {count - MOST_OF_A_KIND} more in this file",
                 found=f"{count} in all",
             )
             for code, count in self._counts.items()

@@ -8,20 +8,31 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from homage_sdk.errors import Place
-from homage_sdk.problems import Problem
-from homage_sdk.release.codes import fault
+from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.files.duplicates import KeyOf, at_home, first_of, name_key, view_key
+from homage_sdk.release.files.duplicates import (
+    SECOND_FILE,
+    KeyOf,
+    at_home,
+    first_of,
+    name_key,
+    view_key,
+)
 from homage_sdk.release.files.find import Found, find_release
-from homage_sdk.release.files.inventory import FileEntry, Inventory, rekind, take_inventory
-from homage_sdk.release.files.layouts import ids_in, sequence_in, view_number
+from homage_sdk.release.files.inventory import (
+    UNREADABLE,
+    FileEntry,
+    Inventory,
+    rekind,
+    take_inventory,
+)
+from homage_sdk.release.files.layouts import NO_ID, ids_in, sequence_in, view_number
 from homage_sdk.release.files.misplaced import strays
 from homage_sdk.release.files.text import is_stand_in
 from homage_sdk.release.labels.atomic_action_files import actions_of, plain_actions
 from homage_sdk.release.labels.json_files import LabelFile, LabelReader
 from homage_sdk.release.labels.lists import read_class_lists, read_split_lists
-from homage_sdk.release.records import RAW_TABLES, Release
+from homage_sdk.release.records import RAW_TABLES, Release, raw_table
 from homage_sdk.release.scene_graphs.exact import graphs_of
 from homage_sdk.release.scene_graphs.fast import join, plain_graphs
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape, read_scene_graph_map
@@ -31,6 +42,17 @@ Progress = Callable[[int, int], None]
 
 _SMALL_VIDEO_BYTES = 1 << 20
 """Only files below this are looked into for web pages and pointers; a real video is larger."""
+
+
+NAMES_ONLY = Code(
+    "HOM109",
+    "videos are names only",
+    severity=Severity.INFO,
+    why="Every video file is empty: the tree of names was copied without the videos. The "
+    "release is read as annotations only.",
+    hint="nothing, if the labels are what you want; else download the videos",
+    example="5,700 .mkv files of 0 bytes each",
+)
 
 
 def read_release(
@@ -76,11 +98,9 @@ def _mapped(inventory: Inventory, mapping: SceneGraphMap) -> Inventory:
     """With a glob, scene graphs are the files it matches and no others."""
     if not mapping.files.glob:
         return inventory
-    from homage_sdk.release.scene_graphs.path_glob import path_matches
-
     kinds = []
     for position, entry in enumerate(inventory.files):
-        if path_matches(entry.path, mapping.files.glob):
+        if mapping.files.matches(entry.path):
             kinds.append((position, "scene_graphs"))
         elif entry.kind == "scene_graphs":
             kinds.append((position, "other"))
@@ -144,12 +164,7 @@ class _Reading:
 
     def _files(self) -> pa.Table:
         files = self.inventory.files
-        columns = [
-            [entry.path for entry in files],
-            [entry.kind for entry in files],
-            [entry.bytes for entry in files],
-        ]
-        return _table("files", columns)
+        return raw_table("files", [(entry.path, entry.kind, entry.bytes) for entry in files])
 
     def _actions(self) -> pa.Table:
         files = []
@@ -199,7 +214,7 @@ class _Reading:
         for number, entry in self.inventory.of_kind(kind):
             sequence = sequence_in(entry.name)
             if sequence is None:
-                self._note("HOM130", entry, found=entry.name, expected=f"a name like {example}")
+                self._note(NO_ID, entry, found=entry.name, expected=f"a name like {example}")
             elif first[sequence] != entry.path:
                 self._second(entry, first[sequence], sequence)
             else:
@@ -213,7 +228,7 @@ class _Reading:
         names_only = len(videos) > 1 and not any(entry.bytes for _, entry in videos)
         if names_only:
             place = Place(self.found.layout.videos)
-            self.problems.append(fault("HOM109", place, found=f"{len(videos)} empty files"))
+            self.problems.append(NAMES_ONLY.at(place, found=f"{len(videos)} empty files"))
         for number, entry in videos:
             if not names_only:
                 self._stand_in(entry)
@@ -221,14 +236,14 @@ class _Reading:
             if view_key(entry.name) is None:
                 meant = ids_in(entry.name.lower())[1] or "p0002_r001_v000_a007"
                 suffix = entry.name[entry.name.rfind(".") :]
-                self._note("HOM130", entry, found=entry.name, expected=f"{meant}{suffix}")
+                self._note(NO_ID, entry, found=entry.name, expected=f"{meant}{suffix}")
                 rows.append((number, None, None))
             elif view_id is not None and first[view_id] != entry.path:
                 self._second(entry, first[view_id], sequence or "")
                 rows.append((number, None, None))
             elif view_id is not None:
                 rows.append((number, sequence, view_number(view_id)))
-        return _table("videos", list(zip(*rows, strict=True)) or [[], [], []])
+        return raw_table("videos", rows)
 
     def _stand_in(self, entry: FileEntry) -> None:
         if entry.bytes >= _SMALL_VIDEO_BYTES:
@@ -237,7 +252,7 @@ class _Reading:
             with (self.inventory.root / entry.path).open("rb", buffering=0) as file:
                 code = is_stand_in(file.read(512))
         except OSError as error:
-            self._note("HOM100", entry, found=error.strerror or type(error).__name__)
+            self._note(UNREADABLE, entry, found=error.strerror or type(error).__name__)
             return
         if code is not None:
             self._note(code, entry, found=f"{entry.bytes} bytes", expected="a video")
@@ -262,23 +277,16 @@ class _Reading:
             seen[key] = entry.path
             ends = (head.n_rows, head.first_s, head.last_s)
             rows.append((number, *key, list(head.columns), *ends))
-        schema = RAW_TABLES["sensors"]
-        return _table("sensors", list(zip(*rows, strict=True)) or [[] for _ in schema])
+        return raw_table("sensors", rows)
 
     def _first(self, kind: str, key_of: KeyOf) -> dict[str, str]:
         return first_of(self.inventory, kind, key_of, self.found.layout)
 
     def _second(self, entry: FileEntry, first: str, sequence: str) -> None:
-        self._note("HOM132", entry, found=entry.path, expected=f"{first} alone", of=sequence)
+        self._note(SECOND_FILE, entry, found=entry.path, expected=f"{first} alone", of=sequence)
 
     def _note(
-        self, code: str, entry: FileEntry, *, found: str = "", expected: str = "", of: str = ""
+        self, code: Code, entry: FileEntry, *, found: str = "", expected: str = "", of: str = ""
     ) -> None:
         place = Place(entry.path, sequence=of or sequence_in(entry.name) or "")
-        self.problems.append(fault(code, place, found=found, expected=expected))
-
-
-def _table(name: str, columns: list[object]) -> pa.Table:
-    schema = RAW_TABLES[name]
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)
+        self.problems.append(code.at(place, found=found, expected=expected))

@@ -8,6 +8,7 @@ columns beside them every row can name its file and JSON pointer or line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,6 +102,14 @@ RAW_TABLES: dict[str, pa.Schema] = {
         ]
     ),
 }
+
+
+def raw_table(name: str, rows: Sequence[Sequence[object]]) -> pa.Table:
+    """Rows in the order of the columns, as the raw table of that name."""
+    schema = RAW_TABLES[name]
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
 
 
 @dataclass

@@ -16,9 +16,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from homage_sdk.errors import LabelError, Place
+from homage_sdk.errors import LabelError
+from homage_sdk.problems import Code, Place, Severity
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.files.layouts import file_kind, sensor_of
+from homage_sdk.release.files.inventory import UNREADABLE
+from homage_sdk.release.files.layouts import NO_ID, file_kind, sensor_of
 from homage_sdk.release.files.text import is_stand_in
 
 SENSOR_TYPES = (
@@ -40,6 +42,31 @@ SENSOR_TYPES = (
 TIME_COLUMN = "time_s"
 _HEAD_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 20
+
+
+UNKNOWN_SENSOR = Code(
+    "HOM150",
+    "unknown sensor type",
+    severity=Severity.WARNING,
+    why="The name is none of HOMAGE's twelve sensors. The file is kept under the name it has.",
+    hint="see homage_sdk.release.sensors.SENSOR_TYPES for the names",
+    example="p0002_r000_a000__geiger_counter__head.csv",
+)
+NO_TIME_COLUMN = Code(
+    "HOM151",
+    "sensor file without a time column",
+    why="A sensor file's first line names its columns, the first of which is time_s (seconds "
+    "from the start of the sequence). The file is left out.",
+    hint="name the time column time_s, or plug in a reader of your own",
+    example="a first line of clock,x,y,z",
+)
+BAD_ROW = Code(
+    "HOM152",
+    "sensor row not readable",
+    why="The first or last row of a sensor file has no time that is a number.",
+    hint="correct the row, or copy the file again",
+    example="a last line of noon,0.1,0.2,9.8",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +128,7 @@ class CsvSensorReader:
         """Header, number of rows, first and last time; the values are not parsed."""
         named = sensor_of(path.name)
         if named is None:
-            faults.add(
-                "HOM130", found=path.name, expected="p0002_r000_a000__acceleration__head.csv"
-            )
+            faults.add(NO_ID, found=path.name, expected="p0002_r000_a000__acceleration__head.csv")
             return None
         try:
             with path.open("rb", buffering=0) as file:
@@ -113,7 +138,7 @@ class CsvSensorReader:
                     lines += chunk.count(b"\n")
                     tail = (tail + chunk)[-_HEAD_BYTES:]
         except OSError as error:
-            faults.add("HOM100", found=error.strerror or type(error).__name__)
+            faults.add(UNREADABLE, found=error.strerror or type(error).__name__)
             return None
         stand_in = is_stand_in(start)
         if stand_in is not None:
@@ -121,10 +146,10 @@ class CsvSensorReader:
             return None
         columns = _header(start)
         if columns is None:
-            faults.add("HOM151", row=1, found=_shown(start), expected="time_s,VALUE,...")
+            faults.add(NO_TIME_COLUMN, row=1, found=_shown(start), expected="time_s,VALUE,...")
             return None
         if named[1] not in SENSOR_TYPES:
-            faults.add("HOM150", found=named[1], expected="one of the twelve types")
+            faults.add(UNKNOWN_SENSOR, found=named[1], expected="one of the twelve types")
         if not tail.endswith(b"\n"):
             lines += 1
         n_rows = max(lines - 1, 0)
@@ -181,6 +206,6 @@ def _time(row: int, line: bytes, faults: Faults) -> float | None:
     if isfinite(time_s):
         return time_s
     faults.add(
-        "HOM152", row=row, found=line[:60].decode("utf-8", "replace"), expected="seconds,value,..."
+        BAD_ROW, row=row, found=line[:60].decode("utf-8", "replace"), expected="seconds,value,..."
     )
     return None

@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-from homage_sdk.errors import Place, ShardError
+from homage_sdk.errors import ShardError
+from homage_sdk.problems import Place
 from homage_sdk.shards.format.tar import read_members
 from homage_sdk.shards.remote import Remote
 from homage_sdk.shards.streaming import Index, Layout, Stretch

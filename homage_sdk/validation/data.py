@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from homage_sdk.errors import HomageError, Place
+from homage_sdk.errors import HomageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.problems import Severity
+from homage_sdk.problems import Place, Severity
 from homage_sdk.release.records import Release
 from homage_sdk.taxonomy import class_key
 from homage_sdk.validation.columns import MISSING, Bools, Ints, Table, Words, integers
-from homage_sdk.validation.probe import Probe, Probes
+
+if TYPE_CHECKING:
+    from homage_sdk.media.probe import Probes, VideoProbe
 
 _ID_IN_NAME = re.compile(r"p(\d{1,9})_r(\d{1,9})_(?:v\d{1,9}_)?a(\d{1,9})", re.ASCII)
 
@@ -299,7 +302,7 @@ class Data:
     # Media -------------------------------------------------------------------------------------
 
     @cached_property
-    def probes(self) -> dict[int, Probe]:
+    def probes(self) -> dict[int, VideoProbe]:
         """What was measured of each video, by its file."""
         outcomes = ((file, self._outcomes.get(self.paths[file])) for file in self._video_files)
         return {

@@ -1,4 +1,4 @@
-"""What a rule is: a function over a release's records, with a stable code and its explanation."""
+"""What a rule is: a code that looks for itself in a release's records."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from homage_sdk.errors import Place
-from homage_sdk.problems import Problem, Severity
+from homage_sdk.problems import Code, Place, Problem, Severity
 
 if TYPE_CHECKING:
     from homage_sdk.validation.data import Data
@@ -28,56 +27,43 @@ class Finding:
 Check = Callable[["Data"], Iterable[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of fault.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Code):
+    """A code with the function that finds its places.
 
-    ``check`` is None where another stage finds the fault while it reads (a file that is not JSON
-    cannot be in the tables): the rule then only carries the explanation. ``deep`` rules need the
-    videos to be probed and give nothing without.
+    ``deep`` rules need the videos to be probed and give nothing without.
     """
 
-    code: str
-    severity: Severity
-    title: str
-    why: str
-    example: str
-    hint: str
-    deep: bool = False
-    check: Check | None = field(default=None, compare=False)
+    check: Check = field(compare=False)
 
     def problems(self, data: Data) -> list[Problem]:
         """What this rule finds in ``data``."""
-        if self.check is None:
-            return []
         return [
-            Problem(
-                code=self.code,
-                severity=self.severity,
-                message=found.message or self.title,
-                place=found.place,
-                sequence=found.sequence or "",
-                found=found.found,
-                expected=found.expected,
-                hint=found.hint or self.hint,
+            self.at(
+                each.place,
+                each.message,
+                sequence=each.sequence or "",
+                found=each.found,
+                expected=each.expected,
+                hint=each.hint,
             )
-            for found in self.check(data)
+            for each in self.check(data)
         ]
 
 
 def rule(
     code: str,
-    severity: Severity,
     title: str,
     *,
     why: str,
     example: str,
     hint: str,
+    severity: Severity = Severity.ERROR,
     deep: bool = False,
 ) -> Callable[[Check], Rule]:
     """Turn a function over ``Data`` into the Rule of that code."""
 
     def declare(check: Check) -> Rule:
-        return Rule(code, severity, title, why, example, hint, deep, check)
+        return Rule(code, title, why, hint, example, severity, deep, check=check)
 
     return declare

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from homage_sdk.errors import UnknownIdError
 from homage_sdk.problems import Problem
 from homage_sdk.release.records import Release
 from homage_sdk.validation.data import Data
-from homage_sdk.validation.probe import Probes
-from homage_sdk.validation.rule import Rule
-from homage_sdk.validation.rules import RULES
+from homage_sdk.validation.rules import CODES, RULES
+
+if TYPE_CHECKING:
+    from homage_sdk.media.probe import Probes
 
 
 def validate(
@@ -30,7 +32,7 @@ def validate(
         ignore: codes or beginnings of codes to leave out.
 
     Raises:
-        UnknownIdError: a code that begins no rule's.
+        UnknownIdError: one that begins no code.
 
     """
     wanted = chooser(select, ignore)
@@ -50,7 +52,7 @@ def chooser(select: Collection[str] = (), ignore: Collection[str] = ()) -> Calla
     (True, False, False)
     """
     for given in (*select, *ignore):
-        if not any(rule.code.startswith(given) for rule in RULES):
+        if not any(code.startswith(given) for code in CODES):
             raise UnknownIdError(f"no rule {given!r}", hint="see `homage explain`")
     kept, dropped = tuple(select) or ("",), tuple(ignore)
     return lambda code: code.startswith(kept) and not code.startswith(dropped)
@@ -60,19 +62,3 @@ def video_paths(release: Release) -> list[str]:
     """The videos worth probing for the deep rules: what is not empty, in order of path."""
     files = release["files"].to_pylist()
     return [row["path"] for row in files if row["kind"] == "video" and row["bytes"]]
-
-
-def find_rule(code: str) -> Rule:
-    """The rule of a code; UnknownIdError names the nearest."""
-    found = next((rule for rule in RULES if rule.code == code.upper()), None)
-    if found is None:
-        near = sorted(RULES, key=lambda rule: _distance(rule.code, code.upper()))[:3]
-        raise UnknownIdError(
-            f"no rule {code!r}", hint=f"nearest: {', '.join(rule.code for rule in near)}"
-        )
-    return found
-
-
-def _distance(code: str, other: str) -> tuple[int, str]:
-    digits = "".join(c for c in other if c.isdigit())
-    return abs(int(code[3:]) - int(digits[:6] or 0)), code

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homage_sdk.errors import Place
-from homage_sdk.problems import Problem
+from homage_sdk.problems import Place, Problem
 
 
 @dataclass(frozen=True, order=True)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from homage_sdk.problems import Code
 from homage_sdk.release.files.inventory import FileEntry, Inventory
 from homage_sdk.release.files.layouts import Layout, ids_in
 
 KeyOf = Callable[[str], str | None]
 """What a file is about, by its name; None where the name does not say."""
+
+
+SECOND_FILE = Code(
+    "HOM132",
+    "second file for the same thing",
+    why="Two files carry the labels, the sensor or the video of the same id. The one in the "
+    "layout's own folder is read, of several the first in order of path; the rest are left "
+    "out.",
+    hint="keep one of the two",
+    example="p0002_r001_a007__aa.json and p0002_r001_a007_aa.json",
+)
 
 
 def first_of(inventory: Inventory, kind: str, key_of: KeyOf, layout: Layout) -> dict[str, str]:

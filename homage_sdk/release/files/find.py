@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homage_sdk.errors import ReleaseError
-from homage_sdk.release.files.hacgen import HACGEN
-from homage_sdk.release.files.layouts import Layout, file_kind, sequence_in
+from homage_sdk.release.files.layouts import (
+    HACGEN,
+    LAYOUTS,
+    VIDEOSHIFT,
+    Layout,
+    file_kind,
+    sequence_in,
+)
 from homage_sdk.release.files.unfinished import unpacked_name
-from homage_sdk.release.files.videoshift import VIDEOSHIFT
-
-LAYOUTS: tuple[Layout, ...] = (HACGEN, VIDEOSHIFT)
 
 _MOST_FOLDERS = 200  # looked into one folder down
 _MOST_NAMES = 2_000  # looked at for files that give a release away

@@ -9,13 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
-from homage_sdk.errors import Place
-from homage_sdk.problems import Problem
-from homage_sdk.release.codes import fault
+from homage_sdk.problems import Code, Place, Problem
 from homage_sdk.release.files.layouts import file_kind
 
 _PRODUCTS = ("catalog.json", "manifest.json")
 """A folder below the root that holds one of these is a catalog or shards, not release data."""
+
+
+UNREADABLE = Code(
+    "HOM100",
+    "file or folder cannot be read",
+    why="The operating system refused (permissions, a broken link, a disk fault), or it is "
+    "something else than a file. It is left out.",
+    hint="check its rights and the disk, or copy it again",
+    example="a link to a disk that is not mounted",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +100,7 @@ def take_inventory(root: Path) -> Inventory:
             except UnicodeEncodeError:
                 shown = path.encode("utf-8", "backslashreplace").decode()
                 problems.append(
-                    fault(
-                        "HOM100",
+                    UNREADABLE.at(
                         Place(shown),
                         "file name is not UTF-8",
                         found=repr(item.name),
@@ -124,10 +131,10 @@ def _unreadable(path: str, error: OSError, item: os.DirEntry[str] | None = None)
     if item is not None and item.is_symlink():
         target = str(Path(item.path).readlink()).encode("utf-8", "backslashreplace").decode()
         found = f"a link to {target}: {found}"
-    return fault("HOM100", Place(path), found=found, expected="a file that can be read")
+    return UNREADABLE.at(Place(path), found=found, expected="a file that can be read")
 
 
 def _no_file(path: str, found: str) -> Problem:
-    return fault(
-        "HOM100", Place(path), "not a file", found=found, expected="a file", hint="copy it again"
+    return UNREADABLE.at(
+        Place(path), "not a file", found=found, expected="a file", hint="copy it again"
     )

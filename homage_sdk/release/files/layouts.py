@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from homage_sdk.problems import Code
+
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v")
 
 _SPLIT = re.compile(r"(train|val|valid|validation|test\w*?)_list\.(?:csv|txt)", re.I)
@@ -30,6 +32,16 @@ _P, _N = r"(?:\d{4}|[1-9]\d{4,8})", r"(?:\d{3}|[1-9]\d{3,8})"  # canonical: no s
 _ID_IN_NAME = re.compile(rf"(?<![A-Za-z0-9])(p{_P}_r{_N})(_v{_N})?_(a{_N})(?!\d)", re.ASCII)
 
 
+NO_ID = Code(
+    "HOM130",
+    "file name carries no id",
+    why="A label, sensor or video file whose name holds no HOMAGE id, so that nothing says "
+    "which sequence it belongs to. It is left out.",
+    hint="rename it like its neighbours, e.g. p0002_r001_a007__aa.json",
+    example="action_split_data/V1.0/p0002/kitchen.mkv, or p00002_r001_a007__aa.json",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """One published arrangement of folders (FORMAT.md). Paths are relative to the release root."""
@@ -41,7 +53,6 @@ class Layout:
     videos: str
     sensors: str
     atomic_suffix: str
-    scene_graph_suffix: str
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -53,6 +64,29 @@ class Layout:
         """The first path component of everything that this layout holds."""
         paths = (self.lists, self.atomic_actions, self.scene_graphs, self.videos, self.sensors)
         return frozenset(path.split("/", 1)[0] for path in paths)
+
+
+LAYOUTS = (
+    Layout(  # the original release: grade A for lists, labels and videos
+        name="hacgen",
+        lists="list_with_activity_labels",
+        atomic_actions="annotation_files/atomic_actions",
+        scene_graphs="annotation_files/scene_graphs",
+        videos="action_split_data",
+        sensors="sensors",
+        atomic_suffix="__aa.json",
+    ),
+    Layout(  # the VideoShift release: grade B
+        name="videoshift",
+        lists="activity_lists",
+        atomic_actions="annotations/atomic_actions",
+        scene_graphs="annotations/scene_graph_annotations",
+        videos="ego-and-3rd-person-view",
+        sensors="sensors",
+        atomic_suffix="_aa.json",
+    ),
+)
+HACGEN, VIDEOSHIFT = LAYOUTS
 
 
 def file_kind(name: str) -> str:

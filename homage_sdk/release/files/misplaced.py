@@ -4,13 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from homage_sdk.errors import Place
-from homage_sdk.problems import Problem
-from homage_sdk.release.codes import fault
+from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.release.files.duplicates import at_home
 from homage_sdk.release.files.inventory import FileEntry, Inventory
 from homage_sdk.release.files.layouts import Layout, sequence_in
 from homage_sdk.release.files.unfinished import is_unfinished, unpacked_name
+
+NOT_RECOGNISED = Code(
+    "HOM108",
+    "file not recognised",
+    severity=Severity.INFO,
+    why="A label-like file (.json, .csv) whose name fits nothing of a release. It was not read.",
+    hint="rename it if it belongs to the release",
+    example="annotation_files/atomic_actions/notes.json",
+)
+OTHER_FOLDER = Code(
+    "HOM131",
+    "file lies in another participant's folder",
+    severity=Severity.WARNING,
+    why="The folder names one participant and the file another. The file's own name is believed.",
+    hint="move it to its participant's folder",
+    example="annotation_files/atomic_actions/p0003/p0002_r001_a007__aa.json",
+)
+NOT_UNPACKED = Code(
+    "HOM140",
+    "archive not unpacked",
+    severity=Severity.WARNING,
+    why="A packed file, and nothing of its name beside it: what it holds is not there to be read.",
+    hint="unpack it where it lies, then run the same command again",
+    example="annotation_files.zip, and no folder annotation_files",
+)
+NOT_FINISHED = Code(
+    "HOM141",
+    "download not finished",
+    severity=Severity.WARNING,
+    why="The name is one that browsers and download tools give to a file while it comes in. "
+    "What is there of it is not read.",
+    hint="let the download finish, or start it again",
+    example="p0002_r000_v000_a000.mkv.crdownload",
+)
 
 
 def strays(inventory: Inventory, layout: Layout) -> Iterator[Problem]:
@@ -20,14 +52,14 @@ def strays(inventory: Inventory, layout: Layout) -> Iterator[Problem]:
         stem = unpacked_name(entry.name)
         size = f"{entry.bytes:,} bytes"
         if is_unfinished(entry.name):
-            yield _stray("HOM141", entry, size, "a whole file")
+            yield _stray(NOT_FINISHED, entry, size, "a whole file")
         elif stem is not None:
             there = there or _names(inventory)
             beside = f"{entry.path[: -len(entry.name)]}{stem}"
             if beside not in there:
-                yield _stray("HOM140", entry, size, beside)
+                yield _stray(NOT_UNPACKED, entry, size, beside)
         elif at_home(entry, layout) and entry.name.lower().endswith((".json", ".csv")):
-            yield _stray("HOM108", entry, entry.name)
+            yield _stray(NOT_RECOGNISED, entry, entry.name)
     for entry in inventory.files:
         if entry.kind in ("atomic_actions", "scene_graphs", "video", "sensor"):
             yield from _misplaced(entry)
@@ -40,12 +72,12 @@ def _misplaced(entry: FileEntry) -> Iterator[Problem]:
         return
     folder = sequence.split("_", 1)[0]
     if parent != folder:
-        yield _stray("HOM131", entry, parent, folder)
+        yield _stray(OTHER_FOLDER, entry, parent, folder)
 
 
-def _stray(code: str, entry: FileEntry, found: str, expected: str = "") -> Problem:
+def _stray(code: Code, entry: FileEntry, found: str, expected: str = "") -> Problem:
     place = Place(entry.path, sequence=sequence_in(entry.name) or "")
-    return fault(code, place, found=found, expected=expected)
+    return code.at(place, found=found, expected=expected)
 
 
 def _names(inventory: Inventory) -> set[str]:

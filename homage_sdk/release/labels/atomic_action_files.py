@@ -21,8 +21,8 @@ from homage_sdk.release.labels.json_files import (
     plain_texts,
     unpack,
 )
-from homage_sdk.release.labels.json_records import records
-from homage_sdk.release.records import RAW_TABLES
+from homage_sdk.release.labels.json_records import WRONG_DOCUMENT, records
+from homage_sdk.release.records import RAW_TABLES, raw_table
 
 _SCHEMA = RAW_TABLES["actions"]
 _RECORD = pa.struct(
@@ -64,7 +64,7 @@ def plain_actions(files: list[LabelFile]) -> pa.Table:
 def actions_of(file: LabelFile, document: Any, faults: Faults) -> pa.Table:
     """Rows of one file whose document may hold anything."""
     if not isinstance(document, list):
-        faults.add("HOM115", found=document, expected="a list of actions [...]")
+        faults.add(WRONG_DOCUMENT, found=document, expected="a list of actions [...]")
         return _SCHEMA.empty_table()
     rows = [
         (
@@ -78,7 +78,4 @@ def actions_of(file: LabelFile, document: Any, faults: Faults) -> pa.Table:
         )
         for index, record in records(document, "", faults)
     ]
-    columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
-    return pa.table(
-        [pa.array(c, f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
-    )
+    return raw_table("actions", rows)

@@ -5,11 +5,57 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from homage_sdk.problems import Code
 from homage_sdk.release.faults import Faults, shown
 from homage_sdk.release.labels.json_text import NonFinite, escape
 
 LARGEST = 2**53
 """No frame, pixel or id is larger; above it a float64 is no longer exact."""
+
+
+WRONG_DOCUMENT = Code(
+    "HOM115",
+    "document of the wrong kind",
+    why="The file's outermost value is not what this kind of label file holds.",
+    hint="see docs/scene_graph_maps.md if your files are shaped differently",
+    example='{"actions": [...]} where a list [...] belongs',
+)
+NOT_AN_OBJECT = Code(
+    "HOM116",
+    "record is not an object",
+    why="An entry that should be {...} is something else. It is left out.",
+    hint="correct or remove the entry",
+    example='[{"class": "take cup", ...}, 7]',
+)
+KEY_MISSING = Code(
+    "HOM117",
+    "key missing",
+    why="A record lacks a key that it needs. The value is taken as missing.",
+    hint="add or rename the key; in scene graphs, map its name in a --scene-graph-map file",
+    example='{"class": "take cup", "frame_start": 151}, no frame_end',
+)
+WRONG_TYPE = Code(
+    "HOM118",
+    "value of the wrong type",
+    why="A number is a string, a name is a number, an integer has a fraction. The value is "
+    "taken as missing.",
+    hint="write the value in the expected type",
+    example='"frame_start": "151"',
+)
+OUT_OF_RANGE = Code(
+    "HOM119",
+    "number out of range",
+    why="A number larger than any frame, pixel or id can be. The value is taken as missing.",
+    hint="correct the number",
+    example='"frame_end": 1e300',
+)
+NOT_A_BOX = Code(
+    "HOM120",
+    "box is not four numbers",
+    why="A box must be a list of four finite numbers. The value is taken as missing.",
+    hint="correct the box",
+    example='"bbox": [412, 90, 655]',
+)
 
 
 class Record:
@@ -25,14 +71,14 @@ class Record:
         if key not in self._value:
             if required:
                 found = f"only {keys_of(self._value)}" if self._value else "nothing"
-                self._faults.add("HOM117", pointer=pointer, found=found, expected=expected)
+                self._faults.add(KEY_MISSING, pointer=pointer, found=found, expected=expected)
             return None, pointer
         value = self._value[key]
         if value is None and required:
-            self._faults.add("HOM118", pointer=pointer, found=value, expected=expected)
+            self._faults.add(WRONG_TYPE, pointer=pointer, found=value, expected=expected)
         return value, pointer
 
-    def note(self, code: str, key: str, *, found: object, expected: str) -> None:
+    def note(self, code: Code, key: str, *, found: object, expected: str) -> None:
         """Note a fault at one key of this record."""
         self._faults.add(
             code, pointer=f"{self._pointer}/{escape(key)}", found=found, expected=expected
@@ -56,7 +102,7 @@ class Record:
         if not isinstance(value, str) or not value.strip():
             if not isinstance(value, NonFinite):
                 found = "an empty string" if value == "" else shown(value)
-                self._faults.add("HOM118", pointer=pointer, found=found, expected="a string")
+                self._faults.add(WRONG_TYPE, pointer=pointer, found=found, expected="a string")
             return None
         return value.encode("utf-8", "replace").decode()
 
@@ -74,14 +120,14 @@ class Record:
         if value is None:
             return nothing
         if not isinstance(value, list) or len(value) != 4:
-            self._faults.add("HOM120", pointer=pointer, found=value, expected="four numbers")
+            self._faults.add(NOT_A_BOX, pointer=pointer, found=value, expected="four numbers")
             return nothing
         numbers = [
             to_number(item, f"{pointer}/{i}", self._faults) if item is not None else None
             for i, item in enumerate(value)
         ]
         if None in value:
-            self._faults.add("HOM120", pointer=pointer, found="null", expected="four numbers")
+            self._faults.add(NOT_A_BOX, pointer=pointer, found="null", expected="four numbers")
         return numbers if None not in numbers else nothing
 
 
@@ -94,7 +140,7 @@ def keys_of(value: dict[str, Any]) -> str:
 def records(value: Any, pointer: str, faults: Faults) -> list[tuple[int, Record]]:
     """The objects of a list as records; a value that is no list is noted and gives none."""
     if not isinstance(value, list):
-        faults.add("HOM118", pointer=pointer, found=value, expected="a list")
+        faults.add(WRONG_TYPE, pointer=pointer, found=value, expected="a list")
         return []
     found = []
     for position, item in enumerate(value):
@@ -102,7 +148,10 @@ def records(value: Any, pointer: str, faults: Faults) -> list[tuple[int, Record]
             found.append((position, Record(item, f"{pointer}/{position}", faults)))
         elif not isinstance(item, NonFinite):
             faults.add(
-                "HOM116", pointer=f"{pointer}/{position}", found=item, expected="an object {...}"
+                NOT_AN_OBJECT,
+                pointer=f"{pointer}/{position}",
+                found=item,
+                expected="an object {...}",
             )
     return found
 
@@ -113,7 +162,7 @@ def to_integer(value: Any, pointer: str, faults: Faults) -> int | None:
     if number is None:
         return None
     if number != int(number):
-        faults.add("HOM118", pointer=pointer, found=value, expected="an integer")
+        faults.add(WRONG_TYPE, pointer=pointer, found=value, expected="an integer")
         return None
     return int(number)
 
@@ -125,10 +174,10 @@ def to_number(
     if isinstance(value, NonFinite):
         return None  # noted where the document was parsed
     if isinstance(value, bool) or not isinstance(value, int | float):
-        faults.add("HOM118", pointer=pointer, found=value, expected=expected)
+        faults.add(WRONG_TYPE, pointer=pointer, found=value, expected=expected)
         return None
     if not (isfinite(value) if isinstance(value, float) else True) or abs(value) > LARGEST:
-        faults.add("HOM119", pointer=pointer, found=_large(value), expected=expected)
+        faults.add(OUT_OF_RANGE, pointer=pointer, found=_large(value), expected=expected)
         return None
     return value
 

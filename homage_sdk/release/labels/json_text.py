@@ -12,10 +12,49 @@ from typing import Any
 
 import orjson
 
+from homage_sdk.problems import Code, Severity
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.text import to_text
 
 _MAX_DIGITS = 400  # longer literals overflow every number type we have
+
+
+CUT_SHORT = Code(
+    "HOM110",
+    "JSON cut short",
+    why="The document ends in the middle: a copy or a download that did not finish.",
+    hint="copy it again",
+    example='[{"class": "take cup", "frame_start": 151, "fra',
+)
+NOT_JSON = Code(
+    "HOM111",
+    "not valid JSON",
+    why="The document breaks JSON's grammar at the place named. Nothing of the file is used.",
+    hint="correct it at that line and column, or copy it again",
+    example='[{"class": take cup}]',
+)
+TOO_DEEP = Code(
+    "HOM112",
+    "JSON nested too deep",
+    why="Label files nest a few levels. A document that nests hundreds of levels is not read.",
+    hint="check what this file is",
+    example="five thousand opening brackets",
+)
+NOT_FINITE = Code(
+    "HOM113",
+    "NaN or infinity",
+    why="JSON has no such numbers; some writers emit them. The value is taken as missing.",
+    hint="replace it by a number",
+    example='"bbox": [NaN, 90, 655, 700]',
+)
+KEY_TWICE = Code(
+    "HOM114",
+    "key given twice",
+    severity=Severity.WARNING,
+    why="An object holds the same key more than once. The last value is used, as most readers do.",
+    hint="keep one of the two",
+    example='{"frame_start": 151, "frame_start": 181, "frame_end": 240}',
+)
 
 
 class NonFinite:
@@ -54,7 +93,7 @@ def parse_json(data: bytes, faults: Faults) -> tuple[Any, bool]:
                 _note_syntax(error, text, faults)
                 return None, False
         except (UnicodeEncodeError, RecursionError) as error:
-            faults.add("HOM111", found=type(error).__name__)
+            faults.add(NOT_JSON, found=type(error).__name__)
             return None, False
     try:
         document = json.loads(
@@ -67,7 +106,7 @@ def parse_json(data: bytes, faults: Faults) -> tuple[Any, bool]:
         _note_syntax(error, text, faults)
         return None, False
     except RecursionError:
-        faults.add("HOM112", expected="a few levels")
+        faults.add(TOO_DEEP, expected="a few levels")
         return None, False
     _note_oddities(document, faults)
     return document, True
@@ -95,11 +134,11 @@ def _note_syntax(error: json.JSONDecodeError, text: str, faults: Faults) -> None
     place = f"line {error.lineno}, column {error.colno}"
     message = error.msg
     if "depth" in message:
-        faults.add("HOM112", row=error.lineno, found=place, expected="a few levels")
+        faults.add(TOO_DEEP, row=error.lineno, found=place, expected="a few levels")
     elif "unexpected end" in message or error.pos >= len(text.rstrip()) - 1 or _is_cut(error, text):
-        faults.add("HOM110", row=error.lineno, found=f"the end at {place}")
+        faults.add(CUT_SHORT, row=error.lineno, found=f"the end at {place}")
     else:
-        faults.add("HOM111", row=error.lineno, found=f"{message} at {place}")
+        faults.add(NOT_JSON, row=error.lineno, found=f"{message} at {place}")
 
 
 def _is_cut(error: json.JSONDecodeError, text: str) -> bool:
@@ -114,7 +153,9 @@ def _note_oddities(document: Any, faults: Faults) -> None:
         if isinstance(value, dict):
             if isinstance(value, _Repeated):
                 for key in value.repeated:
-                    faults.add("HOM114", pointer=f"{pointer}/{escape(key)}", found=f"{key!r} twice")
+                    faults.add(
+                        KEY_TWICE, pointer=f"{pointer}/{escape(key)}", found=f"{key!r} twice"
+                    )
             pending.extend(
                 (f"{pointer}/{escape(key)}", item)
                 for key, item in value.items()
@@ -127,7 +168,7 @@ def _note_oddities(document: Any, faults: Faults) -> None:
                 if isinstance(item, dict | list | NonFinite)
             )
         elif isinstance(value, NonFinite):
-            faults.add("HOM113", pointer=pointer, found=value.name, expected="a finite number")
+            faults.add(NOT_FINITE, pointer=pointer, found=value.name, expected="a finite number")
 
 
 def escape(key: str) -> str:

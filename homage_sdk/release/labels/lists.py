@@ -7,22 +7,68 @@ A split list has no header and one ``sequence,activity`` a line. A class list is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from homage_sdk.errors import LabelError
 from homage_sdk.ids import SequenceId
-from homage_sdk.problems import Problem
+from homage_sdk.problems import Code, Problem, Severity
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.inventory import FileEntry, Inventory
 from homage_sdk.release.files.layouts import class_kind_of, split_of
 from homage_sdk.release.files.text import read_bytes, to_text
-from homage_sdk.release.records import RAW_TABLES
+from homage_sdk.release.records import raw_table
 
 _NUMBERED = re.compile(r"(\d{1,9})(?:\s*[,;\t]\s*|\s+)(.*\S)\s*", re.ASCII)
 _LIST_ROW = re.compile(r"\s*([^,;\t]*?)\s*[,;\t]\s*(.*?)\s*")
+
+
+BAD_SPLIT_LINE = Code(
+    "HOM200",
+    "line of a split list not readable",
+    why="A split list holds one `sequence,activity` a line and no header.",
+    hint="correct the line",
+    example="p0002_r001_a007 without a comma",
+)
+NOT_A_SEQUENCE = Code(
+    "HOM201",
+    "not a sequence id in a split list",
+    why="The first field of the line is no id like p0002_r001_a007.",
+    hint="correct the id",
+    example="p2_r1_a7,folding_clothes",
+)
+NO_ACTIVITY = Code(
+    "HOM202",
+    "no activity in a split list",
+    why="The line names a sequence and no activity. The sequence is kept without one.",
+    hint="add the activity after a comma",
+    example="p0002_r001_a007,",
+)
+BAD_CLASS_LINE = Code(
+    "HOM210",
+    "line of a class list not readable",
+    why="A class list holds `1 name` or `1,name` a line, or bare names.",
+    hint="correct the line",
+    example="a line 12 with no name after it",
+)
+SECOND_LIST = Code(
+    "HOM211",
+    "second class list of the same kind",
+    severity=Severity.WARNING,
+    why="Two files below the root list the same classes and disagree. The one highest in the "
+    "tree is used.",
+    hint="keep one of the two",
+    example="classInd.txt and data/classInd.txt with other names or ids",
+)
+BARE_NAMES = Code(
+    "HOM212",
+    "class list without ids",
+    severity=Severity.INFO,
+    why="The file holds bare names: their line numbers, from 1, became their ids.",
+    hint="nothing, if the order is the official one",
+    example="folding_clothes in line 1, ironing in line 2, no numbers",
+)
 
 
 def _lines(root: Path, entry: FileEntry, faults: Faults) -> list[tuple[int, str]]:
@@ -45,18 +91,18 @@ def read_split_lists(inventory: Inventory) -> tuple[pa.Table, list[Problem]]:
         for row, line in _lines(inventory.root, entry, faults):
             rows.append((file, row, *_split_row(row, line, faults), split))
         problems += faults.problems
-    return _table("list_entries", rows), problems
+    return raw_table("list_entries", rows), problems
 
 
 def _split_row(row: int, line: str, faults: Faults) -> tuple[str, str | None, str | None]:
     """The text of the id, the id, the activity."""
     match = _LIST_ROW.fullmatch(line)
     if match is None:
-        faults.add("HOM200", row=row, found=line.strip(), expected="p0002_r001_a007,activity")
+        faults.add(BAD_SPLIT_LINE, row=row, found=line.strip(), expected="p0002_r001_a007,activity")
         return line.strip(), None, None
     raw, activity = match.group(1).strip('"'), match.group(2).strip('"')
     if not activity:
-        faults.add("HOM202", row=row, found=line.strip(), expected="p0002_r001_a007,activity")
+        faults.add(NO_ACTIVITY, row=row, found=line.strip(), expected="p0002_r001_a007,activity")
     return raw, _sequence(raw, row, faults), activity or None
 
 
@@ -66,7 +112,7 @@ def _sequence(raw: str, row: int, faults: Faults) -> str | None:
     except LabelError:
         header = row == 1 and not any(c.isdigit() for c in raw)
         hint = "a header? the lists have none: remove the line" if header else ""
-        faults.add("HOM201", row=row, found=raw, expected="like p0002_r001_a007", hint=hint)
+        faults.add(NOT_A_SEQUENCE, row=row, found=raw, expected="like p0002_r001_a007", hint=hint)
         return None
 
 
@@ -91,28 +137,20 @@ def read_class_lists(inventory: Inventory) -> tuple[pa.Table, list[Problem]]:
             used[kind] = (entry.path, listed)
             rows += [(file, row, kind, class_id, raw) for row, class_id, raw in entries]
         elif listed and listed != used[kind][1]:
-            faults.add("HOM211", found=f"differs from {used[kind][0]}", expected="one list")
+            faults.add(SECOND_LIST, found=f"differs from {used[kind][0]}", expected="one list")
         problems += faults.problems
-    return _table("class_entries", rows), problems
+    return raw_table("class_entries", rows), problems
 
 
 def _class_rows(lines: list[tuple[int, str]], faults: Faults) -> list[tuple[int, int, str]]:
     numbered = [(row, line, _NUMBERED.fullmatch(line.strip())) for row, line in lines]
     if lines and not any(match for _, _, match in numbered):
-        faults.add("HOM212", found="bare names", expected="`1 name` or `1,name`")
+        faults.add(BARE_NAMES, found="bare names", expected="`1 name` or `1,name`")
         return [(row, place, line.strip()) for place, (row, line) in enumerate(lines, start=1)]
     rows = []
     for row, line, match in numbered:
         if match is None:
-            faults.add("HOM210", row=row, found=line.strip(), expected="`1 name` or `1,name`")
+            faults.add(BAD_CLASS_LINE, row=row, found=line.strip(), expected="`1 name` or `1,name`")
         else:
             rows.append((row, int(match.group(1)), match.group(2).strip('"')))
     return rows
-
-
-def _table(name: str, rows: Iterable[tuple[object, ...]]) -> pa.Table:
-    schema = RAW_TABLES[name]
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table(
-        [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
-    )

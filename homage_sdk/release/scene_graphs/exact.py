@@ -8,14 +8,48 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from homage_sdk.problems import Code, Severity
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.files.layouts import sequence_in, view_in, view_number
+from homage_sdk.release.files.layouts import NO_ID, sequence_in, view_in, view_number
 from homage_sdk.release.labels.json_files import LabelFile
-from homage_sdk.release.labels.json_records import Record, records
-from homage_sdk.release.records import RAW_TABLES
+from homage_sdk.release.labels.json_records import WRONG_TYPE, Record, records
+from homage_sdk.release.records import RAW_TABLES, raw_table
 from homage_sdk.release.scene_graphs.fast import GraphRows, convert_boxes
 from homage_sdk.release.scene_graphs.mapping import Shape
 from homage_sdk.release.scene_graphs.reshape import VideoDocument, videos_of
+
+UNKNOWN_CATEGORY = Code(
+    "HOM121",
+    "category id without a name",
+    why="The mapping file says that categories are ids, and no class list or `names` table has "
+    "this id.",
+    hint="add the class list to the release, or a `names` file to the mapping",
+    example='"category": 999 in a release whose object list ends at 86',
+)
+NO_FRAME_SIZE = Code(
+    "HOM122",
+    "normalised box without a frame size",
+    why="The mapping file says that boxes are fractions of the frame, and the document has no "
+    "width and height.",
+    hint="set `width` and `height` in the mapping file",
+    example='"bbox": [0.4, 0.1, 0.6, 0.9], and no width and height in the document or the map',
+)
+OTHER_VIDEO = Code(
+    "HOM133",
+    "document names another video than its file",
+    severity=Severity.WARNING,
+    why="The id inside the document differs from the one in its file name. The file name is "
+    "believed.",
+    hint="correct one of the two",
+    example="p0002_r000_v001_a000_sg.json that says video p0002_r000_v002_a000",
+)
+NO_VIEW = Code(
+    "HOM134",
+    "view of a scene graph unknown",
+    why="Neither the document nor its file name says which view was annotated.",
+    hint="map where the view is named in a --scene-graph-map file",
+    example="p0002_r000_a000_sg.json that says nothing of a view",
+)
 
 
 def graphs_of(file: LabelFile, document: Any, faults: Faults, shape: Shape) -> GraphRows:
@@ -34,10 +68,10 @@ class _Careful:
     def read(self, document: Any) -> GraphRows:
         for video in videos_of(document, self.mapping, self.faults):
             self._video(video)
-        frames = _table("frames", self.frames)
-        objects = _table("objects", self.objects)
+        frames = raw_table("frames", self.frames)
+        objects = raw_table("objects", self.objects)
         return GraphRows(
-            frames, self._convert(objects, frames), _table("relationships", self.relationships)
+            frames, self._convert(objects, frames), raw_table("relationships", self.relationships)
         )
 
     def _video(self, video: VideoDocument) -> None:
@@ -70,13 +104,13 @@ class _Careful:
             view = self.mapping.files.view
         pointer = f"{video.pointer}/{self.keys.video}"
         if said is not None and not isinstance(said, str):
-            self.faults.add("HOM118", pointer=pointer, found=said, expected="a view id")
+            self.faults.add(WRONG_TYPE, pointer=pointer, found=said, expected="a view id")
         elif in_name and text and sequence and self._other(text, sequence, view_id):
-            self.faults.add("HOM133", pointer=pointer, found=text, expected=view_id or sequence)
+            self.faults.add(OTHER_VIDEO, pointer=pointer, found=text, expected=view_id or sequence)
         if sequence is None:
-            self.faults.add("HOM130", found=self.file.entry.name, expected="an id in the name")
+            self.faults.add(NO_ID, found=self.file.entry.name, expected="an id in the name")
         elif view is None:
-            self.faults.add("HOM134", found=text or self.file.entry.name, expected="a view id")
+            self.faults.add(NO_VIEW, found=text or self.file.entry.name, expected="a view id")
         return sequence, view
 
     @staticmethod
@@ -112,7 +146,7 @@ class _Careful:
             return item.text(key)
         number = item.integer(key)
         if number is not None and number not in names:
-            item.note("HOM121", key, found=number, expected=f"one of {len(names)} ids")
+            item.note(UNKNOWN_CATEGORY, key, found=number, expected=f"one of {len(names)} ids")
         return None if number is None else names.get(number)
 
     def _convert(self, objects: pa.Table, frames: pa.Table) -> pa.Table:
@@ -129,18 +163,10 @@ class _Careful:
         names = objects.column("category_raw").combine_chunks()
         boxes = convert_boxes(raw, names, frames, owner, self.mapping)
         if bool((np.isnan(boxes).any(axis=1) & ~np.isnan(raw).any(axis=1)).any()):
-            self.faults.add("HOM122", found="no width and height", expected="the frame's size")
+            self.faults.add(NO_FRAME_SIZE, found="no width and height", expected="the frame's size")
         for position, name in enumerate(("x1", "y1", "x2", "y2")):
             column = pa.array(boxes[:, position].copy(), pa.float64(), from_pandas=True)
             objects = objects.set_column(
                 objects.schema.get_field_index(name), RAW_TABLES["objects"].field(name), column
             )
         return objects
-
-
-def _table(name: str, rows: list[tuple[Any, ...]]) -> pa.Table:
-    schema = RAW_TABLES[name]
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table(
-        [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
-    )

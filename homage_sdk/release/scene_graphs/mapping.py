@@ -6,13 +6,16 @@ without code; docs/scene_graph_maps.md works four examples through.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from homage_sdk.errors import ConfigError, Place
+from homage_sdk.errors import ConfigError
+from homage_sdk.problems import Place
 
 BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
 SHAPES = ("frames", "keyed", "coco", "action-genome")
@@ -31,6 +34,23 @@ class FilesMap:
     """The annotated view where neither file name nor document says it."""
     video_from: str = "name"
     """``name``: the id in the file name; ``document``: the value of ``keys.video``."""
+
+    def matches(self, path: str) -> bool:
+        """Whether a relative posix path fits the glob; ``**`` spans folders, ``*`` does not.
+
+        >>> FilesMap("sg/**/*.json").matches("sg/p0002/a.json")
+        True
+        >>> FilesMap("sg/*.json").matches("sg/p0002/a.json")
+        False
+        """
+        return _glob(self.glob).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=16)
+def _glob(pattern: str) -> re.Pattern[str]:
+    spans = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    return re.compile("".join(spans.get(part, re.escape(part)) for part in parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +126,6 @@ class SceneGraphMap:
     boxes: BoxesMap = field(default_factory=BoxesMap)
     categories: CategoriesMap = field(default_factory=CategoriesMap)
     ids: IdsMap = field(default_factory=IdsMap)
-
-    @property
-    def is_canonical(self) -> bool:
-        """Whether documents are read as they are."""
-        return self == SceneGraphMap()
 
 
 _TOGETHER = (

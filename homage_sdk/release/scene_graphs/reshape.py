@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from homage_sdk.release.faults import Faults
-from homage_sdk.release.labels.json_records import keys_of
+from homage_sdk.release.labels.json_records import KEY_MISSING, WRONG_DOCUMENT, WRONG_TYPE, keys_of
 from homage_sdk.release.labels.json_text import escape
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap
 
@@ -26,7 +26,7 @@ class VideoDocument:
 def videos_of(document: Any, mapping: SceneGraphMap, faults: Faults) -> Iterator[VideoDocument]:
     """The videos of a document; one that is no object is noted and gives none."""
     if not isinstance(document, dict):
-        faults.add("HOM115", found=document, expected="an object {...}")
+        faults.add(WRONG_DOCUMENT, found=document, expected="an object {...}")
         return
     key = mapping.keys.frames
     if mapping.files.shape == "coco":
@@ -36,7 +36,7 @@ def videos_of(document: Any, mapping: SceneGraphMap, faults: Faults) -> Iterator
     elif key and key not in document:
         found = f"only {keys_of(document)}" if document else "nothing"
         faults.add(
-            "HOM117",
+            KEY_MISSING,
             pointer=f"/{escape(key)}",
             found=found,
             expected="the frames",
@@ -55,7 +55,7 @@ def videos_of(document: Any, mapping: SceneGraphMap, faults: Faults) -> Iterator
 
 def _keyed(frames: Any, mapping: SceneGraphMap, pointer: str, faults: Faults) -> list[Any]:
     if not isinstance(frames, dict):
-        faults.add("HOM118", pointer=pointer, found=frames, expected="an object of frames")
+        faults.add(WRONG_TYPE, pointer=pointer, found=frames, expected="an object of frames")
         return []
     return [
         {**frame, mapping.keys.frame: _last_number(key)} if isinstance(frame, dict) else frame
@@ -85,7 +85,7 @@ def _coco(
     for key in ("images", "annotations", "categories"):
         if not isinstance(document.get(key), list):
             faults.add(
-                "HOM117", pointer=f"/{key}", found=document.get(key), expected="a list (COCO)"
+                KEY_MISSING, pointer=f"/{key}", found=document.get(key), expected="a list (COCO)"
             )
             return
     names = {str(c.get("id")): c.get("name") for c in _list(document, "categories")}

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from homage_sdk.errors import Place, ShardError, UsageError
+from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.problems import Place
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SENSORS
 from homage_sdk.shards.format.strict_json import StrictModel, parse_json

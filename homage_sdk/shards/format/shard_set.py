@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homage_sdk.errors import Place, ShardError, UnknownIdError
+from homage_sdk.errors import ShardError, UnknownIdError
+from homage_sdk.problems import Place
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.index import Index, Location, index_of
 from homage_sdk.shards.format.manifest import INDEX, Manifest, SampleInfo, read_manifest

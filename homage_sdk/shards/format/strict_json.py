@@ -8,7 +8,8 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from homage_sdk.errors import Place, ShardError
+from homage_sdk.errors import ShardError
+from homage_sdk.problems import Place
 from homage_sdk.shards.format.tar import MEND
 
 MAX_JSON_BYTES = 16_000_000

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from homage_sdk.errors import Place, ShardError
+from homage_sdk.errors import ShardError
+from homage_sdk.problems import Place
 
 BLOCK = 512
 MAX_MEMBER_BYTES = 2_000_000_000

@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from homage_sdk.errors import Place, ShardError
-from homage_sdk.problems import Problem, Severity
+from homage_sdk.errors import ShardError
+from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.shards.format.annotations import ANNOTATIONS
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import (
@@ -20,26 +20,62 @@ from homage_sdk.shards.format.manifest import (
 )
 from homage_sdk.shards.format.sample_meta import META
 from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, parse_header
-from homage_sdk.shards.verifying.members import Mismatch, check_member
+from homage_sdk.shards.verifying.members import Mismatch, check_member, damage
 from homage_sdk.storage import sha256_file
 
-CODES = {
-    "HOM901": "the manifest is missing or cannot be used",
-    "HOM902": "a file is missing",
-    "HOM903": "a file has another size than the manifest says",
-    "HOM904": "a file has other bytes than the manifest says",
-    "HOM905": "the index cannot be used",
-    "HOM906": "the structure of a shard is damaged",
-    "HOM907": "the content of a member is damaged",
-    "HOM908": "a sample lacks a member",
-    "HOM909": "a sample is in the index or the manifest, not in both",
-    "HOM910": "a JSON member contradicts the manifest",
-    "HOM911": "a view cannot be decoded, or is not what the manifest says",
-    "HOM912": "a sound cannot be decoded, or is not what the manifest says",
-    "HOM913": "a file that does not belong here",
-    "HOM914": "the sensors cannot be read, or are not what the manifest says",
-}
-"""What ``verify`` can find."""
+NO_MANIFEST = damage(
+    "HOM901",
+    "the manifest is missing or cannot be used",
+    "manifest.json says what was packed. Without it nothing here can be believed; with the "
+    "index and the catalog it can be written again.",
+)
+NO_FILE = damage(
+    "HOM902",
+    "a file is missing",
+    "The manifest names a file that is not here, or a link in its place.",
+)
+OTHER_SIZE = damage(
+    "HOM903",
+    "a file has another size than the manifest says",
+    "It was cut short by a copy, or written to since.",
+)
+OTHER_BYTES = damage(
+    "HOM904",
+    "a file has other bytes than the manifest says",
+    "Size right, SHA-256 wrong: damage on the disk or on the way, or a change by hand.",
+)
+NO_INDEX = damage(
+    "HOM905",
+    "the index cannot be used",
+    "index.parquet says where each member lies; it does not hold what an index holds.",
+)
+BAD_STRUCTURE = damage(
+    "HOM906",
+    "the structure of a shard is damaged",
+    "Between two members, in a header or at the end the tar is not as packing writes it.",
+)
+BAD_CONTENT = damage(
+    "HOM907",
+    "the content of a member is damaged",
+    "Its bytes do not have the CRC-32 of the index, or end too early.",
+)
+NO_MEMBER = damage(
+    "HOM908",
+    "a sample lacks a member",
+    "The manifest promises labels, a view, a sound or sensors that the index does not have.",
+)
+NOT_IN_BOTH = damage(
+    "HOM909",
+    "a sample is in the index or the manifest, not in both",
+    "The two were not written by one run of `homage pack`.",
+)
+STRANGER = Code(
+    "HOM913",
+    "a file that does not belong here",
+    "The manifest does not name it; readers do not look at it.",
+    hint="remove it",
+    severity=Severity.WARNING,
+)
 
 
 def verify(
@@ -58,7 +94,7 @@ def verify(
     try:
         manifest = read_manifest(folder)
     except ShardError as error:
-        return [_problem("HOM901", MANIFEST, error.message, found=str(error))]
+        return [NO_MANIFEST.at(Place(MANIFEST), error.message, found=str(error))]
     problems = list(_strangers(folder, manifest))
     index = _index(folder, manifest, problems)
     samples = {sample.key: sample for sample in manifest.samples}
@@ -74,26 +110,8 @@ def verify(
     return sorted(problems, key=lambda problem: problem.order)
 
 
-def _problem(
-    code: str,
-    file: str,
-    message: str,
-    *,
-    member: str = "",
-    sequence: str = "",
-    found: str = "",
-    expected: str = "",
-) -> Problem:
-    return Problem(
-        code=code,
-        severity=Severity.WARNING if code == "HOM913" else Severity.ERROR,
-        message=message,
-        place=Place(file, pointer=f"/{member}" if member else "", sequence=sequence),
-        sequence=sequence,
-        found=found,
-        expected=expected,
-        hint="remove it" if code == "HOM913" else "run `homage repair SHARDS CATALOG`",
-    )
+def _in_shard(file: str, key: str, field: str, sequence: str) -> Place:
+    return Place(file, pointer=f"/{key}.{field}", sequence=sequence)
 
 
 def _strangers(folder: Path, manifest: Manifest) -> Iterator[Problem]:
@@ -101,7 +119,7 @@ def _strangers(folder: Path, manifest: Manifest) -> Iterator[Problem]:
     for entry in sorted(folder.iterdir()):
         if entry.name not in known or entry.is_symlink():
             what = "a link" if entry.is_symlink() else "not in the manifest"
-            yield _problem("HOM913", entry.name, CODES["HOM913"], found=what)
+            yield STRANGER.at(Place(entry.name), found=what)
 
 
 def _index(folder: Path, manifest: Manifest, problems: list[Problem]) -> Index | None:
@@ -112,43 +130,33 @@ def _index(folder: Path, manifest: Manifest, problems: list[Problem]) -> Index |
     try:
         return index_of(manifest, (folder / INDEX).read_bytes(), INDEX)
     except ShardError as error:
-        problems.append(_problem("HOM905", INDEX, error.message, found=error.found or ""))
+        problems.append(NO_INDEX.at(Place(INDEX), error.message, found=error.found or ""))
         return None
 
 
 def _whole(folder: Path, name: str, size: int, sha256: str) -> Problem | None:
     path = folder / name
     if not path.is_file() or path.is_symlink():
-        return _problem("HOM902", name, CODES["HOM902"])
+        return NO_FILE.at(Place(name))
     there = path.stat().st_size
     if there != size:
-        return _problem(
-            "HOM903", name, CODES["HOM903"], found=f"{there:,} bytes", expected=f"{size:,}"
-        )
+        return OTHER_SIZE.at(Place(name), found=f"{there:,} bytes", expected=f"{size:,}")
     digest = sha256_file(path)
     if digest != sha256:
-        return _problem(
-            "HOM904", name, CODES["HOM904"], found=digest[:12] + "...", expected=sha256[:12] + "..."
-        )
+        return OTHER_BYTES.at(Place(name), found=digest[:12] + "...", expected=sha256[:12] + "...")
     return None
 
 
 def _membership(samples: dict[str, SampleInfo], index: Index) -> Iterator[Problem]:
     for key in sorted(samples.keys() ^ index.keys()):
         where = "the manifest" if key in samples else "the index"
-        yield _problem(
-            "HOM909", INDEX, CODES["HOM909"], member=key, sequence=key, found=f"only in {where}"
-        )
+        yield NOT_IN_BOTH.at(Place(INDEX, f"/{key}", sequence=key), found=f"only in {where}")
     for key in sorted(samples.keys() & index.keys()):
         sample = samples[key]
         for field in required(sample):
             if field not in index[key]:
-                yield _problem(
-                    "HOM908",
-                    sample.shard,
-                    CODES["HOM908"],
-                    member=f"{key}.{field}",
-                    sequence=sample.sequence,
+                yield NO_MEMBER.at(
+                    _in_shard(sample.shard, key, field, sample.sequence),
                     found=", ".join(index[key]),
                 )
 
@@ -169,7 +177,7 @@ def _check_shard(
     fault = _whole(folder, shard.name, shard.bytes, shard.sha256)
     if fault is not None:
         yield fault
-        if fault.code == "HOM902":
+        if fault.code == NO_FILE.code:
             return
     if index is None or (fault is None and not deep):
         return  # the hash covers structure and content
@@ -184,9 +192,9 @@ def _check_shard(
         expected = BLOCK
         for offset, size, crc, key, field in rows:
             sample = samples.get(key)
-            about = {"member": f"{key}.{field}", "sequence": sample.sequence if sample else key}
+            place = _in_shard(shard.name, key, field, sample.sequence if sample else key)
             if offset != expected or size > MAX_MEMBER_BYTES:
-                yield _problem("HOM906", shard.name, "a gap or overlap between members", **about)
+                yield BAD_STRUCTURE.at(place, "a gap or overlap between members")
             expected = offset + size + -size % BLOCK + BLOCK
             file.seek(offset - BLOCK)
             header = file.read(BLOCK)
@@ -196,20 +204,17 @@ def _check_shard(
                 if stated != (key, field, size):
                     raise ShardError("a header of another member", found=f"{stated[0]}.{stated[1]}")
             except ShardError as error:
-                message, found = error.message, error.found or ""
-                yield _problem("HOM906", shard.name, message, found=found, **about)
+                yield BAD_STRUCTURE.at(place, error.message, found=error.found or "")
             if len(data) < size:
                 found = f"{len(data):,} of {size:,} bytes"
-                yield _problem("HOM907", shard.name, "a member is cut short", found=found, **about)
+                yield BAD_CONTENT.at(place, "a member is cut short", found=found)
             elif zlib.crc32(data) != crc:
-                yield _problem("HOM907", shard.name, CODES["HOM907"], **about)
+                yield BAD_CONTENT.at(place)
             if deep and sample is not None:
                 try:
                     check_member(manifest, sample, field, data)
                 except Mismatch as error:
-                    yield _problem(
-                        error.code, shard.name, CODES[error.code], found=error.found, **about
-                    )
+                    yield error.code.at(place, found=error.found)
         file.seek(expected - BLOCK)
         if file.read() != bytes(2 * BLOCK):
-            yield _problem("HOM906", shard.name, "the end of the shard is damaged")
+            yield BAD_STRUCTURE.at(Place(shard.name), "the end of the shard is damaged")

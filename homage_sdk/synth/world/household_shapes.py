@@ -27,7 +27,6 @@ HOUSEHOLD_THINGS = (
             Part(box(-0.55, 0.3, 0.55, 0.45), (210, 150, 230)),
         ),
         0.3,
-        soft=True,
     ),
     Thing(
         "iron",
@@ -51,7 +50,6 @@ HOUSEHOLD_THINGS = (
             Part(box(0.2, 0.1, 0.75, 0.2), (120, 120, 120)),
         ),
         0.2,
-        soft=True,
     ),
     Thing(
         "phone",
@@ -152,7 +150,6 @@ HOUSEHOLD_THINGS = (
             Part(((-1.03, 0.4), (1.02, 0.5), (1.01, 0.62), (-1.01, 0.52)), (240, 220, 120)),
         ),
         0.4,
-        soft=True,
     ),
     Thing(
         "pen",
@@ -171,7 +168,6 @@ HOUSEHOLD_THINGS = (
             Part(box(-0.5, -0.1, 0.2, -0.02), (60, 80, 200)),
         ),
         0.15,
-        soft=True,
     ),
     Thing(
         "trash_bag",
@@ -183,6 +179,5 @@ HOUSEHOLD_THINGS = (
             Part(box(-0.25, -0.85, 0.25, -0.65), (240, 220, 60)),
         ),
         0.25,
-        soft=True,
     ),
 )

@@ -33,7 +33,6 @@ class Thing:
     parts: tuple[Part, ...]
     size_m: float
     pitch: float = 1.0
-    soft: bool = False
 
     @property
     def colour(self) -> Colour:

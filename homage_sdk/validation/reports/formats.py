@@ -6,44 +6,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree
 
-from homage_sdk.problems import Problem, Severity
-from homage_sdk.validation.rule import Rule
-
-FIELDS = (
-    "code",
-    "severity",
-    "file",
-    "row",
-    "pointer",
-    "sequence",
-    "message",
-    "found",
-    "expected",
-    "hint",
-)
-"""The columns of every format, as in the catalog's ``problems`` table."""
+from homage_sdk.problems import FIELDS, Code, Problem, Severity
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def record(problem: Problem) -> dict[str, str | int | None]:
-    """One problem as a flat record with the keys of ``FIELDS``."""
-    place = problem.place
-    return {
-        "code": problem.code,
-        "severity": problem.severity.value,
-        "file": place.file,
-        "row": place.row,
-        "pointer": place.pointer,
-        "sequence": problem.sequence or place.sequence,
-        "message": problem.message,
-        "found": problem.found,
-        "expected": problem.expected,
-        "hint": problem.hint,
-    }
 
 
 def counts(problems: Iterable[Problem]) -> dict[str, int]:
@@ -65,7 +33,7 @@ def to_json(problems: Sequence[Problem], *, path: str, known: int = 0) -> str:
         "path": path,
         "counts": counts(problems),
         "known": known,
-        "problems": [record(problem) for problem in problems],
+        "problems": [problem.to_row() for problem in problems],
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
@@ -75,7 +43,7 @@ def to_csv(problems: Sequence[Problem]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, FIELDS, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(_printable(record(problem)) for problem in problems)
+    writer.writerows(_printable(problem.to_row()) for problem in problems)
     return text.getvalue()
 
 
@@ -87,31 +55,36 @@ def _printable(fields: dict[str, str | int | None]) -> dict[str, str | int | Non
     }
 
 
-def to_junit(problems: Sequence[Problem], rules: Sequence[Rule], *, path: str) -> str:
-    """One test case a rule, failed where it found errors or warnings; infos go to its output."""
+def to_junit(problems: Sequence[Problem], codes: Mapping[str, Code], *, path: str) -> str:
+    """One test case a code, failed where there are errors or warnings; infos go to its output.
+
+    What was found under a code that ``codes`` lacks has a case as well.
+    """
     by_code: dict[str, list[Problem]] = {}
     for problem in problems:
         by_code.setdefault(problem.code, []).append(problem)
+    titles = {code: found[0].message for code, found in by_code.items()}
+    titles |= {code.code: code.title for code in codes.values()}
     failed = {
         code for code, found in by_code.items() if any(p.severity != Severity.INFO for p in found)
     }
     suite = ElementTree.Element(
         "testsuite",
         name=f"homage validate {_xml(path)}",
-        tests=str(len(rules)),
+        tests=str(len(titles)),
         failures=str(len(failed)),
         errors="0",
         skipped="0",
     )
-    for rule in rules:
-        found = by_code.get(rule.code, [])
+    for code, title in sorted(titles.items()):
+        found = by_code.get(code, [])
         case = ElementTree.SubElement(
-            suite, "testcase", classname="homage.validation", name=f"{rule.code} {rule.title}"
+            suite, "testcase", classname="homage.validation", name=_xml(f"{code} {title}")
         )
-        lines = "\n".join(_xml(line(problem)) for problem in found)
-        if rule.code in failed:
+        lines = "\n".join(_xml(str(problem)) for problem in found)
+        if code in failed:
             failure = ElementTree.SubElement(
-                case, "failure", type=rule.code, message=f"{len(found)} times: {rule.title}"
+                case, "failure", type=_xml(code), message=_xml(f"{len(found)} times: {title}")
             )
             failure.text = lines
         elif found:
@@ -120,16 +93,6 @@ def to_junit(problems: Sequence[Problem], rules: Sequence[Rule], *, path: str) -
     suites.append(suite)
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def line(problem: Problem) -> str:
-    """A problem on one line: place, code, what is wrong, found, expected."""
-    parts = [f"{problem.place or problem.sequence}: {problem.code} {problem.message}"]
-    if problem.found:
-        parts.append(f"found {problem.found}")
-    if problem.expected:
-        parts.append(f"expected {problem.expected}")
-    return "; ".join(parts).replace("\n", " ")
 
 
 def _xml(text: str) -> str:

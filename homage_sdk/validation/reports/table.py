@@ -11,7 +11,7 @@ from rich.text import Text
 
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.validation.reports.formats import counts
-from homage_sdk.validation.validate import find_rule
+from homage_sdk.validation.rules import CODES
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -40,7 +40,7 @@ def problem_table(
         head = Text.assemble(
             (f"{severity.value:<8}", _STYLES[severity]),
             (code, "bold"),
-            f"  {find_rule(code).title}",
+            f"  {CODES[code].title if code in CODES else found[0].message}",
             (f"  x {len(found)}" if len(found) > 1 else "", "bold"),
         )
         parts += [Text() if parts else Text(end=""), head]

@@ -1,7 +1,9 @@
-"""The rules, one module a subject; ``RULES`` is all of them, in order of code."""
+"""The rules, one module a subject; with what reading meets, every code a release is given."""
 
 from __future__ import annotations
 
+from homage_sdk.problems import Code, by_code, declared
+from homage_sdk.release.codes import READER_CODES
 from homage_sdk.validation.rule import Rule
 from homage_sdk.validation.rules import (
     annotated_views,
@@ -11,27 +13,19 @@ from homage_sdk.validation.rules import (
     intervals,
     media,
     occurrences,
-    reading,
     recordings,
     relationships,
     sensors,
     splits,
 )
 
-SECTIONS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
-    ("Files, JSON and identifiers", reading.RULES),
-    ("Split lists, and what belongs to what", splits.RULES),
-    ("Classes", classes.RULES),
-    ("Intervals of atomic actions", (*intervals.RULES, *occurrences.RULES)),
-    ("Annotated frames", (*graphs.RULES, *annotated_views.RULES)),
-    ("Objects and boxes", boxes.RULES),
-    ("Relationships", relationships.RULES),
-    ("Sensors", sensors.RULES),
-    ("Videos", (*media.RULES, *recordings.RULES)),
+_DECLARED = declared(
+    *(splits, classes, intervals, occurrences, graphs, annotated_views),
+    *(boxes, relationships, sensors, media, recordings),
 )
-"""Title and rules of each subject, in the order of the documentation."""
 
-RULES: tuple[Rule, ...] = tuple(
-    sorted((rule for _, rules in SECTIONS for rule in rules), key=lambda rule: rule.code)
-)
-"""Every kind of fault, in order of code."""
+RULES = tuple(code for code in _DECLARED.values() if isinstance(code, Rule))
+"""Every rule, in order of code."""
+
+CODES: dict[str, Code] = by_code((*READER_CODES.values(), *RULES))
+"""Every code that ``validate`` can report, in order."""

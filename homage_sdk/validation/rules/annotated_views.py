@@ -16,8 +16,8 @@ _LARGEST_SIDE = 16384
 
 @rule(
     "HOM407",
-    Severity.WARNING,
     "more than one annotated view",
+    severity=Severity.WARNING,
     why="One third-person view of each sequence was annotated (paper, section 3). Boxes of two "
     "views are in different pixels and must not be mixed.",
     example="scene graphs for p0002_r000_v001_a000 and for p0002_r000_v002_a000",
@@ -36,8 +36,8 @@ def two_views(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM408",
-    Severity.WARNING,
     "annotated view is the ego view",
+    severity=Severity.WARNING,
     why="Scene graphs were annotated on third-person views (paper, section 3). In the ego view "
     "the person who acts cannot be seen, so that their box means nothing.",
     example="p0002_r000_v000_a000_sg.json",
@@ -52,8 +52,8 @@ def ego_annotated(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM409",
-    Severity.WARNING,
     "annotated view has no video",
+    severity=Severity.WARNING,
     why="The boxes are in the pixels of a view whose video is not here, while other views of the "
     "same sequence are: the boxes cannot be drawn or trained on.",
     example="scene graphs for v003 of a sequence that has v000 and v001",
@@ -79,8 +79,8 @@ def view_without_video(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM411",
-    Severity.WARNING,
     "annotated view without its size",
+    severity=Severity.WARNING,
     why="Without the width and height that the boxes were drawn on, a box cannot be checked, "
     "scaled or normalised.",
     example='{"video": "p0002_r000_v001_a000", "frames": [...]}, no width and height',
@@ -98,7 +98,6 @@ def size_missing(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM412",
-    Severity.ERROR,
     "annotated size differs from the video's",
     why="Boxes are pixels of the annotated view. If the video has another size, every box is "
     "drawn in the wrong place unless it is scaled first.",
@@ -129,7 +128,6 @@ def size_differs(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM413",
-    Severity.ERROR,
     "annotated view of no possible size",
     why="A width or height of 0 or less, or beyond any camera, makes every box of the file "
     "meaningless.",
@@ -150,13 +148,3 @@ def size_impossible(data: Data) -> Iterator[Finding]:
             f"{frames['width'].iat[row]}x{frames['height'].iat[row]}",
             f"1 to {_LARGEST_SIDE}",
         )
-
-
-RULES = (
-    two_views,
-    ego_annotated,
-    view_without_video,
-    size_missing,
-    size_differs,
-    size_impossible,
-)

@@ -25,7 +25,6 @@ _MAP_HINT = (
 
 @rule(
     "HOM420",
-    Severity.ERROR,
     "box with its corners out of order",
     why="A box is left, top, right, bottom. Reversed or equal corners enclose nothing. When many "
     "boxes fail, they are usually x, y, width, height.",
@@ -41,7 +40,6 @@ def unordered(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM421",
-    Severity.ERROR,
     "box outside its frame",
     why="No pixel of the box is in the picture: it belongs to another size, another view or "
     "another format.",
@@ -58,8 +56,8 @@ def outside(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM422",
-    Severity.WARNING,
     "box reaches over the edge of its frame",
+    severity=Severity.WARNING,
     why="A part of the box is outside the picture. It is kept as it is; a crop made with it would "
     "wrap around or fail.",
     example='"bbox": [1200, 100, 1320, 200] in a picture 1280 wide',
@@ -76,8 +74,8 @@ def over_the_edge(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM423",
-    Severity.WARNING,
     "tiny box",
+    severity=Severity.WARNING,
     why=f"A side under {_TINY_PX:g} pixels: nothing can be seen in it. Most often a click without "
     "a drag, or normalised boxes read as pixels.",
     example='"bbox": [600, 410, 601, 411]',
@@ -93,7 +91,6 @@ def tiny(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM424",
-    Severity.ERROR,
     "boxes look normalised",
     why="All boxes of the file lie between 0 and 1: they are fractions of the frame, not pixels, "
     "and every one would be drawn as a dot in the corner.",
@@ -115,8 +112,8 @@ def normalised(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM425",
-    Severity.WARNING,
     "box covers the whole frame",
+    severity=Severity.WARNING,
     why="No object fills the picture from edge to edge: a default box that nobody drew.",
     example='"bbox": [0, 0, 1280, 720] in a picture of 1280x720',
     hint="draw the box again or remove it",
@@ -132,7 +129,6 @@ def whole_frame(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM426",
-    Severity.ERROR,
     "object id given twice in a frame",
     why="Relationships name objects by id. With two of one id nobody can tell which is meant; the "
     "first is taken.",
@@ -153,8 +149,8 @@ def duplicate_id(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM427",
-    Severity.WARNING,
     "object annotated twice in a frame",
+    severity=Severity.WARNING,
     why="Two objects of one class share the very same box: a copy, counted twice.",
     example='two "iron" at [600, 410, 668, 470]',
     hint="remove one of the two",
@@ -170,8 +166,8 @@ def duplicate_object(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM428",
-    Severity.WARNING,
     "annotated frame without a person",
+    severity=Severity.WARNING,
     why="The person who performs the action was annotated in every frame (paper, section 3). "
     "Without one the relationships of the frame have no subject.",
     example="objects iron and shirt, no person",
@@ -195,8 +191,8 @@ def no_person(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM429",
-    Severity.INFO,
     "several people in a frame",
+    severity=Severity.INFO,
     why="One person performs the action. Others may be in the picture; who is the subject must "
     "then be read from the relationships.",
     example="two objects of category person",
@@ -257,17 +253,3 @@ def _normalised_files(data: Data) -> list[int]:
     counts = np.bincount(files[given], minlength=1)
     fractions = np.bincount(files[small], minlength=len(counts))
     return [int(file) for file in where((fractions == counts) & (counts > 1))]
-
-
-RULES = (
-    unordered,
-    outside,
-    over_the_edge,
-    tiny,
-    normalised,
-    whole_frame,
-    duplicate_id,
-    duplicate_object,
-    no_person,
-    several_people,
-)

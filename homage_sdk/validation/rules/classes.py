@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from homage_sdk.errors import Place
-from homage_sdk.problems import Severity
+from homage_sdk.problems import Place, Severity
 from homage_sdk.validation.columns import Words, where
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, rule
@@ -16,7 +15,6 @@ from homage_sdk.validation.rule import Finding, rule
 
 @rule(
     "HOM240",
-    Severity.ERROR,
     "class id given twice",
     why="Two names share one id. Whatever is trained on these ids cannot tell the two apart.",
     example="classInd_atomic.txt:7 `7 take_cup` and :8 `7 fold_towel`",
@@ -36,8 +34,8 @@ def duplicate_id(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM241",
-    Severity.WARNING,
     "class listed twice",
+    severity=Severity.WARNING,
     why="The same name stands twice in one class list. Only the first id is used; the second "
     "column of any output stays empty for ever.",
     example="classInd.txt:3 `3 ironing` and :9 `9 ironing`",
@@ -56,8 +54,8 @@ def duplicate_name(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM242",
-    Severity.WARNING,
     "two spellings of one class in a class list",
+    severity=Severity.WARNING,
     why="The names differ only in case, spaces or underscores. They are one class here; code that "
     "compares strings sees two.",
     example="classInd_atomic.txt:3 `take_cup` and :9 `Take cup`",
@@ -82,8 +80,8 @@ def spelling_variants(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM243",
-    Severity.WARNING,
     "class ids do not begin at 1",
+    severity=Severity.WARNING,
     why="Published class lists count from 1. A list that begins elsewhere was cut or renumbered, "
     "and its ids do not mean what others' ids mean.",
     example="classInd.txt whose first id is 0",
@@ -100,8 +98,8 @@ def ids_from_one(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM244",
-    Severity.WARNING,
     "gap in the class ids",
+    severity=Severity.WARNING,
     why="Published class lists have no gaps: a line is missing, and its class is unknown.",
     example="classInd.txt with 1, 2, 4",
     hint="compare with the official list",
@@ -133,7 +131,6 @@ def _id_lists(data: Data) -> Iterator[tuple[int, int, list[int]]]:
 
 @rule(
     "HOM245",
-    Severity.ERROR,
     "class without a name",
     why="A line of a class list, or a label, whose class name is empty or has no letter. Nothing "
     "can be learnt of a class that has no name.",
@@ -160,8 +157,8 @@ def empty_name(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM246",
-    Severity.WARNING,
     "class used but not listed",
+    severity=Severity.WARNING,
     why="Labels use a class that the class list of its kind does not hold: a misspelling, or a "
     "list of another version. It gets an id above the listed ones, so that nothing is lost.",
     example='"class": "take cpu", and no take_cpu in classInd_atomic.txt',
@@ -190,8 +187,8 @@ def unlisted_class(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM247",
-    Severity.INFO,
     "listed classes that no label uses",
+    severity=Severity.INFO,
     why="Normal in a part of the release. In a whole one it means labels that are missing; no "
     "model can learn these classes, and a macro average over them is not defined.",
     example="classInd_atomic.txt lists 448 classes and the labels use 431",
@@ -218,8 +215,8 @@ def unused_classes(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM248",
-    Severity.WARNING,
     "one class in several spellings",
+    severity=Severity.WARNING,
     why="Labels of one kind spell a class in more than one way (case, spaces, underscores). They "
     "are one class here; code that compares strings sees several, and gives each an id.",
     example='"take cup" in one file and "take_cup" in another',
@@ -247,8 +244,8 @@ def label_spellings(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM249",
-    Severity.WARNING,
     "name listed as two kinds of class",
+    severity=Severity.WARNING,
     why="The same file of names was copied under the name of another kind of class list: whole "
     "lists that agree are never what was published.",
     example="classInd.txt with the lines of classInd_atomic.txt",
@@ -292,17 +289,3 @@ def _label_place(data: Data, kind: str, row: int) -> tuple[Place, str]:
     else:
         graph, place = data.relationship_graph[row], data.relationship_place(row, "category")
     return place, data.frames["sequence"].iat[graph]
-
-
-RULES = (
-    duplicate_id,
-    duplicate_name,
-    spelling_variants,
-    ids_from_one,
-    id_gaps,
-    empty_name,
-    unlisted_class,
-    unused_classes,
-    label_spellings,
-    same_list_twice,
-)

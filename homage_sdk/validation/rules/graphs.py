@@ -22,7 +22,6 @@ _LANE = 1 << 32  # more frames than any sequence has
 
 @rule(
     "HOM400",
-    Severity.ERROR,
     "annotated frame below 1",
     why="Frames count from 1. If many begin at 0, the file counts from 0 and every box belongs "
     "to the picture after the one it is shown on.",
@@ -43,8 +42,8 @@ def below_one(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM401",
-    Severity.WARNING,
     "annotated frame past the end of its video",
+    severity=Severity.WARNING,
     why="The picture that these boxes describe does not exist: the video was cut, or the frame "
     "number is wrong.",
     example="frame 541 of a view that ends after frame 480",
@@ -68,7 +67,6 @@ def past_the_end(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM402",
-    Severity.ERROR,
     "frame annotated twice",
     why="Two entries for one frame of one view: their boxes and relationships would be mixed, or "
     "one of them lost.",
@@ -95,8 +93,8 @@ def _repeated_frames(data: Data) -> Bools:
 
 @rule(
     "HOM403",
-    Severity.WARNING,
     "annotated frame outside any action",
+    severity=Severity.WARNING,
     why="Frames were sampled inside the intervals of atomic actions (paper, section 3). One that "
     "lies in none is either misnumbered, or its action is missing.",
     example="frame 700 in a sequence whose last action ends at 660",
@@ -153,8 +151,8 @@ def _trusted(data: Data) -> Table:
 
 @rule(
     "HOM404",
-    Severity.WARNING,
     "action with too few annotated frames",
+    severity=Severity.WARNING,
     why="3 frames were annotated in an action shorter than 3 seconds, else 5 (paper, section 3). "
     "With fewer, a part of the scene graphs is missing.",
     example="an action of 4 s with 2 annotated frames inside",
@@ -182,8 +180,8 @@ def too_few_frames(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM405",
-    Severity.WARNING,
     "more annotated frames than the sampling gives",
+    severity=Severity.WARNING,
     why="3 or 5 frames an action (paper, section 3) add up to a largest possible number. More "
     "frames than that belong to actions that are missing from the labels.",
     example="40 annotated frames in a sequence of two actions",
@@ -219,8 +217,8 @@ def _wanted(actions: Table) -> Ints:
 
 @rule(
     "HOM406",
-    Severity.WARNING,
     "annotated frame without an object",
+    severity=Severity.WARNING,
     why="A frame was annotated to say where the person and the objects are; an empty one says "
     "nothing, and counts as a frame with nobody in it.",
     example='{"frame": 151, "objects": [], "relationships": []}',
@@ -239,8 +237,8 @@ def empty_frame(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM410",
-    Severity.INFO,
     "annotated frames out of order",
+    severity=Severity.INFO,
     why="Nothing depends on the order of frames in a file, but it is a sign of files that were "
     "merged by hand.",
     example="frames 151, 211, 181",
@@ -258,15 +256,3 @@ def out_of_order(data: Data) -> Iterator[Finding]:
             f"{frames['frame'].iat[row]} after {frames['frame'].iat[row - 1]}",
             "in order",
         )
-
-
-RULES = (
-    below_one,
-    past_the_end,
-    annotated_twice,
-    outside_actions,
-    too_few_frames,
-    too_many_frames,
-    empty_frame,
-    out_of_order,
-)

@@ -21,7 +21,6 @@ _CONTAINER_CLOCK_S = 0.001  # .mkv rounds timestamps to milliseconds
 
 @rule(
     "HOM300",
-    Severity.ERROR,
     "action with a frame below 1",
     why="Frames count from 1. A frame of 0 or less names no picture; the action cannot be placed.",
     example='{"class": "take cup", "frame_start": -29, "frame_end": 30}',
@@ -44,7 +43,6 @@ def below_one(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM301",
-    Severity.ERROR,
     "file counts frames from 0",
     why="Published frames are 1-based: in the real release every start is 30k+1 and every end 30m. "
     "A file whose starts are all 30k and ends 30m-1, one of them 0, was written 0-based; every "
@@ -79,7 +77,6 @@ def _zero_based_files(data: Data) -> list[int]:
 
 @rule(
     "HOM302",
-    Severity.ERROR,
     "action ends before it begins",
     why="An interval is first frame to last frame, both included. Reversed ends leave nothing to "
     "look at, and code that slices with them gets an empty clip without any complaint.",
@@ -99,8 +96,8 @@ def reversed_ends(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM303",
-    Severity.WARNING,
     "action runs past the end of its video",
+    severity=Severity.WARNING,
     why="The last frames of the interval do not exist in any view. The authors' code drops such "
     "actions in silence; here they are kept, and what lies past the end is clipped when frames "
     "are read.",
@@ -155,8 +152,8 @@ _LENGTHS = ("frames", "frames less one", "seconds", "seconds between the ends")
 
 @rule(
     "HOM306",
-    Severity.WARNING,
     "action_length disagrees with the interval",
+    severity=Severity.WARNING,
     why="`action_length` repeats what the two ends say (in frames or seconds: the convention that "
     "most of this release follows is taken). Where it disagrees, one of the three is wrong.",
     example='{"frame_start": 151, "frame_end": 180, "action_length": 60}',
@@ -186,8 +183,8 @@ def length_disagrees(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM307",
-    Severity.WARNING,
     "action of absurd length",
+    severity=Severity.WARNING,
     why="The longest sequence of the release lasts about four minutes (frame 7,230). An action "
     "longer than that is a slip of a digit.",
     example='{"class": "take cup", "frame_start": 151, "frame_end": 180000}',
@@ -208,8 +205,8 @@ def absurdly_long(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM308",
-    Severity.WARNING,
     "action of a single frame",
+    severity=Severity.WARNING,
     why="Real actions last whole seconds; a single frame is most often an end that was copied "
     "from the start.",
     example='{"class": "take cup", "frame_start": 151, "frame_end": 151}',
@@ -226,8 +223,8 @@ def single_frame(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM309",
-    Severity.INFO,
     "action later than any known recording",
+    severity=Severity.INFO,
     why=f"No action of the measured release ends after frame {LONGEST_FRAME}. Longer recordings "
     "may exist; without their videos it cannot be told whether the frame is right.",
     example='{"class": "take cup", "frame_start": 9001, "frame_end": 9030}',
@@ -245,15 +242,3 @@ def past_nominal(data: Data) -> Iterator[Finding]:
             str(actions["last"].iat[row]),
             f"<= {LONGEST_FRAME}",
         )
-
-
-RULES = (
-    below_one,
-    counts_from_zero,
-    reversed_ends,
-    past_the_end,
-    length_disagrees,
-    absurdly_long,
-    single_frame,
-    past_nominal,
-)

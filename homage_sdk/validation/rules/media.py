@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from homage_sdk.problems import Severity
 from homage_sdk.validation.data import Data
-from homage_sdk.validation.probe import Probe
 from homage_sdk.validation.rule import Finding, rule
+
+if TYPE_CHECKING:
+    from homage_sdk.media.probe import VideoProbe
 
 
 def videos(data: Data) -> Iterator[tuple[int, str, int]]:
@@ -15,7 +18,7 @@ def videos(data: Data) -> Iterator[tuple[int, str, int]]:
     yield from data.videos[["file", "sequence", "view"]].itertuples(index=False)
 
 
-def probed(data: Data) -> Iterator[tuple[int, str, Probe]]:
+def probed(data: Data) -> Iterator[tuple[int, str, VideoProbe]]:
     """Videos that were probed and hold frames; empty ones have their own rule."""
     for file, sequence, _ in videos(data) if data.probes else ():
         probe = data.probes.get(file)
@@ -24,7 +27,7 @@ def probed(data: Data) -> Iterator[tuple[int, str, Probe]]:
 
 
 def each(
-    data: Data, judge: Callable[[Probe], tuple[str, str] | None], *, cut: bool = True
+    data: Data, judge: Callable[[VideoProbe], tuple[str, str] | None], *, cut: bool = True
 ) -> Iterator[Finding]:
     """What ``judge`` says (found, expected) of each probed video; of cut ones only if ``cut``."""
     for file, sequence, probe in probed(data):
@@ -33,24 +36,23 @@ def each(
             yield Finding(data.file_place(file), sequence, *said)
 
 
-def _told(word: str, expected: str) -> Callable[[Probe], tuple[str, str] | None]:
+def _told(word: str, expected: str) -> Callable[[VideoProbe], tuple[str, str] | None]:
     """A judge that passes on what the probe itself reports under a word."""
 
-    def judge(probe: Probe) -> tuple[str, str] | None:
+    def judge(probe: VideoProbe) -> tuple[str, str] | None:
         said = fault_of(probe, word)
         return (said, expected) if said else None
 
     return judge
 
 
-def fault_of(probe: Probe, word: str) -> str:
+def fault_of(probe: VideoProbe, word: str) -> str:
     """What the probe says under one of its words (``truncated:``)."""
     return next((f.partition(": ")[2] for f in probe.faults if f.startswith(word)), "")
 
 
 @rule(
     "HOM160",
-    Severity.ERROR,
     "video cannot be read",
     why="The container could not be opened or its packets not be counted. The view is kept with "
     "empty media columns.",
@@ -75,7 +77,6 @@ def cannot_open(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM600",
-    Severity.ERROR,
     "video cut short",
     why="The file ends in the middle: a copy or a download that did not finish. What is there "
     "plays, and everything after it is missing.",
@@ -90,7 +91,6 @@ def truncated(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM601",
-    Severity.ERROR,
     "video without a frame",
     why="The container opens and its video stream is empty: a recording that never began.",
     example="a .mkv with a header and no packet",
@@ -107,8 +107,8 @@ def no_frames(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM606",
-    Severity.INFO,
     "header's frame count is wrong",
+    severity=Severity.INFO,
     why="The number of frames in the file's header is not the number of frames in the file (often "
     "it is the duration in milliseconds). Frames are counted by packets here; code that asks "
     "OpenCV for the count gets the header's.",
@@ -123,8 +123,8 @@ def header_lies(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM609",
-    Severity.WARNING,
     "timestamps of a video are damaged",
+    severity=Severity.WARNING,
     why="Frames without a timestamp, or several at one moment: which picture belongs to which "
     "moment cannot be told for them.",
     example="12 frames share a timestamp",
@@ -138,7 +138,6 @@ def bad_timestamps(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM610",
-    Severity.ERROR,
     "first picture cannot be decoded",
     why="The packets are there and the decoder refuses them: damaged data, or a codec that is not "
     "supported.",
@@ -149,13 +148,3 @@ def bad_timestamps(data: Data) -> Iterator[Finding]:
 def cannot_decode(data: Data) -> Iterator[Finding]:
     """The probe could not decode the first frame; cut files are HOM600."""
     return each(data, _told("picture", "a picture"), cut=False)
-
-
-RULES = (
-    cannot_open,
-    truncated,
-    no_frames,
-    header_lies,
-    bad_timestamps,
-    cannot_decode,
-)

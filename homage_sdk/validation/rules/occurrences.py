@@ -14,8 +14,8 @@ from homage_sdk.validation.rule import Finding, rule
 
 @rule(
     "HOM304",
-    Severity.WARNING,
     "same class overlaps itself",
+    severity=Severity.WARNING,
     why="In 9,703 measured actions the same class never overlaps itself in a sequence. Two "
     "overlapping copies are counted twice in every statistic and every loss.",
     example='"take cup" at 31 to 90 and again at 61 to 120',
@@ -40,8 +40,8 @@ def overlaps_itself(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM305",
-    Severity.WARNING,
     "action given twice",
+    severity=Severity.WARNING,
     why="The same class over the same interval of the same sequence: a copy, counted twice.",
     example='"take cup" at 31 to 90, and once more',
     hint="remove one of the two",
@@ -68,8 +68,8 @@ def copies(data: Data) -> Bools:
 
 @rule(
     "HOM310",
-    Severity.WARNING,
     "label file without a single action",
+    severity=Severity.WARNING,
     why="The file says that nothing happens in the sequence. More likely its export failed.",
     example="[]",
     hint="export or copy the file again",
@@ -84,8 +84,8 @@ def no_actions(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM311",
-    Severity.INFO,
     "more actions at once than ever measured",
+    severity=Severity.INFO,
     why="Up to 8 actions overlap in the measured release. More is possible, and worth a look.",
     example="9 intervals that all hold frame 200",
     hint="look at the sequence's lanes",
@@ -108,11 +108,3 @@ def crowded(data: Data) -> Iterator[Finding]:
                 f"{active[at]} actions at frame {first[at]}",
                 "at most 8",
             )
-
-
-RULES = (
-    overlaps_itself,
-    given_twice,
-    no_actions,
-    crowded,
-)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from homage_sdk.problems import Severity
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data
-from homage_sdk.validation.probe import Probe
 from homage_sdk.validation.rule import Finding, rule
 from homage_sdk.validation.rules.media import each, fault_of, probed
+
+if TYPE_CHECKING:
+    from homage_sdk.media.probe import VideoProbe
 
 _CLIP_FRAMES = 120
 """What one training clip spans: 8 blocks of 5 frames, every 3rd (paper, section 5.1)."""
@@ -18,8 +21,8 @@ _CLIP_FRAMES = 120
 
 @rule(
     "HOM602",
-    Severity.WARNING,
     "views of one sequence differ in length",
+    severity=Severity.WARNING,
     why="Views are synchronized from first to last frame. One that is much shorter was cut or "
     "started late, and shows another moment than the others do.",
     example="v001 lasts 8 s where v000 and v002 last 16 s",
@@ -28,7 +31,7 @@ _CLIP_FRAMES = 120
 )
 def lengths_differ(data: Data) -> Iterator[Finding]:
     """More than half a second from the sequence's longest view; cut files are HOM600."""
-    views: dict[str, list[tuple[int, Probe]]] = {}
+    views: dict[str, list[tuple[int, VideoProbe]]] = {}
     for file, sequence, probe in probed(data):
         if not fault_of(probe, "truncated"):
             views.setdefault(sequence, []).append((file, probe))
@@ -55,8 +58,8 @@ def _off_zero(seconds: float, form: str) -> tuple[str, str] | None:
 
 @rule(
     "HOM603",
-    Severity.WARNING,
     "video without sound",
+    severity=Severity.WARNING,
     why="The view has no sound stream, or one without a packet. About 20 of the published files "
     "have none; the audio modality is absent for the view, which is not the same as silence.",
     example="a .mkv with a video stream only",
@@ -67,7 +70,7 @@ def no_sound(data: Data) -> Iterator[Finding]:
     """No sound, in a release where some views have it; cut and empty files are reported as such."""
     heard = any(probe.has_audio for _, _, probe in probed(data))
 
-    def judge(probe: Probe) -> tuple[str, str] | None:
+    def judge(probe: VideoProbe) -> tuple[str, str] | None:
         return ("no sound", "a sound stream") if heard and not probe.has_audio else None
 
     return each(data, judge, cut=False)
@@ -75,8 +78,8 @@ def no_sound(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM604",
-    Severity.WARNING,
     "video starts late",
+    severity=Severity.WARNING,
     why="The first frame's timestamp lies well after zero. Within a file that is handled; between "
     "views it can mean that one was recorded later than the others.",
     example="first timestamp at 1.400 s",
@@ -90,8 +93,8 @@ def starts_late(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM605",
-    Severity.WARNING,
     "sound starts apart from the picture",
+    severity=Severity.WARNING,
     why="The sound begins well before or after the first frame. Time is kept (what is missing is "
     "silence), but the sound of that part of the sequence is not there.",
     example="sound from 1.500 s, picture from 0.021 s",
@@ -101,7 +104,7 @@ def starts_late(data: Data) -> Iterator[Finding]:
 def sound_apart(data: Data) -> Iterator[Finding]:
     """More than a quarter of a second between the first frame and the first sound."""
 
-    def judge(probe: Probe) -> tuple[str, str] | None:
+    def judge(probe: VideoProbe) -> tuple[str, str] | None:
         if not probe.has_audio or probe.audio_start_s is None:
             return None
         return _off_zero(probe.audio_start_s - probe.start_s, "{:+.3f} s")
@@ -111,8 +114,8 @@ def sound_apart(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM607",
-    Severity.WARNING,
     "unusual frame rate",
+    severity=Severity.WARNING,
     why="Annotations count 30 frames a second. At another rate the n-th frame of the file is not "
     "annotation frame n; read by time, as this library does, and it is right.",
     example="25 frames a second",
@@ -123,7 +126,7 @@ def unusual_rate(data: Data) -> Iterator[Finding]:
     """More than 2 % from 30 a second, over at least a second."""
     nominal = float(NOMINAL_FPS)
 
-    def judge(probe: Probe) -> tuple[str, str] | None:
+    def judge(probe: VideoProbe) -> tuple[str, str] | None:
         if probe.n_frames > 15 and abs(probe.fps - nominal) > 0.02 * nominal:
             return f"{probe.fps:.2f} fps", f"{nominal:g} fps"
         return None
@@ -133,8 +136,8 @@ def unusual_rate(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM608",
-    Severity.WARNING,
     "unusual picture size",
+    severity=Severity.WARNING,
     why="The views of a release are of one size (1024x768 as published). Another size was scaled "
     "or cropped, and boxes in pixels of the original do not fit it.",
     example="640x480 among videos of 1024x768",
@@ -146,7 +149,7 @@ def unusual_size(data: Data) -> Iterator[Finding]:
     sizes = Counter((probe.width, probe.height) for _, _, probe in probed(data))
     usual = max(sizes, key=lambda size: (sizes[size], size), default=(0, 0))
 
-    def judge(probe: Probe) -> tuple[str, str] | None:
+    def judge(probe: VideoProbe) -> tuple[str, str] | None:
         size = (probe.width, probe.height)
         return None if size == usual else ("{}x{}".format(*size), "{}x{}".format(*usual))
 
@@ -155,8 +158,8 @@ def unusual_size(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM611",
-    Severity.INFO,
     "video shorter than a training clip",
+    severity=Severity.INFO,
     why=f"A clip of the paper spans {_CLIP_FRAMES} frames (8 blocks of 5, every 3rd). Clips of "
     "this video repeat or leave out blocks, and say so.",
     example="90 frames",
@@ -166,7 +169,7 @@ def unusual_size(data: Data) -> Iterator[Finding]:
 def short(data: Data) -> Iterator[Finding]:
     """Fewer frames than a clip spans."""
 
-    def judge(probe: Probe) -> tuple[str, str] | None:
+    def judge(probe: VideoProbe) -> tuple[str, str] | None:
         if probe.n_frames < _CLIP_FRAMES:
             return f"{probe.n_frames} frames", f"{_CLIP_FRAMES} or more"
         return None
@@ -176,8 +179,8 @@ def short(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM612",
-    Severity.INFO,
     "sequence without ego view",
+    severity=Severity.INFO,
     why="43 of 825 measured sequences have none. It is left out of training on the ego modality.",
     example="p0002_r001_a007 with v001 and v003 only",
     hint="nothing, if the release is complete",
@@ -194,8 +197,8 @@ def no_ego(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM613",
-    Severity.INFO,
     "sequence with a single view",
+    severity=Severity.INFO,
     why="5 of 825 measured sequences have one view only. Nothing can be compared across views.",
     example="p0002_r001_a007 with v000 only",
     hint="nothing, if the release is complete",
@@ -207,16 +210,3 @@ def one_view(data: Data) -> Iterator[Finding]:
         view = int(videos["view"].iat[0])
         place = data.file_place(int(videos["file"].iat[0]))
         yield Finding(place, str(sequence), f"view {view}", "2 views or more")
-
-
-RULES = (
-    lengths_differ,
-    no_sound,
-    starts_late,
-    sound_apart,
-    unusual_rate,
-    unusual_size,
-    short,
-    no_ego,
-    one_view,
-)

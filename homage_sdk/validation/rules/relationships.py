@@ -24,7 +24,6 @@ _OPPOSITES = (
 
 @rule(
     "HOM440",
-    Severity.ERROR,
     "relationship whose subject does not exist",
     why="The subject id names no object of the same frame: the relationship says something about "
     "nobody. It is left out of the catalog.",
@@ -38,7 +37,6 @@ def dangling_subject(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM441",
-    Severity.ERROR,
     "relationship whose object does not exist",
     why="The object id names no object of the same frame: the relationship points at nothing. It "
     "is left out of the catalog.",
@@ -71,7 +69,6 @@ def _frames_with_all_ids(data: Data) -> Bools:
 
 @rule(
     "HOM442",
-    Severity.ERROR,
     "relationship of an object with itself",
     why="Subject and object are one: nothing can be in front of itself.",
     example='{"subject": 3, "object": 3, "category": "holding"}',
@@ -88,8 +85,8 @@ def with_itself(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM443",
-    Severity.WARNING,
     "subject of a relationship is not a person",
+    severity=Severity.WARNING,
     why="Relationships were annotated from the person to the objects (paper, section 3). Where "
     "nine in ten uses of a predicate have a person as subject, one that has not is most often "
     "written with its ends exchanged.",
@@ -121,8 +118,8 @@ def subject_not_person(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM444",
-    Severity.WARNING,
     "relationship given twice",
+    severity=Severity.WARNING,
     why="The same subject, predicate and object stand twice in one frame: counted twice in every "
     "statistic and every loss.",
     example="person holding iron, and once more",
@@ -144,8 +141,8 @@ def given_twice(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM445",
-    Severity.WARNING,
     "relationships that contradict each other",
+    severity=Severity.WARNING,
     why="Of one subject and one object in one frame two predicates are claimed that cannot both "
     "be true: one of them is a slip.",
     example="person looking at iron, and person not looking at iron",
@@ -175,13 +172,3 @@ def contradicting(data: Data) -> Iterator[Finding]:
 
 def _sequence(data: Data, row: int) -> str:
     return data.frame_sequences[int(data.relationship_graph[row])]
-
-
-RULES = (
-    dangling_subject,
-    dangling_object,
-    with_itself,
-    subject_not_person,
-    given_twice,
-    contradicting,
-)

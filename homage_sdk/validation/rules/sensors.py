@@ -15,8 +15,8 @@ _VIEW = re.compile(r"v(\d{3,9})", re.ASCII)
 
 @rule(
     "HOM500",
-    Severity.WARNING,
     "sensor file without a sample",
+    severity=Severity.WARNING,
     why="The file has a header and no data: the sensor was off, or its export failed.",
     example="p0002_r000_a000__light__v001.csv with its first line only",
     hint="export the file again, or remove it",
@@ -30,7 +30,6 @@ def empty(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM501",
-    Severity.ERROR,
     "sensor time does not increase",
     why="The last sample lies before or on the first: the time column is of another unit, was "
     "reset, or is not time. No window of the file can be cut.",
@@ -52,8 +51,8 @@ def backwards(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM502",
-    Severity.WARNING,
     "sensor time is not from the start of the sequence",
+    severity=Severity.WARNING,
     why="Times are seconds from the start of the sequence. A first sample long before it, or "
     "after any recording has ended, is a clock of another kind (often seconds since 1970).",
     example="time_s beginning at 1612345678.2",
@@ -70,8 +69,8 @@ def other_clock(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM503",
-    Severity.WARNING,
     "sensor of an unknown sequence",
+    severity=Severity.WARNING,
     why="No list, no labels and no video belong to the sequence of this sensor file.",
     example="p0002_r000_a099__light__v001.csv, and p0002_r000_a099 nowhere else",
     hint="check the id in the file's name",
@@ -87,8 +86,8 @@ def alone(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM504",
-    Severity.WARNING,
     "sensor at a camera that does not exist",
+    severity=Severity.WARNING,
     why="The position names a view of which there is no video, while the sequence has other "
     "views: the position or the view is misnamed.",
     example="p0002_r000_a000__light__v007.csv in a sequence with v000 and v001",
@@ -113,8 +112,8 @@ def unknown_position(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM505",
-    Severity.WARNING,
     "sensor ends long before the others",
+    severity=Severity.WARNING,
     why="The sensors of a sequence are synchronized from its start to its end. One that ends "
     "before half of it was cut; windows after its end are empty.",
     example="samples from 0 to 3 s where the other sensors go on to 16 s",
@@ -141,6 +140,3 @@ def _timed(row: dict[str, Any]) -> bool:
     if None in (first, last) or row["sequence"] is None:
         return False
     return bool(last > first and -60 <= first <= 3600)
-
-
-RULES = (empty, backwards, other_clock, alone, unknown_position, cut_short)

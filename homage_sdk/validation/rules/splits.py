@@ -11,8 +11,8 @@ from homage_sdk.validation.rule import Finding, rule
 
 @rule(
     "HOM203",
-    Severity.WARNING,
     "sequence listed twice",
+    severity=Severity.WARNING,
     why="The same sequence with the same activity stands twice in one split list. It would be "
     "drawn twice in training and counted twice in evaluation.",
     example="train_list.csv:3 p0002_r001_a007,folding_clothes and again on line 9",
@@ -34,7 +34,6 @@ def listed_twice(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM204",
-    Severity.ERROR,
     "sequence with two activities",
     why="A sequence has exactly one activity (paper, section 3). The first line is believed.",
     example="p0002_r001_a007,folding_clothes and p0002_r001_a007,ironing",
@@ -57,7 +56,6 @@ def conflicting_activity(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM205",
-    Severity.ERROR,
     "sequence in two splits",
     why="What is trained on must not be tested on. Any result on such a split is too good.",
     example="p0002_r001_a007 in train_list.csv and in test_list.csv",
@@ -91,7 +89,6 @@ def _repeats(data: Data) -> Iterator[tuple[int, int]]:
 
 @rule(
     "HOM206",
-    Severity.ERROR,
     "activity not in the class list",
     why="The list names an activity that the class list does not hold: a misspelling, or a class "
     "list of another version. It gets an id above the listed ones, so that nothing is lost.",
@@ -115,8 +112,8 @@ def unknown_activity(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM220",
-    Severity.WARNING,
     "listed sequence without labels",
+    severity=Severity.WARNING,
     why="The split list names the sequence, and its participant has label files, but this "
     "sequence has none: a copy that is not complete. It is kept, without atomic actions.",
     example="p0002_r001_a007 in train_list.csv, no annotation_files/.../p0002_r001_a007__aa.json",
@@ -129,8 +126,8 @@ def without_labels(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM221",
-    Severity.WARNING,
     "listed sequence without video",
+    severity=Severity.WARNING,
     why="The split list names the sequence, and its participant has videos, but this sequence has "
     "none. It is kept, without views.",
     example="p0002_r001_a007 in train_list.csv, no p0002_r001_v*_a007.mkv beside others of p0002",
@@ -156,8 +153,8 @@ def _listed_without(data: Data, kind: str, expected: str) -> Iterator[Finding]:
 
 @rule(
     "HOM222",
-    Severity.WARNING,
     "labels without a list entry",
+    severity=Severity.WARNING,
     why="The sequence has labels and no split list names it: it has no activity, and neither "
     "training nor testing will ever see it.",
     example="p0002_r001_a007__aa.json, and no line p0002_r001_a007,... in any list",
@@ -173,8 +170,8 @@ def labels_unlisted(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM223",
-    Severity.WARNING,
     "video without labels or list entry",
+    severity=Severity.WARNING,
     why="Nothing says what happens in this video: no split list names its sequence and no label "
     "file belongs to it.",
     example="p0002_r001_v000_a099.mkv, and p0002_r001_a099 nowhere else",
@@ -190,8 +187,8 @@ def video_alone(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM224",
-    Severity.WARNING,
     "scene graphs of an unknown sequence",
+    severity=Severity.WARNING,
     why="No list, no atomic actions and no video belong to the sequence of this scene-graph file.",
     example="p0002_r000_v001_a099_sg.json, and p0002_r000_a099 nowhere else",
     hint="check the id in the file's name",
@@ -206,8 +203,8 @@ def scene_graphs_alone(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM230",
-    Severity.INFO,
     "participants in several splits",
+    severity=Severity.INFO,
     why="The published splits are over sequences, so the same person can appear in training and "
     "test. It is no fault; it means that a result says little about new people.",
     example="p0002 in train and test",
@@ -230,8 +227,8 @@ def shared_participants(data: Data) -> Iterator[Finding]:
 
 @rule(
     "HOM231",
-    Severity.WARNING,
     "activity tested but never trained",
+    severity=Severity.WARNING,
     why="No training sequence shows this activity: no model can learn it, and accuracy on the "
     "test split is capped without saying so.",
     example="cleaning_window only in test_list.csv",
@@ -258,18 +255,3 @@ def untrained_activity(data: Data) -> Iterator[Finding]:
                 f"{entries['activity_raw'].iat[row]!r} in {count}",
                 "at least one in train",
             )
-
-
-RULES = (
-    listed_twice,
-    conflicting_activity,
-    in_two_splits,
-    unknown_activity,
-    without_labels,
-    without_video,
-    labels_unlisted,
-    video_alone,
-    scene_graphs_alone,
-    shared_participants,
-    untrained_activity,
-)

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.errors import MediaError, Place, ShardError, UsageError
-from homage_sdk.problems import Problem
+from homage_sdk.errors import MediaError, ShardError, UsageError
+from homage_sdk.problems import Place, Problem
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.format.index import index_bytes
 from homage_sdk.shards.format.manifest import MANIFEST, read_manifest

@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from homage_sdk.problems import Problem
 from homage_sdk.release.records import RAW_TABLES, Release
-from homage_sdk.validation import RULES, find_rule
+from homage_sdk.validation import RULES
 from homage_sdk.validation.data import Data
 
 Rows = Sequence[dict[str, Any]]
+
+_RULES = {rule.code: rule for rule in RULES}
 
 SEQUENCE = "p0002_r001_a007"
 ACTIONS = f"annotation_files/atomic_actions/p0002/{SEQUENCE}__aa.json"
@@ -68,12 +70,9 @@ def link(graph: int, index: int, subject: int, target: int, category: str) -> di
 
 def found(given: Release, code: str) -> list[Problem]:
     """What one rule finds, in stable order."""
-    return sorted(find_rule(code).problems(Data(given)), key=lambda problem: problem.order)
+    return sorted(_RULES[code].problems(Data(given)), key=lambda problem: problem.order)
 
 
 def pointers(given: Release, code: str) -> list[str]:
     """The JSON pointers of what one rule finds, in order of pointer."""
     return sorted(problem.place.pointer for problem in found(given, code))
-
-
-ALL_CODES = [rule.code for rule in RULES]

@@ -120,5 +120,8 @@ def test_explain_says_what_a_code_means() -> None:
     assert "listed twice" in said
     assert "To do" in said
     assert "HOM440" in _run("explain", "relationship")[1]
-    with pytest.raises(HomageError, match="nearest: HOM613"):
+    for code in ("HOM030", "HOM117", "HOM907"):
+        assert code in _run("explain", code)[1]
+        assert code in _run("explain")[1]
+    with pytest.raises(HomageError, match="HOM914"):
         _run("explain", "HOM202333")
