@@ -240,10 +240,8 @@ def import_official(
 
 def main() -> None:
     """Entry point of ``ccau``."""
-    from baselines.ccau.training.memory import settle_memory
     from homage_sdk.cli import run
 
-    settle_memory()  # before any command loads torch, which reads its part once
     code = run(app)
     if code and not _is_first():
         err.print(f"rank {os.environ['RANK']} stopped", markup=False)

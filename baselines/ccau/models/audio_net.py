@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 
-from baselines.ccau.models.batch_norms import ChannelNorm
-from baselines.ccau.models.channels import as_channels_last
-from baselines.ccau.models.fused import norm_relu
-from baselines.ccau.models.pooled import conv_norm_relu_pool
+from baselines.ccau.models.batch_norms import BatchNorm
 from homage_sdk.errors import UsageError
 
 # Channels in units of the width; 0 is a 2x2 max-pool. VGG19 ("E" of Simonyan and Zisserman).
@@ -53,7 +48,7 @@ class AudioFeatures(nn.Sequential):
             outputs = factor * width
             layers += [
                 nn.Conv2d(inputs, outputs, 3, padding=1),
-                ChannelNorm(outputs),
+                BatchNorm(outputs),
                 nn.ReLU(inplace=True),
             ]
             inputs = outputs
@@ -79,14 +74,6 @@ class AudioFeatures(nn.Sequential):
             )
         if x.shape[1] != self.in_channels:
             x = x.expand(-1, self.in_channels, -1, -1)
-        x = as_channels_last(x)
-        layers = list(self)
-        while layers:  # convolution, norm, ReLU, and the pooling that may follow
-            conv, norm = cast(nn.Conv2d, layers[0]), layers[1]
-            if len(layers) > 3 and isinstance(layers[3], nn.MaxPool2d):
-                x = conv_norm_relu_pool(x, (conv.weight, conv.bias, 1, 1), norm, (2, 2, 0))
-                layers = layers[4:]
-            else:
-                x = norm_relu(norm, conv(x))
-                layers = layers[3:]
+        for layer in self:
+            x = layer(x)
         return x

@@ -21,22 +21,11 @@ def as_in_evaluation(norm: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor
     return F.batch_norm(x, mean, variance, norm.weight, norm.bias, False, 0.0, norm.eps)
 
 
-class ContextNorm(nn.BatchNorm1d):
-    """Between the aggregator and the heads.
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Over the channels of features [R, C], frames [F, C, H, W] or blocks [R, C, K, H, W].
 
-    The paper does not mention this layer; the public code has it, and without it vision arms
-    stayed at chance in a pilot (CCAU.md).
+    Parameters, buffers and arithmetic are those of ``nn.BatchNorm1d``, ``2d`` and ``3d``.
     """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[R, D] -> [R, D]."""
-        if self.training and x.shape[0] == 1:
-            return as_in_evaluation(self, x)
-        return super().forward(x)
-
-
-class PixelNorm(nn.BatchNorm3d):
-    """Inside the encoder, over frames [F, C, H, W] or blocks [R, C, K, H, W]: one statistic."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape."""
@@ -45,18 +34,10 @@ class PixelNorm(nn.BatchNorm3d):
         return super().forward(x)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        if input.ndim not in (4, 5):
-            raise UsageError("expected frames or blocks", found=f"shape {tuple(input.shape)}")
-
-
-class ChannelNorm(nn.BatchNorm2d):
-    """Inside the audio features, [B, C, H, W]."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
-        if self.training and x.numel() == x.shape[1]:
-            return as_in_evaluation(self, x)
-        return super().forward(x)
+        if input.ndim not in (2, 4, 5):
+            raise UsageError(
+                "expected features, frames or blocks", found=f"shape {tuple(input.shape)}"
+            )
 
 
 def refuse_synchronised(device: torch.device) -> None:

@@ -1,11 +1,9 @@
 """f: the 2D-3D ResNet of the video modalities.
 
 The stem and layers 1-2 use (1, k, k) kernels: they never look along time. They are applied as 2D
-convolutions over all B * N * K frames, in channels-last memory; the stem goes through its frames
-in pieces. In that memory order plain 3D ones take the same time with torch 2.13 (measured by
-``tools/bench_ccau.py --folding``). Parameters keep the shapes and names of ``nn.Conv3d``, so that
-state dicts are the authors'. Layers 3-4 are 3x3x3 with stride 2 in time as well, on the same
-memory seen as clips.
+convolutions over all B * N * K frames, in channels-last memory. Parameters keep the shapes and
+names of ``nn.Conv3d``, so that state dicts are the authors'. Layers 3-4 are 3x3x3 with stride 2 in
+time as well, on the same memory seen as clips.
 """
 
 from __future__ import annotations
@@ -16,9 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines.ccau.models.batch_norms import PixelNorm
-from baselines.ccau.models.fused import norm_add, norm_only, norm_relu
-from baselines.ccau.models.pooled import conv_norm_relu_pool
+from baselines.ccau.models.batch_norms import BatchNorm
 from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 
@@ -78,17 +74,18 @@ class BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv1 = conv(inputs, planes, 3, stride)
-        self.bn1 = PixelNorm(planes)
+        self.bn1 = BatchNorm(planes)
         self.conv2 = conv(planes, planes, 3)
-        self.bn2 = PixelNorm(planes)
+        self.bn2 = BatchNorm(planes)
         self.downsample = _shortcut(conv, inputs, planes, stride)
         self.final_relu = final_relu
 
     def forward(self, x: Tensor) -> Tensor:
         """Same spatial and temporal stride on both paths."""
-        out = norm_relu(self.bn1, self.conv1(x))
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return norm_add(self.bn2, self.conv2(out), shortcut, relu=self.final_relu)
+        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        out = self.bn2(self.conv2(out))
+        out = out + (x if self.downsample is None else self.downsample(x))
+        return F.relu(out, inplace=True) if self.final_relu else out
 
 
 class Bottleneck(nn.Module):
@@ -101,37 +98,28 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         self.conv1 = conv(inputs, planes, 1)
-        self.bn1 = PixelNorm(planes)
+        self.bn1 = BatchNorm(planes)
         self.conv2 = conv(planes, planes, 3, stride)
-        self.bn2 = PixelNorm(planes)
+        self.bn2 = BatchNorm(planes)
         self.conv3 = conv(planes, planes * 4, 1)
-        self.bn3 = PixelNorm(planes * 4)
+        self.bn3 = BatchNorm(planes * 4)
         self.downsample = _shortcut(conv, inputs, planes * 4, stride)
         self.final_relu = final_relu
 
     def forward(self, x: Tensor) -> Tensor:
         """Same spatial and temporal stride on both paths."""
-        out = norm_relu(self.bn1, self.conv1(x))
-        out = norm_relu(self.bn2, self.conv2(out))
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return norm_add(self.bn3, self.conv3(out), shortcut, relu=self.final_relu)
+        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        out = F.relu(self.bn2(self.conv2(out)), inplace=True)
+        out = self.bn3(self.conv3(out))
+        out = out + (x if self.downsample is None else self.downsample(x))
+        return F.relu(out, inplace=True) if self.final_relu else out
 
 
-class Shortcut(nn.Sequential):
-    """A 1x1 (or 1x1x1) convolution and normalisation. Keys 0.* and 1.*."""
-
-    def __init__(self, conv: Conv, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__(conv(inputs, outputs, 1, stride), PixelNorm(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """With the strides of the block beside it."""
-        return norm_only(self[1], self[0](x))
-
-
-def _shortcut(conv: Conv, inputs: int, outputs: int, stride: int) -> Shortcut | None:
+def _shortcut(conv: Conv, inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+    """A 1x1 (or 1x1x1) convolution and normalisation where the input does not fit the sum."""
     if stride == 1 and inputs == outputs:
         return None
-    return Shortcut(conv, inputs, outputs, stride)
+    return nn.Sequential(conv(inputs, outputs, 1, stride), BatchNorm(outputs))
 
 
 class VideoEncoder(nn.Module):
@@ -155,7 +143,7 @@ class VideoEncoder(nn.Module):
         self.folded = folded
         self.channels = 4 * width * block.expansion
         self.conv1 = FrameConv(3, width, 7, 2)
-        self.bn1 = PixelNorm(width)
+        self.bn1 = BatchNorm(width)
 
         inputs = width
         planes = (width, 2 * width, 4 * width, 4 * width)
@@ -181,23 +169,21 @@ class VideoEncoder(nn.Module):
             )
         n_clips, n_blocks, _, n_frames, height, width = x.shape
         if self.folded:
-            frames = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 3, height, width)
-            out = self._stem(frames.contiguous(memory_format=torch.channels_last))
-            out = self.layer2(self.layer1(out))
-            out = _as_blocks(out, n_frames)
+            out = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, 3, height, width)
+            out = out.contiguous(memory_format=torch.channels_last)
         else:
-            out = self._stem(x.flatten(0, 1))
-            out = self.layer2(self.layer1(out))
+            out = x.flatten(0, 1)
+        out = F.relu(self.bn1(self.conv1(out)), inplace=True)
+        if self.folded:
+            out = F.max_pool2d(out, 3, 2, 1)
+        else:
+            out = F.max_pool3d(out, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+        out = self.layer2(self.layer1(out))
+        if self.folded:
+            out = _as_blocks(out, n_frames)
         out = self.layer4(self.layer3(out))
         cells = F.relu(out).mean(dim=2).flatten(2).transpose(1, 2)
         return cells.reshape(n_clips, n_blocks, *cells.shape[1:])
-
-    def _stem(self, x: Tensor) -> Tensor:
-        if x.ndim == 4:
-            conv = (self.conv1.weight.squeeze(2), None, 2, 3)
-            return conv_norm_relu_pool(x, conv, self.bn1, (3, 2, 1))
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
 def _as_blocks(frames: Tensor, n_frames: int) -> Tensor:

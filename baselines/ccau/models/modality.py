@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.ccau.models.attention import AttentionKind, make_attention, pool
-from baselines.ccau.models.batch_norms import ContextNorm, as_in_evaluation
+from baselines.ccau.models.batch_norms import BatchNorm, as_in_evaluation
 from baselines.ccau.models.convgru import ConvGRU
 from baselines.ccau.models.heads import Head, clip_activity, clip_atomic
 from baselines.ccau.models.model_config import ModelConfig
@@ -148,7 +148,7 @@ class ModalityNet(nn.Module):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.training):
                 flat = blocks.flatten(0, 1)
                 if self.final_bn is not None:
-                    flat = as_in_evaluation(cast(nn.BatchNorm1d, self.final_bn), flat)
+                    flat = as_in_evaluation(cast(BatchNorm, self.final_bn), flat)
                 shown = flat.reshape(blocks.shape)
                 per = [
                     h.without_dropout(shown) for h in (self.final_fc_video, self.final_fc_atomic)
@@ -185,8 +185,8 @@ class AggregatedNet(ModalityNet):
         self.n_cells = n_cells
         self.agg = ConvGRU(channels, dim, config.gru_dropout, self.source)
         self.attention_fn = make_attention(attention, dim, n_cells, config.attention_tau)
-        if config.context_norm:
-            self.final_bn = ContextNorm(dim)
+        if config.context_norm:  # not in the paper; the public code has it, and without it vision
+            self.final_bn = BatchNorm(dim)  # arms stayed at chance in a pilot (CCAU.md)
 
     def contexts_of(self, z: Tensor, seen: Tensor | None, valid: Tensor) -> dict[str, Any]:
         """Contexts from features [B, N, cells, C]; ``seen`` marks the blocks g steps on."""

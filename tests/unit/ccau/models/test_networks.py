@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from baselines.ccau.models.attention import CellAttention, pool
-from baselines.ccau.models.batch_norms import ContextNorm
+from baselines.ccau.models.batch_norms import BatchNorm
 from baselines.ccau.models.convgru import ConvGRU
 from baselines.ccau.models.heads import clip_activity, clip_atomic
 from baselines.ccau.random_streams import Dropout, DropoutStream
@@ -91,15 +91,17 @@ def test_clip_predictions_are_the_mean_softmax_and_the_largest_sigmoid():
     assert torch.isfinite(clip_activity(activity, none)).all()
 
 
-def test_a_batch_of_one_row_uses_the_running_statistics():
-    norm = ContextNorm(3).train()
-    norm(torch.randn(16, 3) * 2 + 1)
-    mean = norm.running_mean.clone()
-    x = torch.randn(1, 3)
+@pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1, 1), (1, 3, 1, 1, 1)])
+def test_a_batch_of_one_value_a_channel_uses_the_running_statistics(shape):
+    norm = BatchNorm(3).train()
+    norm(torch.randn(16, *shape[1:]) * 2 + 1)
+    mean, var = (value.clone() for value in (norm.running_mean, norm.running_var))
+    x = torch.randn(shape)
     found = norm(x)
-    expected = (x - mean) / (norm.running_var + norm.eps).sqrt()
-    torch.testing.assert_close(found, expected)
-    assert torch.equal(norm.running_mean, mean)
+    expected = (x.flatten() - mean) / (var + norm.eps).sqrt()
+    torch.testing.assert_close(found.flatten(), expected)
+    assert torch.equal(norm.running_mean, mean) and torch.equal(norm.running_var, var)
+    assert norm.num_batches_tracked == 1
 
 
 def test_one_clip_can_be_trained_on_in_every_preset():
