@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines.ccau.config.config import from_dict
 from baselines.ccau.losses.alignment import Negatives
 from baselines.ccau.models.network import ModelConfig, build_nets
 from baselines.ccau.tasks import (
@@ -66,14 +67,15 @@ def tasks(config: ModelConfig, modalities: tuple[str, ...]) -> dict[str, Task]:
         return build_nets(config, modalities, N_ACTIVITIES, N_ATOMIC, 0)  # type: ignore[return-value]
 
     both = CompositionConfig()
+    official = from_dict({"preset": "official"})
     made: dict[str, Task] = {
         "single": Single(nets(), both),  # type: ignore[arg-type]
         "cooperative, video": Cooperative(nets(), both, AlignmentConfig(negatives="video")),  # type: ignore[arg-type]
         "cooperative, batch": Cooperative(nets(), both, AlignmentConfig(negatives="batch")),  # type: ignore[arg-type]
         "cooperative, official": Cooperative(
             nets(),  # type: ignore[arg-type]
-            CompositionConfig.preset("official"),
-            AlignmentConfig.preset("official"),
+            official.composition,
+            official.align,
         ),
         "cooperative KD": CooperativeKD(nets(), both, DistillationConfig()),  # type: ignore[arg-type]
         "static KD": StaticKD(nets(), both, DistillationConfig(), students=(modalities[0],)),  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import json
 import shutil
 import statistics
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from baselines.ccau.config.config import Config, read_config
 from baselines.ccau.data.loaders import open_loader
 from baselines.ccau.data.partition import selection_parts
 from baselines.ccau.distributed import World
+from baselines.ccau.runs.run_folder import LAST
 from baselines.ccau.training.train import train
 from homage_sdk import Dataset
 from homage_sdk.ingest import ingest
@@ -62,21 +64,29 @@ def config_of(report: Report, *settings: str) -> Config:
 
 def resumed(report: Report, shards: Path, out: Path) -> None:
     """A run stopped half way and gone on with against one that was not: the same weights?"""
+    half, whole = (2, 4) if report.small else (6, 12)
+
+    def interrupt(step: int, last: int) -> None:
+        if step > half:  # the checkpoint of step ``half`` is on disk
+            raise KeyboardInterrupt
+
     for deterministic in (True, False):
         weights = []
-        half, whole = (2, 4) if report.small else (6, 12)
-        for name, stops in (("straight", (whole,)), ("resumed", (half, whole))):
+        config = config_of(
+            report,
+            f"optim.max_steps={whole}",
+            f"run.checkpoint_every={half}",
+            f"run.deterministic={str(deterministic).lower()}",
+            "data.workers=0",
+        )
+        for name in ("straight", "resumed"):
             run = out / f"run-{name}-{deterministic}"
             shutil.rmtree(run, ignore_errors=True)
-            for number, stop in enumerate(stops):
-                config = config_of(
-                    report,
-                    f"optim.max_steps={stop}",
-                    f"run.deterministic={str(deterministic).lower()}",
-                    "data.workers=0",
-                )
-                train(config, shards, run, resume=number > 0)
-            weights.append(load_file(run / "last" / "model.safetensors"))
+            if name == "resumed":
+                with suppress(KeyboardInterrupt):
+                    train(config, shards, run, progress=interrupt)
+            train(config, shards, run)
+            weights.append(load_file(run / LAST / "model.safetensors"))
         gap = max(
             float((weights[0][k].double() - weights[1][k].double()).norm())
             / max(float(weights[0][k].double().norm()), 1e-12)
@@ -85,7 +95,7 @@ def resumed(report: Report, shards: Path, out: Path) -> None:
         said = "run.deterministic" if deterministic else "without"
         same = gap == 0.0
         report.add(
-            f"{half} steps, stopped, {whole - half} more against {whole}, {said}",
+            f"stopped after {half} of {whole} steps and resumed, {said}",
             "the same bits" if same else f"largest relative difference {gap:.1e}",
             same if deterministic else None,
             gap=gap,

@@ -141,8 +141,6 @@ class WorkerPool:
         if made.graphs is not None:
             tensors = {name: torch.from_numpy(array) for name, array in made.graphs.items()}
             batch.scene_graph = SceneGraphBatch(**tensors)
-        if torch.cuda.is_available():
-            return batch.pin_memory()
         return map_tensors(batch, Tensor.clone) if copied else batch
 
 

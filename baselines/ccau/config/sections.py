@@ -97,5 +97,7 @@ class RunConfig:
     selection: Literal["validation", "paper", "last"] = "validation"
     """``validation``: best on participants carved out of train. ``paper``: best on the split
     ``val``, which is also a test split. ``last``: no selection."""
+    deterministic: bool = False
+    """On a GPU: only operations that give the same bits each time, at some cost in speed."""
     tensorboard: bool = False
     bootstrap_draws: NonNegativeInt = 1000

@@ -1,7 +1,8 @@
 """Training: one loop that reads from top to bottom, for every task, on one process or many.
 
 Every random number is a function of (seed, purpose, modality, step) and every counter is in the
-checkpoint, so a run that was killed and resumed equals one that was not, bit for bit.
+checkpoint, so a run that was killed and resumed equals one that was not, bit for bit: on a CPU, and
+on a GPU with ``run.deterministic``.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from baselines.ccau.runs.run_folder import (
     open_on_first,
 )
 from baselines.ccau.training.compiling import require_compiler
+from baselines.ccau.training.determinism import repeatable
 from baselines.ccau.training.nonfinite import name_fault
 from baselines.ccau.training.optimise import (
     as_floats,
@@ -61,6 +63,7 @@ from baselines.ccau.training.tensorboard import Board
 from baselines.ccau.training.validate import validate
 from homage_sdk.errors import ConfigError, HomageError
 from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.device_feed import feed
 from homage_sdk.shards import ShardSet
 from homage_sdk.storage import exclusive, explained
 
@@ -86,7 +89,7 @@ def train(
     Raises ConfigError, ShardError, CheckpointError, StorageError; TrainingError on every rank when
     a loss or a gradient of any rank is not finite.
     """
-    with join_world(config.run.device) as world:
+    with repeatable(config.run.deterministic), join_world(config.run.device) as world:
         if config.optim.sync_batchnorm:
             refuse_synchronised(world.device)
         shards = ShardSet.open(shards_folder)
@@ -209,12 +212,12 @@ class _Trainer:
                     "position": self.state.micro_batch,
                 }
             )
-        return iter(self.loader)
+        return feed(self.loader, self.world.device)
 
     def _next(self, batches: Iterator[Batch]) -> Batch:
         """The next micro-batch on the device; a rank that cannot read it stops all of them."""
         try:
-            batch, fault = next(batches).to(self.world.device), None
+            batch, fault = next(batches), None
         except HomageError as error:
             if self.world.size == 1:
                 raise
