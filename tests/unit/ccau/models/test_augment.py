@@ -11,9 +11,9 @@ from baselines.ccau.models.augment import (
     IMAGENET_STD,
     AugmentConfig,
     colour_draws,
-    numpy_stream,
     prepare_video,
 )
+from baselines.ccau.random_streams import numpy_stream
 
 OFF = AugmentConfig(brightness=0, contrast=0, saturation=0, hue=0, grey=0)
 
