@@ -7,6 +7,7 @@ may speak seconds since the start of the sequence. Nowhere else is a frame divid
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import total_ordering
@@ -15,7 +16,7 @@ from numbers import Real
 from operator import index
 from typing import SupportsIndex
 
-from homage_sdk.errors import LabelError
+from homage_sdk.errors import LabelError, UsageError
 
 NOMINAL_FPS = Fraction(30)
 """The rate that HOMAGE's annotations count frames in."""
@@ -145,6 +146,31 @@ RELATIONS = (
     "finished_by",
 )
 """Allen's thirteen relations between two intervals; exactly one holds for any pair."""
+
+
+def checked_relations(relation: str | Iterable[str]) -> tuple[str, ...]:
+    """One or several of Allen's relations; raises UsageError for another word."""
+    names = (relation,) if isinstance(relation, str) else tuple(relation)
+    for name in names:
+        if name not in RELATIONS:
+            raise UsageError(f"no relation {name!r}", expected=f"one of {', '.join(RELATIONS)}")
+    return names
+
+
+Within = Seconds | int
+"""The largest gap between two intervals: seconds, or a number of frames."""
+
+
+def within_frames(within: Within) -> int:
+    """A gap in frames; a gap in seconds allows as many frames as it fully holds.
+
+    >>> within_frames(Seconds(2)), within_frames(15)
+    (60, 15)
+    """
+    frames = within.frame().index if isinstance(within, Seconds) else within
+    if frames < 0:
+        raise UsageError("a gap cannot be negative", found=str(within))
+    return frames
 
 
 @dataclass(frozen=True, slots=True, order=True)

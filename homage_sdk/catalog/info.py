@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from homage_sdk.catalog.schema import SCHEMA_VERSION
+from homage_sdk.errors import CatalogError
+
+AGAIN = "make it again with `homage ingest`"
 FILE_NAME = "catalog.json"
 FORMAT: Literal["homage_catalog"] = "homage_catalog"
 
@@ -76,3 +81,73 @@ def seal_of(document: Mapping[str, Any]) -> str:
     content = {key: value for key, value in document.items() if key != "seal"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_info(path: Path) -> CatalogInfo:
+    """``catalog.json`` of a folder; CatalogError unless it is whole and of this schema version."""
+    version, document = read_version(path)
+    if version != SCHEMA_VERSION:
+        newer = version > SCHEMA_VERSION
+        raise CatalogError(
+            f"this catalog was written by {'a newer' if newer else 'an older'} homage_sdk",
+            place=path,
+            found=f"schema version {version}",
+            expected=str(SCHEMA_VERSION),
+            hint="update homage_sdk, or make the catalog again with this one"
+            if newer
+            else f"run `homage migrate {path}`",
+        )
+    file = path / FILE_NAME
+    try:
+        info = CatalogInfo.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CatalogError(
+            f"catalog.json is wrong: {first['msg']}",
+            place=file,
+            found="/".join(map(str, first["loc"])),
+            hint=AGAIN,
+        ) from error
+    if info.seal != seal_of(document):
+        raise CatalogError(
+            "catalog.json was changed by hand",
+            place=file,
+            found="a seal that does not fit",
+            hint=AGAIN,
+        )
+    return info
+
+
+def read_version(path: Path) -> tuple[int, dict[str, Any]]:
+    """Schema version and raw content of ``catalog.json``, of any version."""
+    file = path / FILE_NAME
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise _no_catalog(path) from None
+    except NotADirectoryError:
+        raise CatalogError("not a folder", place=path, expected="a catalog's folder") from None
+    except OSError as error:
+        raise CatalogError(f"cannot be read: {error.strerror}", place=file) from error
+    except (ValueError, RecursionError) as error:
+        raise CatalogError("catalog.json is no JSON", place=file, hint=AGAIN) from error
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if type(version) is not int or document.get("format") != FORMAT:
+        raise CatalogError(
+            "catalog.json is not a HOMAGE catalog's",
+            place=file,
+            expected=f'"format": "{FORMAT}" and a schema_version',
+        )
+    return version, document
+
+
+def _no_catalog(path: Path) -> CatalogError:
+    if not path.exists():
+        found, hint = "no such folder", "make one with `homage ingest RELEASE CATALOG`"
+    elif any(path.glob("*.parquet")):
+        found, hint = "tables without catalog.json: half-written or half-copied", AGAIN
+    elif (path / "manifest.json").exists():
+        found, hint = "shards", "open them with homage_sdk.shards.ShardSet"
+    else:
+        found, hint = "no catalog.json", "make one with `homage ingest RELEASE CATALOG`"
+    return CatalogError("not a catalog", place=path, found=found, hint=hint)

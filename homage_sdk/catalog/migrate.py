@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from homage_sdk.catalog.info import Options, Source
-from homage_sdk.catalog.read import read_catalog, read_version
+from homage_sdk.catalog.info import AGAIN, Options, Source, read_version
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
+from homage_sdk.catalog.tables import Catalog
+from homage_sdk.catalog.write import write_catalog
 from homage_sdk.errors import CatalogError
 from homage_sdk.storage import sha256_file
 
@@ -45,7 +46,7 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
     catalog = Path(catalog)
     before, document = read_version(catalog)
     if before >= SCHEMA_VERSION:
-        read_catalog(catalog)  # refuses what is newer or damaged
+        Catalog(catalog)  # refuses what is newer or damaged
         return before, before
     steps = STEPS if steps is None else steps
     old = Old(_tables(catalog, document), document)
@@ -54,7 +55,7 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
             raise CatalogError(
                 f"no way from schema version {version} to {version + 1}",
                 place=catalog,
-                hint="make the catalog again with `homage ingest`",
+                hint=AGAIN,
             )
         old = steps[version](old)
     _write(catalog, old)
@@ -82,8 +83,6 @@ def _tables(catalog: Path, document: Mapping[str, Any]) -> dict[str, pa.Table]:
 
 
 def _write(catalog: Path, old: Old) -> None:
-    from homage_sdk.catalog.write import write_catalog
-
     document = old.document
     try:
         tables = {
@@ -98,7 +97,7 @@ def _write(catalog: Path, old: Old) -> None:
             "the steps did not lead to this schema",
             place=catalog,
             found=f"{type(error).__name__}: {str(error)[:120]}",
-            hint="make the catalog again with `homage ingest`",
+            hint=AGAIN,
         ) from error
     write_catalog(
         catalog, tables, source=source, options=options, versions=versions, dropped=dropped

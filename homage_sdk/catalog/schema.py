@@ -140,6 +140,9 @@ TABLES: dict[str, pa.Schema] = {
     ),
 }
 
+OF_THE_CATALOG = ("classes", "problems")
+"""Tables that a selection of sequences leaves whole."""
+
 
 def column_doc(table: str, column: str) -> str:
     """What a column means."""

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from homage_sdk.catalog.info import FILE_NAME, CatalogInfo, Options, Source, TableFile
-from homage_sdk.catalog.read import footer_sha256
+from homage_sdk.catalog.parquet_table import describe
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
 from homage_sdk.errors import StorageError
-from homage_sdk.storage import explained, new_folder, sha256_file, write_file
+from homage_sdk.storage import explained, new_folder, write_file
 from homage_sdk.taxonomy import KINDS
 
 _ROWS_A_GROUP = 1 << 14
@@ -74,13 +74,7 @@ def _write_table(file: Path, table: pa.Table) -> TableFile:
         pq.write_table(
             table, file, compression="zstd", row_group_size=_ROWS_A_GROUP, write_statistics=True
         )
-    size = file.stat().st_size
-    return TableFile(
-        rows=table.num_rows,
-        bytes=size,
-        sha256=sha256_file(file),
-        footer_sha256=footer_sha256(file, size),
-    )
+    return describe(file)
 
 
 def _counts(tables: Mapping[str, pa.Table]) -> dict[str, int]:

@@ -80,9 +80,9 @@ def _info(
     from homage_sdk.cli.console import out
 
     if (path / "catalog.json").exists():
-        from homage_sdk.catalog import read_catalog
+        from homage_sdk.catalog import Catalog
 
-        info = read_catalog(path).info
+        info = Catalog(path).info
         out.print(f"{path}: a catalog of schema version {info.schema_version}", markup=False)
         _show(info)
     elif (path / "manifest.json").exists():
@@ -119,12 +119,13 @@ def _verify(
     catalog: Annotated[Path, typer.Argument(help="Folder of the catalog.")],
 ) -> None:
     """Compare every byte of a catalog with what ingest wrote."""
-    from homage_sdk.catalog import read_catalog
+    from homage_sdk.catalog.tables import verify_catalog
     from homage_sdk.cli.console import out
 
-    info = read_catalog(catalog, verify=True).info
-    size = sum(file.bytes for file in info.files.values())
-    out.print(f"{catalog} is whole: {len(info.files)} tables, {size:,} bytes", markup=False)
+    errors = verify_catalog(catalog)
+    if errors:
+        raise errors[0]
+    out.print(f"{catalog} is whole", markup=False)
 
 
 def _migrate(

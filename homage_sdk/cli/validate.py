@@ -143,16 +143,16 @@ def _find(
 
 def _recorded(path: Path, *, deep: bool) -> list[Problem]:
     """What ingest found: it validates, the videos included unless it was told not to."""
-    from homage_sdk.catalog import read_catalog
+    from homage_sdk.catalog import Catalog
     from homage_sdk.errors import UsageError
     from homage_sdk.problems import Problem
 
-    catalog = read_catalog(path)
+    catalog = Catalog(path)
     if deep:
         raise UsageError(
             "--deep looks into videos, and a catalog has none",
             place=path,
-            hint=f"name the release: homage validate {catalog.release_root} --deep",
+            hint=f"name the release: homage validate {catalog.root} --deep",
         )
     return [Problem.from_row(row) for row in catalog.table("problems").to_pylist()]
 

@@ -10,35 +10,18 @@ from typing import TYPE_CHECKING, Literal, overload
 from homage_sdk.annotations import AtomicAction
 from homage_sdk.errors import UsageError
 from homage_sdk.taxonomy import class_key
-from homage_sdk.time import RELATIONS, Interval, Moment, Seconds, as_frame
+from homage_sdk.time import (
+    Interval,
+    Moment,
+    Within,
+    as_frame,
+    checked_relations,
+    within_frames,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-Within = Seconds | int
-"""The largest gap between two intervals: seconds, or a number of frames."""
-
-
-def within_frames(within: Within) -> int:
-    """A gap in frames; a gap in seconds allows as many frames as it fully holds.
-
-    >>> within_frames(Seconds(2)), within_frames(15)
-    (60, 15)
-    """
-    frames = within.frame().index if isinstance(within, Seconds) else within
-    if frames < 0:
-        raise UsageError("a gap cannot be negative", found=str(within))
-    return frames
-
-
-def checked_relations(relation: str | Iterable[str]) -> tuple[str, ...]:
-    """One or several of Allen's relations; raises UsageError for another word."""
-    names = (relation,) if isinstance(relation, str) else tuple(relation)
-    for name in names:
-        if name not in RELATIONS:
-            raise UsageError(f"no relation {name!r}", expected=f"one of {', '.join(RELATIONS)}")
-    return names
 
 
 class AtomicActions(SequenceABC[AtomicAction]):

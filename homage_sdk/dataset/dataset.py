@@ -8,11 +8,11 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
-from homage_sdk.catalog.labels import Labels
 from homage_sdk.catalog.rows import SequenceRow
+from homage_sdk.catalog.tables import Catalog
 from homage_sdk.dataset.selection import Wanted, unknown_sequence, with_sensors, with_views
-from homage_sdk.dataset.sequence import Sequence
-from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
+from homage_sdk.dataset.sequence import Sequence, converted
+from homage_sdk.errors import UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.query.patterns import Action, Triple
 from homage_sdk.taxonomy import Taxonomy
@@ -49,55 +49,44 @@ class Dataset:
 
     def __init__(self, path: str | Path, *, root: str | Path | None = None) -> None:
         media = None if root is None else Path(root).expanduser()
-        self._labels = Labels(Path(path).expanduser().absolute(), media)
-        self._positions = tuple(range(len(self._labels.rows)))
-
-    @classmethod
-    def _selected(cls, labels: Labels, positions: Iterable[int]) -> Dataset:
-        made = cls.__new__(cls)
-        made._labels = labels
-        made._positions = tuple(positions)
-        return made
+        self._catalog = Catalog(Path(path).expanduser().absolute(), media)
+        self._rows = self._catalog.rows
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_reopen, (self._labels, self._some))
+        return (_reopen, (self._catalog, self._some))
 
     # Sequences
 
     @property
     def path(self) -> Path:
         """The catalog folder."""
-        return self._labels.path
+        return self._catalog.path
 
     @property
     def root(self) -> Path | None:
         """Where the media lie; None where neither the caller nor the catalog says."""
-        return self._labels.root
+        return self._catalog.root
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of the selected sequences, in order."""
-        return tuple(row.sequence for row in self._rows())
+        return tuple(row.sequence for row in self._rows)
 
     @cached_property
-    def _chosen(self) -> frozenset[int]:
-        return frozenset(self._positions)
-
-    def _rows(self) -> Iterator[SequenceRow]:
-        return (self._labels.rows[position] for position in self._positions)
+    def _by_id(self) -> dict[str, SequenceRow]:
+        return {row.sequence: row for row in self._rows}
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[Sequence]:
-        return (Sequence(self._labels, row) for row in self._rows())
+        return (Sequence(self._catalog, row) for row in self._rows)
 
     def __contains__(self, key: object) -> bool:
-        position = self._labels.position.get(str(key))
-        return position is not None and position in self._chosen
+        return str(key) in self._by_id
 
     def __repr__(self) -> str:
-        total = len(self._labels.rows)
+        total = len(self._catalog.rows)
         selected = "" if len(self) == total else f" of {total}"
         return f"Dataset({str(self.path)!r}, {len(self)}{selected} sequences)"
 
@@ -107,7 +96,7 @@ class Dataset:
         return self.path == other.path and self.ids == other.ids
 
     def __hash__(self) -> int:
-        return hash((self.path, self._positions))
+        return hash((self.path, self.ids))
 
     @overload
     def __getitem__(self, key: str | SequenceId | SupportsIndex) -> Sequence: ...
@@ -115,26 +104,25 @@ class Dataset:
     def __getitem__(self, key: slice) -> Dataset: ...
     def __getitem__(self, key: str | SequenceId | SupportsIndex | slice) -> Sequence | Dataset:
         if isinstance(key, slice):
-            return self._selected(self._labels, self._positions[key])
+            return _select(self._catalog, self._rows[key])
         if isinstance(key, SupportsIndex):
             try:
-                return Sequence(self._labels, self._labels.rows[self._positions[index(key)]])
+                return Sequence(self._catalog, self._rows[index(key)])
             except IndexError:
                 raise IndexError(f"index {key} of {len(self)} sequences") from None
-        position = self._labels.position.get(str(key))
-        if position is None or position not in self._chosen:
-            raise unknown_sequence(self._labels, self.ids, str(key))
-        return Sequence(self._labels, self._labels.rows[position])
+        row = self._by_id.get(str(key))
+        if row is None:
+            raise unknown_sequence(self._catalog, self.ids, str(key))
+        return Sequence(self._catalog, row)
 
     # Selection
 
     def _keep(self, wanted: Wanted) -> Dataset:
-        rows = self._labels.rows
-        return self._selected(self._labels, (p for p in self._positions if wanted(rows[p])))
+        return _select(self._catalog, filter(wanted, self._rows))
 
     def split(self, *names: str) -> Dataset:
         """The sequences of these splits; raises UnknownIdError for one that no list names."""
-        there = sorted({row.split for row in self._labels.rows if row.split})
+        there = sorted({row.split for row in self._catalog.rows if row.split})
         for name in names:
             if name not in there:
                 raise UnknownIdError(
@@ -157,7 +145,7 @@ class Dataset:
         wanted = set()
         for each in ids:
             if each not in self:
-                raise unknown_sequence(self._labels, self.ids, str(each))
+                raise unknown_sequence(self._catalog, self.ids, str(each))
             wanted.add(str(each))
         return self._keep(lambda row: row.sequence in wanted)
 
@@ -188,9 +176,9 @@ class Dataset:
         """
         chosen = self
         if views is not None:
-            chosen = chosen._keep(with_views(self._labels, views))
+            chosen = chosen._keep(with_views(self._catalog, views))
         if sensors is not None:
-            chosen = chosen._keep(with_sensors(self._labels, sensors))
+            chosen = chosen._keep(with_sensors(self._catalog, sensors))
         if media is not None:
             chosen = chosen.where(
                 lambda s: (bool(s.views) and all(v.is_available for v in s.views)) == media
@@ -218,11 +206,7 @@ class Dataset:
         if isinstance(wanted, str):
             found = self.sql(f"SELECT sequence FROM sequences WHERE ({wanted}\n)", parameters)
             return self.select(set(found["sequence"].to_pylist()))
-        rows = self._labels.rows
-        return self._selected(
-            self._labels,
-            (p for p in self._positions if wanted(Sequence(self._labels, rows[p]))),
-        )
+        return self._keep(lambda row: wanted(Sequence(self._catalog, row)))
 
     # Tables
 
@@ -231,7 +215,7 @@ class Dataset:
 
         Always those of the whole catalog, so that ids and columns are the same for every selection.
         """
-        return self._labels.taxonomy(kind)
+        return self._catalog.taxonomy(kind)
 
     @overload
     def table(self, name: str, as_: Literal["arrow"] = "arrow") -> pa.Table: ...
@@ -242,18 +226,15 @@ class Dataset:
     ) -> pa.Table | pd.DataFrame:
         """A catalog table, with the rows of the selected sequences only.
 
-        ``classes`` and ``problems`` are whole: they belong to the catalog. Raises UsageError for a
-        name that is no table.
+        ``classes`` and ``problems`` are whole: they belong to the catalog. Raises UnknownIdError
+        for a name that is no table.
         """
-        if as_ not in ("arrow", "pandas"):
-            raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
-        table = self._labels.restricted(name, self._some)
-        return table if as_ == "arrow" else table.to_pandas()
+        return converted(self._catalog.table(name, self._some), as_)
 
     @property
     def _some(self) -> tuple[str, ...] | None:
         """The ids of the selection; None when everything is selected."""
-        return None if len(self) == len(self._labels.rows) else self.ids
+        return None if len(self) == len(self._catalog.rows) else self.ids
 
     # Questions
 
@@ -261,8 +242,8 @@ class Dataset:
     def _session(self) -> SqlSession:
         from homage_sdk.query.sql import SqlSession
 
-        labels, ids = self._labels, self._some
-        return SqlSession(lambda name: labels.restricted(name, ids))
+        catalog, ids = self._catalog, self._some
+        return SqlSession(lambda name: catalog.table(name, ids))
 
     def sql(self, statement: str, parameters: Parameters | None = None) -> pa.Table:
         """The rows of one SELECT over the catalog's tables, restricted to this selection.
@@ -306,13 +287,12 @@ class Dataset:
         return Matches(self._session, compile_pattern(pattern, self.taxonomy), pattern)
 
 
-def _reopen(labels: Labels, ids: tuple[str, ...] | None) -> Dataset:
-    """Unpickle; a catalog that has changed since is refused by name."""
-    if ids is None:
-        return Dataset._selected(labels, range(len(labels.rows)))
-    gone = next((each for each in ids if each not in labels.position), None)
-    if gone is not None:
-        raise CatalogError(
-            f"sequence {gone} is gone", place=str(labels.path), hint="the catalog was replaced"
-        )
-    return Dataset._selected(labels, [labels.position[each] for each in ids])
+def _select(catalog: Catalog, rows: Iterable[SequenceRow]) -> Dataset:
+    made = Dataset.__new__(Dataset)
+    made._catalog, made._rows = catalog, tuple(rows)
+    return made
+
+
+def _reopen(catalog: Catalog, ids: tuple[str, ...] | None) -> Dataset:
+    chosen = None if ids is None else frozenset(ids)
+    return _select(catalog, (r for r in catalog.rows if chosen is None or r.sequence in chosen))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 
-from homage_sdk.catalog.labels import Labels
 from homage_sdk.catalog.rows import SequenceRow
+from homage_sdk.catalog.tables import Catalog
 from homage_sdk.errors import UnknownIdError, UsageError
 
 Wanted = Callable[[SequenceRow], bool]
 """Whether a sequence is kept."""
 
 
-def with_views(labels: Labels, views: Collection[str | int] | str | int) -> Wanted:
+def with_views(catalog: Catalog, views: Collection[str | int] | str | int) -> Wanted:
     """Sequences with each of these: ``"ego"``, ``"third"`` or view numbers; else UsageError."""
     wanted: set[str | int] = {views} if isinstance(views, str | int) else set(views)
     numbers = {each for each in wanted if isinstance(each, int)}
@@ -23,7 +23,7 @@ def with_views(labels: Labels, views: Collection[str | int] | str | int) -> Want
             f"no kind of view {sorted(map(str, kinds - {'ego', 'third'}))[0]!r}",
             expected="ego, third or a view number",
         )
-    views_of = labels.view_numbers() if numbers else {}
+    views_of = catalog.values_of("views", "view") if numbers else {}
 
     def there(row: SequenceRow) -> bool:
         third = row.n_views - row.has_ego > 0
@@ -34,17 +34,12 @@ def with_views(labels: Labels, views: Collection[str | int] | str | int) -> Want
     return there
 
 
-def with_sensors(labels: Labels, sensors: Collection[str]) -> Wanted:
+def with_sensors(catalog: Catalog, sensors: Collection[str]) -> Wanted:
     """Sequences with each of these types of sensor; UsageError, with the nearest, for no type."""
     from homage_sdk.release.sensors import SENSOR_TYPES
 
     wanted = {sensors} if isinstance(sensors, str) else set(sensors)
-    table = labels.whole("sensors")
-    found: dict[str, set[str]] = {}
-    for sequence, sensor in zip(
-        table["sequence"].to_pylist(), table["sensor"].to_pylist(), strict=True
-    ):
-        found.setdefault(sequence, set()).add(sensor)
+    found = catalog.values_of("sensors", "sensor")
     there = set(SENSOR_TYPES).union(*found.values())
     for unknown in sorted(wanted - there):
         near = get_close_matches(unknown, sorted(there), n=3)
@@ -55,16 +50,16 @@ def with_sensors(labels: Labels, sensors: Collection[str]) -> Wanted:
     return lambda row: wanted <= found.get(row.sequence, set())
 
 
-def unknown_sequence(labels: Labels, selected: Collection[str], key: str) -> UnknownIdError:
+def unknown_sequence(catalog: Catalog, selected: Collection[str], key: str) -> UnknownIdError:
     """The error for a sequence that is not among the selected; it suggests the nearest."""
-    if key in labels.position:
+    if any(row.sequence == key for row in catalog.rows):
         return UnknownIdError(
             f"sequence {key} is in the catalog but not in this selection",
-            hint=f"open it unfiltered: Dataset({str(labels.path)!r})",
+            hint=f"open it unfiltered: Dataset({str(catalog.path)!r})",
         )
     near = get_close_matches(key, selected, n=3, cutoff=0.5)
     return UnknownIdError(
         f"no sequence {key[:80]!r}",
-        place=str(labels.path),
+        place=str(catalog.path),
         hint=f"nearest: {', '.join(near)}" if near else None,
     )

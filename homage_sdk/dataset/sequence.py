@@ -5,23 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, overload
 
-from homage_sdk.annotations import (
-    Activity,
-    AtomicAction,
-    Box,
-    Relationship,
-    SceneGraph,
-    SceneObject,
-)
-from homage_sdk.catalog.labels import Labels, below
+from homage_sdk.annotations import Activity
 from homage_sdk.catalog.rows import SequenceRow
-from homage_sdk.catalog.schema import TABLES
+from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
+from homage_sdk.catalog.tables import Catalog
 from homage_sdk.dataset.atomic_actions import AtomicActions
 from homage_sdk.dataset.moment import Moment
+from homage_sdk.dataset.read_labels import read_atomic_actions, read_scene_graphs
 from homage_sdk.dataset.scene_graphs import SceneGraphs
 from homage_sdk.dataset.sensor import Sensor
 from homage_sdk.dataset.view import View
-from homage_sdk.errors import CatalogError, MediaError, UnknownIdError, UsageError
+from homage_sdk.errors import MediaError, UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
 from homage_sdk.time import Moment as When
 from homage_sdk.time import as_seconds, n_frames_in
@@ -44,12 +38,12 @@ class Sequence:
     of the same catalog; a handle pickles as its place in the catalog.
     """
 
-    def __init__(self, labels: Labels, row: SequenceRow) -> None:
-        self._labels = labels
+    def __init__(self, catalog: Catalog, row: SequenceRow) -> None:
+        self._catalog = catalog
         self._row = row
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (Sequence, (self._labels, self._row))
+        return (Sequence, (self._catalog, self._row))
 
     def __repr__(self) -> str:
         activity = self.activity.name if self.activity else "no activity"
@@ -58,7 +52,7 @@ class Sequence:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return self._row == other._row and self._labels.path == other._labels.path
+        return self._row == other._row and self._catalog.path == other._catalog.path
 
     def __hash__(self) -> int:
         return hash(self._row.sequence)
@@ -98,7 +92,7 @@ class Sequence:
         """What the sequence shows as a whole; None where no list says."""
         if self._row.activity_id is None:
             return None
-        name = self._labels.taxonomy("activity")[self._row.activity_id]
+        name = self._catalog.taxonomy("activity")[self._row.activity_id]
         return Activity(id=name.id, name=name.raw)
 
     # Views
@@ -106,7 +100,7 @@ class Sequence:
     @cached_property
     def views(self) -> tuple[View, ...]:
         """Every view, in order of number; empty for a download without videos."""
-        return tuple(View(self._labels, row) for row in self._labels.views(self._row.sequence))
+        return tuple(View(self._catalog, row) for row in self._catalog.views(self._row.sequence))
 
     @property
     def ego(self) -> View | None:
@@ -139,80 +133,19 @@ class Sequence:
     @cached_property
     def atomic_actions(self) -> AtomicActions:
         """Its atomic actions by first frame; empty where nobody labelled it."""
-        table = self._labels.of_sequence("atomic_actions", self._row.sequence)
-        names = self._labels.taxonomy("atomic")
-        with _as_labels(self.id):
-            return AtomicActions(
-                AtomicAction(
-                    action_id=row["action_id"],
-                    class_id=row["class_id"],
-                    name=names[row["class_id"]].raw,
-                    first_frame=row["first_frame"],
-                    last_frame=row["last_frame"],
-                )
-                for row in table.to_pylist()
-            )
+        return read_atomic_actions(self._catalog, self._row.sequence)
 
     @cached_property
     def scene_graphs(self) -> SceneGraphs:
         """Its annotated frames in time order; empty where there are none."""
-        frames = self._labels.of_sequence("frames", self._row.sequence).to_pylist()
-        ids = [row["scene_graph_id"] for row in frames]
-        with _as_labels(self.id):
-            objects = self._objects(ids)
-            relationships = self._relationships(ids)
-            return SceneGraphs(
-                SceneGraph(
-                    scene_graph_id=row["scene_graph_id"],
-                    sequence=row["sequence"],
-                    view=row["view"],
-                    frame=row["frame"],
-                    width=row["width"],
-                    height=row["height"],
-                    objects=tuple(objects[row["scene_graph_id"]]),
-                    relationships=tuple(relationships[row["scene_graph_id"]]),
-                )
-                for row in frames
-            )
-
-    def _objects(self, graphs: list[int]) -> dict[int, list[SceneObject]]:
-        names = self._labels.taxonomy("object")
-        grouped: dict[int, list[SceneObject]] = {graph: [] for graph in graphs}
-        table = self._labels.of_graphs("objects", graphs)
-        columns = [table[name].to_pylist() for name in TABLES["objects"].names]
-        for graph, object_id, class_id, x1, y1, x2, y2 in zip(*columns, strict=True):
-            grouped[graph].append(
-                SceneObject(
-                    object_id=object_id,
-                    class_id=class_id,
-                    category=names[class_id].raw,
-                    box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
-                )
-            )
-        return grouped
-
-    def _relationships(self, graphs: list[int]) -> dict[int, list[Relationship]]:
-        names = self._labels.taxonomy("relationship")
-        grouped: dict[int, list[Relationship]] = {graph: [] for graph in graphs}
-        table = self._labels.of_graphs("relationships", graphs)
-        columns = [table[name].to_pylist() for name in TABLES["relationships"].names]
-        for graph, subject_id, object_id, class_id in zip(*columns, strict=True):
-            grouped[graph].append(
-                Relationship(
-                    subject_id=subject_id,
-                    object_id=object_id,
-                    class_id=class_id,
-                    category=names[class_id].raw,
-                )
-            )
-        return grouped
+        return read_scene_graphs(self._catalog, self._row.sequence)
 
     @cached_property
     def targets(self) -> Targets:
         """Its atomic actions as multi-hot vectors: ``.at``, ``.over``, ``.blocks``."""
         from homage_sdk.dataset.targets import Targets
 
-        return Targets(self.atomic_actions, self._labels.taxonomy("atomic"))
+        return Targets(self.atomic_actions, self._catalog.taxonomy("atomic"))
 
     @overload
     def table(self, name: str, as_: Literal["arrow"] = "arrow") -> pa.Table: ...
@@ -225,20 +158,12 @@ class Sequence:
 
         Raises UsageError for a table that is not about sequences.
         """
-        if as_ not in ("arrow", "pandas"):
-            raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
-        if name in ("objects", "relationships"):
-            frames = self._labels.of_sequence("frames", self._row.sequence)
-            table = self._labels.of_graphs(name, frames["scene_graph_id"].to_pylist())
-        elif name in TABLES and "sequence" in TABLES[name].names and name != "problems":
-            table = self._labels.of_sequence(name, self._row.sequence)
-        else:
-            tables = [n for n in TABLES if "sequence" in TABLES[n].names and n != "problems"]
+        tables = [each for each in TABLES if each not in OF_THE_CATALOG]
+        if name not in tables:
             raise UsageError(
-                f"no table {name!r} of a sequence",
-                expected=f"one of {', '.join([*tables, 'objects', 'relationships'])}",
+                f"no table {name!r} of a sequence", expected=f"one of {', '.join(tables)}"
             )
-        return table if as_ == "arrow" else table.to_pandas()
+        return converted(self._catalog.table(name, [self._row.sequence]), as_)
 
     # Moments, sound, sensors
 
@@ -273,7 +198,7 @@ class Sequence:
             whose = f"sequence {self.id}" if view is None else f"view {self.view(view).id}"
             raise MediaError(
                 f"{whose} has no sound",
-                place=str(self._labels.path),
+                place=str(self._catalog.path),
                 hint="select those with sound: ds.having(audio=True)",
             )
         return read_audio(
@@ -288,8 +213,7 @@ class Sequence:
     @cached_property
     def sensors(self) -> tuple[Sensor, ...]:
         """Its sensors by kind and position; empty where there are none."""
-        root = self._labels.root
-        rows = self._labels.of_sequence("sensors", self._row.sequence).to_pylist()
+        rows = self._catalog.table("sensors", [self._row.sequence]).to_pylist()
         made = (
             Sensor(
                 kind=row["sensor"],
@@ -298,28 +222,15 @@ class Sequence:
                 n_rows=row["n_rows"],
                 first_s=row["first_s"],
                 last_s=row["last_s"],
-                path=None if root is None else below(root, row["path"]),
+                path=self._catalog.below_root(row["path"]),
             )
             for row in rows
         )
         return tuple(sorted(made, key=lambda each: (each.kind, each.position)))
 
 
-class _as_labels:  # noqa: N801 - reads as a statement
-    """Labels that break their own rules mean that the catalog was changed by hand."""
-
-    def __init__(self, sequence: SequenceId) -> None:
-        self._sequence = sequence
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from pydantic import ValidationError
-
-        if isinstance(error, ValidationError | UnknownIdError | KeyError):
-            raise CatalogError(
-                f"the labels of {self._sequence} contradict the catalog's rules",
-                found=str(error).splitlines()[0],
-                hint="run `homage ingest` again",
-            ) from error
+def converted(table: pa.Table, as_: Literal["arrow", "pandas"]) -> pa.Table | pd.DataFrame:
+    """A table in the form asked for; raises UsageError for another."""
+    if as_ not in ("arrow", "pandas"):
+        raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
+    return table if as_ == "arrow" else table.to_pandas()

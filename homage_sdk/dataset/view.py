@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homage_sdk.catalog.labels import Labels, below
 from homage_sdk.catalog.rows import ViewRow
+from homage_sdk.catalog.tables import Catalog
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.ids import SequenceId, ViewId
 from homage_sdk.time import Frame, Moment, as_frame, as_moment
@@ -27,13 +27,13 @@ class View:
     Facts that could not be measured (no file at ingest, or one that cannot be opened) are None.
     """
 
-    def __init__(self, labels: Labels, row: ViewRow) -> None:
-        self._labels = labels
+    def __init__(self, catalog: Catalog, row: ViewRow) -> None:
+        self._catalog = catalog
         self._row = row
         self._index: PtsIndex | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (View, (self._labels, self._row))
+        return (View, (self._catalog, self._row))
 
     def __repr__(self) -> str:
         return f"View({str(self.id)!r}, {self.kind})"
@@ -41,7 +41,7 @@ class View:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, View):
             return NotImplemented
-        return self._row == other._row and self._labels.path == other._labels.path
+        return self._row == other._row and self._catalog.path == other._catalog.path
 
     def __hash__(self) -> int:
         return hash((self._row.sequence, self._row.view))
@@ -67,8 +67,7 @@ class View:
 
         Raises CatalogError for a recorded path that leads out of the release folder.
         """
-        root = self._labels.root
-        return None if self._row.path is None or root is None else below(root, self._row.path)
+        return None if self._row.path is None else self._catalog.below_root(self._row.path)
 
     @property
     def is_available(self) -> bool:
@@ -141,7 +140,7 @@ class View:
         row = self._row
         if row.time_base_num is None or row.time_base_den is None or not row.n_frames:
             return None
-        table = self._labels.of_sequence("pts", row.sequence)
+        table = self._catalog.table("pts", [row.sequence])
         table = table.filter(pc.equal(table["view"], row.view)).sort_by("frame")
         if not len(table):
             return None
@@ -165,7 +164,7 @@ class View:
         if path is None:
             raise MediaError(
                 f"no video of view {self.id}",
-                place=str(self._labels.path),
+                place=str(self._catalog.path),
                 found="no file for it in the catalog"
                 if self._row.path is None
                 else "a catalog that does not know where its release lies",

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from homage_sdk.catalog.info import CatalogInfo, Options, Source
-from homage_sdk.catalog.read import read_catalog
+from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import check_target, write_catalog
 from homage_sdk.errors import CatalogError, ReleaseError
 from homage_sdk.ingest.build import build_tables, problems_table
@@ -159,7 +159,7 @@ def _up_to_date(
     catalog: Path, source: Source, options: Options, versions: dict[str, str]
 ) -> CatalogInfo | None:
     try:
-        info = read_catalog(catalog).info
+        info = Catalog(catalog).info
     except CatalogError:
         return None
     same = (info.source, info.options, info.versions) == (source, options, versions)

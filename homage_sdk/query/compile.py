@@ -10,14 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homage_sdk.errors import QueryError
 from homage_sdk.query.patterns import Action, Lasting, Pattern, Related, Showing, Triple
 from homage_sdk.taxonomy import Taxonomy, class_key
-
-if TYPE_CHECKING:
-    pass
 
 # Differences of two frame numbers never overflow 32 bits; sums could.
 RELATION_SQL = {

@@ -8,11 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homage_sdk.catalog.info import CatalogInfo, Options, Source, TableFile
-from homage_sdk.catalog.read import footer_sha256
+from homage_sdk.catalog.info import CatalogInfo, Options, Source
+from homage_sdk.catalog.parquet_table import describe
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
 from homage_sdk.ids import SequenceId
-from homage_sdk.storage import sha256_file
 from homage_sdk.taxonomy import Taxonomy
 
 Xyxy = tuple[float, float, float, float]
@@ -83,27 +82,19 @@ def make_catalog(
         pq.write_table(
             table, path / f"{name}.parquet", compression="zstd", row_group_size=row_group_size
         )
-    _seal(path, rows, str(root or ""))
+    seal(path, str(root or ""))
     return path
 
 
-def _seal(path: Path, rows: dict[str, list[dict[str, object]]], root: str) -> None:
+def seal(path: Path, root: str = "") -> None:
     """Write ``catalog.json`` for the tables as they are."""
-    files = {}
-    for name in TABLES:
-        file = path / f"{name}.parquet"
-        files[name] = TableFile(
-            rows=len(rows[name]),
-            bytes=file.stat().st_size,
-            sha256=sha256_file(file),
-            footer_sha256=footer_sha256(file),
-        )
+    files = {name: describe(path / f"{name}.parquet") for name in TABLES}
     info = CatalogInfo(
         schema_version=SCHEMA_VERSION,
         source=Source(root=root, layout="hacgen", fingerprint=""),
         options=Options(media=False, hash_media=False),
         versions={},
-        counts={name: len(rows[name]) for name in TABLES},
+        counts={name: file.rows for name, file in files.items()},
         problems={},
         severities={},
         dropped={},

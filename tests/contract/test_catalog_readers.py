@@ -10,14 +10,14 @@ import pandas as pd
 import pyarrow.dataset as pads
 import pytest
 
-from homage_sdk.catalog import read_catalog
+from homage_sdk.catalog import Catalog
 from homage_sdk.catalog.schema import TABLES
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_pandas_duckdb_and_pyarrow_dataset_open_each_table(small_catalog: Path, name: str) -> None:
     file = small_catalog / f"{name}.parquet"
-    table = read_catalog(small_catalog).table(name)
+    table = Catalog(small_catalog).table(name)
     frame = pd.read_parquet(file)
     assert list(frame.columns) == table.column_names
     assert len(frame) == table.num_rows
@@ -34,7 +34,7 @@ def test_duckdb_joins_labels_across_tables(small_catalog: Path) -> None:
         GROUP BY c.raw
     """
     counts = dict(duckdb.sql(sql).fetchall())
-    catalog = read_catalog(small_catalog)
+    catalog = Catalog(small_catalog)
     names = {
         c["id"]: c["raw"] for c in catalog.table("classes").to_pylist() if c["kind"] == "atomic"
     }

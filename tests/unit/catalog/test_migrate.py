@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from homage_sdk.catalog import read_catalog
+from homage_sdk.catalog import Catalog
 from homage_sdk.catalog.migrate import Old, migrate
-from homage_sdk.catalog.schema import SCHEMA_VERSION
+from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
+from homage_sdk.catalog.tables import verify_catalog
 from homage_sdk.errors import CatalogError
 from homage_sdk.ingest import ingest
 from homage_sdk.storage import sha256_file
@@ -56,14 +57,15 @@ def aged(tmp_path: Path) -> Path:
 
 def test_an_older_catalog_is_brought_to_this_schema_without_the_release(aged: Path) -> None:
     with pytest.raises(CatalogError, match="homage migrate"):
-        read_catalog(aged)
+        Catalog(aged)
     (aged.parent / "r").rename(aged.parent / "gone")
     assert migrate(aged, steps={OLD: step}) == (OLD, SCHEMA_VERSION)
-    catalog = read_catalog(aged, verify=True)
+    assert verify_catalog(aged) == []
+    catalog = Catalog(aged)
     (aged.parent / "gone").rename(aged.parent / "r")
     ingest(aged.parent / "r", aged.parent / "fresh")
-    fresh = read_catalog(aged.parent / "fresh")
-    for name in catalog.names:
+    fresh = Catalog(aged.parent / "fresh")
+    for name in TABLES:
         assert catalog.table(name).equals(fresh.table(name)), name
     assert catalog.info.source == fresh.info.source
 

@@ -12,9 +12,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from homage_sdk.catalog import read_catalog
+from homage_sdk.catalog import Catalog
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
+from homage_sdk.catalog.tables import verify_catalog
 from homage_sdk.errors import CatalogError, UnknownIdError
+from homage_sdk.testing.catalogs import seal
 
 
 @pytest.fixture
@@ -80,34 +82,73 @@ def test_what_is_not_whole_is_refused_with_its_reason(catalog: Path, name: str) 
     damage, says = REFUSALS[name]
     damage(catalog)
     with pytest.raises(CatalogError, match=says) as caught:
-        read_catalog(catalog)
+        Catalog(catalog)
     assert "\n" not in str(caught.value)
 
 
-def test_a_flipped_bit_is_found_by_verify(catalog: Path) -> None:
-    file = catalog / "objects.parquet"
+def flip(file: Path, byte: int) -> None:
     data = bytearray(file.read_bytes())
-    data[40] ^= 1
+    data[byte] ^= 1
     file.write_bytes(data)
-    read_catalog(catalog)
-    with pytest.raises(CatalogError, match=r"objects\.parquet.*SHA-256"):
-        read_catalog(catalog, verify=True)
 
 
-def test_tables_are_read_when_asked_for_and_kept(catalog: Path) -> None:
-    opened = read_catalog(catalog)
+def test_flipped_bits_are_all_found_by_verify(catalog: Path) -> None:
+    for name in ("objects", "views"):
+        flip(catalog / f"{name}.parquet", 40)
+    Catalog(catalog)
+    (catalog / "sensors.parquet").unlink()
+    found = [Path(error.place.file).stem for error in verify_catalog(catalog) if error.place]
+    assert found == ["views", "objects", "sensors"]
+
+
+def test_tables_are_read_when_asked_for(catalog: Path) -> None:
+    opened = Catalog(catalog)
     shutil.move(catalog / "objects.parquet", catalog / "away")
     assert opened.table("frames").num_rows == opened.info.counts["frames"]
-    assert opened.table("frames") is opened.table("frames")
-    with pytest.raises(CatalogError, match=r"objects\.parquet.*cannot be read"):
+    with pytest.raises(CatalogError, match=r"objects\.parquet"):
         opened.table("objects")
-    assert opened.table("views", ["view"]).column_names == ["view"]
     with pytest.raises(UnknownIdError, match="no table 'obects'"):
         opened.table("obects")
 
 
+def rename_column(path: Path) -> None:
+    table = pq.read_table(path / "views.parquet")
+    names = ["number" if name == "view" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), path / "views.parquet")
+
+
+def drop_a_row(path: Path) -> None:
+    file = path / "atomic_actions.parquet"
+    pq.write_table(pq.read_table(file).slice(1), file)
+
+
+@pytest.mark.parametrize("replace", [rename_column, drop_a_row])
+def test_a_handle_is_one_state_of_the_folder_or_an_error(
+    catalog: Path, replace: Callable[[Path], Any]
+) -> None:
+    opened, sent = Catalog(catalog), pickle.dumps(Catalog(catalog))
+    before = opened.table("frames")
+    replace(catalog)
+    seal(catalog)
+    assert opened.table("frames").equals(before)
+    with pytest.raises(CatalogError):
+        for name in TABLES:
+            opened.table(name)
+    with pytest.raises(CatalogError):
+        pickle.loads(sent)
+
+
+def test_a_table_without_a_column_is_refused_when_it_is_needed(catalog: Path) -> None:
+    rename_column(catalog)
+    seal(catalog)
+    opened = Catalog(catalog)
+    assert opened.table("frames").num_rows > 0
+    with pytest.raises(CatalogError, match=r"views\.parquet.*'view'"):
+        opened.views("p0001_r000_a000")
+
+
 def test_a_catalog_pickles_as_its_path(catalog: Path) -> None:
-    opened = read_catalog(catalog)
+    opened = Catalog(catalog)
     opened.table("pts")
     data = pickle.dumps(opened)
     assert len(data) < 20_000
@@ -116,6 +157,6 @@ def test_a_catalog_pickles_as_its_path(catalog: Path) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_has_its_schema(small_catalog: Path, name: str) -> None:
-    table = read_catalog(small_catalog).table(name)
+    table = Catalog(small_catalog).table(name)
     assert table.schema.equals(TABLES[name], check_metadata=False)
     assert [field.nullable for field in table.schema] == [field.nullable for field in TABLES[name]]

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homage_sdk import AtomicAction, AtomicActions, Frame, Interval, Seconds
-from homage_sdk.dataset.atomic_actions import within_frames
 from homage_sdk.errors import LabelError, UsageError
-from homage_sdk.time import RELATIONS
+from homage_sdk.time import RELATIONS, within_frames
 
 spans = st.tuples(st.integers(1, 25), st.integers(0, 12)).map(lambda p: (p[0], p[0] + p[1]))
 

@@ -149,7 +149,7 @@ def test_ctrl_c_stops_a_runaway_query_at_once(tmp_path: Path) -> None:
     )
     code = """
 import sys
-import homage_sdk.sql
+import homage_sdk.query.sql
 from homage_sdk.cli import app, run
 
 begin = homage_sdk.query.sql._stoppable

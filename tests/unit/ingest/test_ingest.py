@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from homage_sdk.catalog import read_catalog
+from homage_sdk.catalog import Catalog
+from homage_sdk.catalog.tables import verify_catalog
 from homage_sdk.cli import app, run
 from homage_sdk.errors import ConfigError, ReleaseError, StorageError
 from homage_sdk.ingest import ingest
@@ -34,7 +35,8 @@ def homage(*arguments: object) -> tuple[int, str]:
 
 
 def test_the_small_release_becomes_a_catalog_with_its_media_measured(small_catalog: Path) -> None:
-    catalog = read_catalog(small_catalog, verify=True)
+    assert verify_catalog(small_catalog) == []
+    catalog = Catalog(small_catalog)
     views = catalog.table("views").to_pylist()
     probed = [view for view in views if view["n_frames"]]
     assert len(probed) == len(views) > 12
@@ -90,7 +92,7 @@ def test_any_change_is_noticed(tmp_path: Path, touch: str) -> None:
     else:
         (tmp_path / "c" / "pts.parquet").unlink()
     assert not ingest(tiny.root, tmp_path / "c", **options).unchanged
-    read_catalog(tmp_path / "c", verify=True)
+    assert verify_catalog(tmp_path / "c") == []
 
 
 def test_a_catalog_inside_its_release_is_not_read_as_a_part_of_it(tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_a_video_that_cannot_be_read_is_a_problem_and_a_row_without_media(tmp_pa
     tiny = whole(tmp_path / "r")
     tiny.video("p0001_r001_v000_a001", os.urandom(4096))
     summary = ingest(tiny.root, tmp_path / "c")
-    views = read_catalog(tmp_path / "c").table("views").to_pylist()
+    views = Catalog(tmp_path / "c").table("views").to_pylist()
     ego = next(view for view in views if view["kind"] == "ego")
     assert ego["path"] is not None
     assert ego["bytes"] == 4096
@@ -166,7 +168,7 @@ def test_hashes_are_of_the_files(tmp_path: Path) -> None:
     data = os.urandom(4096)
     tiny.video("p0001_r001_v000_a001", data)
     ingest(tiny.root, tmp_path / "c", media=False, hash_media=True)
-    views = read_catalog(tmp_path / "c").table("views").to_pylist()
+    views = Catalog(tmp_path / "c").table("views").to_pylist()
     assert [v["sha256"] for v in views if v["path"]] == [hashlib.sha256(data).hexdigest()]
 
 
@@ -188,7 +190,7 @@ def test_the_map_is_part_of_what_makes_a_catalog_up_to_date(tmp_path: Path) -> N
     mapping.write_text("[frames]\nbase = 0\n")
     ingest(tiny.root, tmp_path / "c")
     ingest(tiny.root, tmp_path / "c", scene_graph_map=mapping)
-    frames = read_catalog(tmp_path / "c").table("frames")["frame"].to_pylist()
+    frames = Catalog(tmp_path / "c").table("frames")["frame"].to_pylist()
     assert frames == [2, 17, 31] * 2
     assert ingest(tiny.root, tmp_path / "c", scene_graph_map=mapping).unchanged
     mapping.write_text("[frames]\nbase = 1\n")
@@ -231,7 +233,7 @@ def test_the_command_says_what_it_did_and_returns_by_what_it_found(tmp_path: Pat
     code, text = homage("ingest", tmp_path / "nowhere", tmp_path / "c")
     assert code == 2
     assert "no such folder" in text
-    assert read_catalog(tmp_path / "c")
+    assert Catalog(tmp_path / "c")
 
 
 def test_info_says_what_a_folder_is(tmp_path: Path, small_catalog: Path) -> None:
@@ -248,7 +250,8 @@ def test_info_says_what_a_folder_is(tmp_path: Path, small_catalog: Path) -> None
 
 def test_a_copied_catalog_opens_anywhere(tmp_path: Path, small_catalog: Path) -> None:
     shutil.copytree(small_catalog, tmp_path / "copy")
-    assert read_catalog(tmp_path / "copy", verify=True).info == read_catalog(small_catalog).info
+    assert verify_catalog(tmp_path / "copy") == []
+    assert Catalog(tmp_path / "copy").info == Catalog(small_catalog).info
 
 
 def test_annotation_only_downloads_are_complete_without_a_video(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.catalog.labels import Labels
+from homage_sdk.catalog import Catalog
 from homage_sdk.cli import app, run
 from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack
@@ -108,13 +109,14 @@ def test_labels_are_read_once_a_sequence_however_many_windows(
     small_catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: Counter[tuple[str, str]] = Counter()
-    real = Labels.of_sequence
+    real = Catalog.table
 
-    def of_sequence(self: Labels, table: str, sequence: str) -> object:
-        reads[table, sequence] += table != "pts"
-        return real(self, table, sequence)
+    def table(self: Catalog, name: str, sequences: Collection[str] | None = None) -> object:
+        for sequence in sequences or ():
+            reads[name, sequence] += name != "pts"
+        return real(self, name, sequences)
 
-    monkeypatch.setattr(Labels, "of_sequence", of_sequence)
+    monkeypatch.setattr(Catalog, "table", table)
     counts = []
     for options in (PackOptions(), PackOptions(unit="clip", clip_s=0.5)):
         dataset = Dataset(small_catalog)

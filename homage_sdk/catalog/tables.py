@@ -1,0 +1,155 @@
+"""One handle on a catalog folder: whole tables, or the rows of some sequences.
+
+Opening reads ``catalog.json`` and the footers of the tables, nothing else. The labels of one
+sequence come from the row groups that hold them, so that they cost milliseconds whatever the size
+of the catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from homage_sdk.catalog.info import read_info
+from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
+from homage_sdk.catalog.rows import SequenceRow, ViewRow
+from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
+from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
+from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
+
+
+class Catalog:
+    """A catalog folder, opened. It is one state of the folder, or an error, in every process.
+
+    Safe in several threads and forks; pickles as its path. Raises CatalogError with the reason when
+    the folder is no catalog, half-written, changed, or of another schema version.
+
+    Args:
+        path: the folder that ``homage ingest`` wrote.
+        root: where the media lie now; default, the release folder recorded at ingest.
+
+    """
+
+    def __init__(self, path: Path, root: Path | None = None) -> None:
+        self.path = Path(path)
+        self.info = read_info(self.path)
+        self._given_root = root
+        self._open: dict[str, ParquetTable] = {}
+        for name in TABLES:
+            open_checked(self.path / f"{name}.parquet", self.info.files.get(name)).close()
+
+    def __repr__(self) -> str:
+        return f"Catalog({str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_reopen, (self.path, self._given_root, self.info.seal))
+
+    @property
+    def root(self) -> Path | None:
+        """Where the media lie; None where neither the caller nor the catalog says."""
+        recorded = self.info.source.root
+        return self._given_root or (Path(recorded) if recorded else None)
+
+    def below_root(self, recorded: str) -> Path | None:
+        """The file that a table names; CatalogError for a path that leads out of the release."""
+        relative = PurePosixPath(recorded)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise CatalogError(
+                "a recorded path leads out of the release",
+                found=repr(recorded[:200]),
+                expected="a path below the release folder",
+                hint="this catalog was not made by `homage ingest`: make it again",
+            )
+        return None if self.root is None else self.root / relative
+
+    # Tables
+
+    def _table(self, name: str) -> ParquetTable:
+        if name not in TABLES:
+            raise UnknownIdError(
+                f"no table {name!r}", expected=f"one of {', '.join(TABLES)}", place=self.path
+            )
+        if name not in self._open:
+            self._open[name] = ParquetTable(self.path, name, self.info.files.get(name))
+        return self._open[name]
+
+    def table(self, name: str, sequences: Collection[str] | None = None) -> pa.Table:
+        """A table, or its rows of these sequences; UnknownIdError for a name that is no table.
+
+        ``classes`` and ``problems`` are always whole: they belong to the catalog.
+        """
+        table = self._table(name)
+        if sequences is None or name in OF_THE_CATALOG:
+            return table.whole()
+        if "sequence" in TABLES[name].names:
+            return table.rows("sequence", sorted(sequences))
+        return self.of_graphs(name, self.table("frames", sequences)["scene_graph_id"].to_pylist())
+
+    def of_graphs(self, name: str, graphs: Iterable[int]) -> pa.Table:
+        """The rows of ``objects`` or ``relationships`` that belong to these scene graphs."""
+        return self._table(name).rows("scene_graph_id", sorted(graphs))
+
+    # Rows as records
+
+    @cached_property
+    def rows(self) -> tuple[SequenceRow, ...]:
+        """Every sequence, in order of id."""
+        return tuple(SequenceRow(**row) for row in self.table("sequences").to_pylist())
+
+    def views(self, sequence: str) -> tuple[ViewRow, ...]:
+        """The views of one sequence in order of number; empty where it has no video."""
+        rows = self.table("views", [sequence]).to_pylist()
+        return tuple(sorted((ViewRow(**row) for row in rows), key=lambda row: row.view))
+
+    def values_of(self, table: str, column: str) -> dict[str, set[Any]]:
+        """What a column holds for each sequence that the table knows."""
+        whole = self.table(table)
+        found: dict[str, set[Any]] = {}
+        for sequence, value in zip(
+            whole["sequence"].to_pylist(), whole[column].to_pylist(), strict=True
+        ):
+            found.setdefault(sequence, set()).add(value)
+        return found
+
+    @cached_property
+    def _taxonomies(self) -> dict[str, Taxonomy]:
+        rows = [ClassName(**row) for row in self.table("classes").to_pylist()]
+        return {kind: Taxonomy(kind, [row for row in rows if row.kind == kind]) for kind in KINDS}
+
+    def taxonomy(self, kind: str) -> Taxonomy:
+        """The classes of one kind; raises UsageError for a kind there is not."""
+        if kind not in KINDS:
+            raise UsageError(f"no taxonomy {kind!r}", expected=f"one of {', '.join(KINDS)}")
+        return self._taxonomies[kind]
+
+
+def verify_catalog(
+    path: Path, progress: Callable[[int, int], None] | None = None
+) -> list[CatalogError]:
+    """Compare every byte of the tables with what was written; an error for each that differs.
+
+    Raises CatalogError when ``catalog.json`` itself is not whole.
+    """
+    info, errors = read_info(path), []
+    for done, name in enumerate(TABLES, start=1):
+        try:
+            file = path / f"{name}.parquet"
+            open_checked(file, info.files.get(name), every_byte=True).close()
+        except CatalogError as error:
+            errors.append(error)
+        if progress is not None:
+            progress(done, len(TABLES))
+    return errors
+
+
+def _reopen(path: Path, root: Path | None, seal: str) -> Catalog:
+    catalog = Catalog(path, root)
+    if catalog.info.seal != seal:
+        raise CatalogError(
+            "the catalog was replaced since this was made from it", place=path, hint="open it again"
+        )
+    return catalog
