@@ -140,7 +140,8 @@ def test_ctrl_c_stops_a_runaway_query_at_once(tmp_path: Path) -> None:
     import sys
     import time
 
-    from tests.factories import make_catalog, random_takes
+    from homage_sdk.testing import make_catalog
+    from tests.factories import random_takes
 
     folder = make_catalog(tmp_path / "catalog", random_takes(1, n=60))
     endless = (
