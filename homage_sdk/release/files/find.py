@@ -15,7 +15,7 @@ from homage_sdk.release.files.layouts import (
     file_kind,
     sequence_in,
 )
-from homage_sdk.release.files.unfinished import unpacked_name
+from homage_sdk.release.files.misplaced import unpacked_name
 
 _MOST_FOLDERS = 200  # looked into one folder down
 _MOST_NAMES = 2_000  # looked at for files that give a release away

@@ -1,14 +1,24 @@
-"""Files that no reader takes, or that lie where they do not belong."""
+"""Files that no reader takes: not unpacked, not finished, not where they belong."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.release.files.duplicates import at_home
 from homage_sdk.release.files.inventory import FileEntry, Inventory
 from homage_sdk.release.files.layouts import Layout, sequence_in
-from homage_sdk.release.files.unfinished import is_unfinished, unpacked_name
+
+_ARCHIVE = re.compile(
+    r"(?P<stem>.+?)(?:\.part\d+)?(?:\.tar)?"
+    r"\.(?:zip|z\d\d|tar|tgz|tbz2?|txz|7z|rar|r\d\d|gz|bz2|xz|zst)(?:\.\d{2,3})?",
+    re.I,
+)
+_UNFINISHED = (
+    *(".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".aria2"),
+    *(".unconfirmed", ".!qb", ".!ut"),
+)
 
 NOT_RECOGNISED = Code(
     "HOM108",
@@ -89,3 +99,19 @@ def _names(inventory: Inventory) -> set[str]:
             names.add(path)
             path = path.rpartition("/")[0]
     return names
+
+
+def unpacked_name(name: str) -> str | None:
+    """What an archive is called when it is unpacked; None for what is no archive.
+
+    >>> unpacked_name("annotation_files.tar.gz"), unpacked_name("V1.0.zip.003")
+    ('annotation_files', 'V1.0')
+    >>> unpacked_name("p0002_r001_a007__aa.json")
+    """
+    match = _ARCHIVE.fullmatch(name)
+    return match["stem"] if match else None
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a download tool still writes, or gave up writing, a file of this name."""
+    return name.lower().endswith(_UNFINISHED)

@@ -133,17 +133,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _note_syntax(error: json.JSONDecodeError, text: str, faults: Faults) -> None:
     place = f"line {error.lineno}, column {error.colno}"
     message = error.msg
+    endless = message.startswith(("Unterminated string", "unexpected end"))
     if "depth" in message:
         faults.add(TOO_DEEP, row=error.lineno, found=place, expected="a few levels")
-    elif "unexpected end" in message or error.pos >= len(text.rstrip()) - 1 or _is_cut(error, text):
+    elif endless or error.pos >= len(text.rstrip()) - 1:
         faults.add(CUT_SHORT, row=error.lineno, found=f"the end at {place}")
     else:
         faults.add(NOT_JSON, row=error.lineno, found=f"{message} at {place}")
-
-
-def _is_cut(error: json.JSONDecodeError, text: str) -> bool:
-    """Whether the parser stopped inside a string that never ends."""
-    return error.msg.startswith("Unterminated string")
 
 
 def _note_oddities(document: Any, faults: Faults) -> None:

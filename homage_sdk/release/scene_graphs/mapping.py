@@ -7,40 +7,49 @@ without code; docs/scene_graph_maps.md works four examples through.
 from __future__ import annotations
 
 import re
+import reprlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from homage_sdk.errors import ConfigError
 from homage_sdk.problems import Place
 
-BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
-SHAPES = ("frames", "keyed", "coco", "action-genome")
+BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
+Written = Literal["name", "id"]
+Key = Annotated[str, Field(min_length=1)]
+"""A key that every document has."""
+Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
-@dataclass(frozen=True, slots=True)
-class FilesMap:
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FilesMap(_Table):
     """Which files hold scene graphs, and whose they are."""
 
     glob: str = ""
     """Relative to the release root, e.g. ``labels/**/*.json``; empty: every ``*_sg.json``."""
-    shape: str = "frames"
+    shape: Literal["frames", "keyed", "coco", "action-genome"] = "frames"
     """``frames``: a list of frames. ``keyed``: an object, frame number -> frame. ``coco`` and
     ``action-genome``: those tools' documents."""
     view: int = -1
     """The annotated view where neither file name nor document says it."""
-    video_from: str = "name"
+    video_from: Literal["name", "document"] = "name"
     """``name``: the id in the file name; ``document``: the value of ``keys.video``."""
 
     def matches(self, path: str) -> bool:
         """Whether a relative posix path fits the glob; ``**`` spans folders, ``*`` does not.
 
-        >>> FilesMap("sg/**/*.json").matches("sg/p0002/a.json")
+        >>> FilesMap(glob="sg/**/*.json").matches("sg/p0002/a.json")
         True
-        >>> FilesMap("sg/*.json").matches("sg/p0002/a.json")
+        >>> FilesMap(glob="sg/*.json").matches("sg/p0002/a.json")
         False
         """
         return _glob(self.glob).fullmatch(path) is not None
@@ -53,40 +62,54 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(spans.get(part, re.escape(part)) for part in parts))
 
 
-@dataclass(frozen=True, slots=True)
-class KeysMap:
+_TOGETHER = (
+    ("video", "width", "height", "frames"),
+    ("frame", "objects", "relationships"),
+    ("object_id", "category", "box"),
+    ("subject", "object", "predicate"),
+)
+"""Keys of one JSON object each."""
+
+
+class KeysMap(_Table):
     """What the document calls things. An empty string: the document has no such key."""
 
     video: str = "video"
     width: str = "width"
     height: str = "height"
     frames: str = "frames"
-    frame: str = "frame"
-    objects: str = "objects"
+    frame: Key = "frame"
+    objects: Key = "objects"
     object_id: str = "id"
-    category: str = "category"
-    box: str = "bbox"
+    category: Key = "category"
+    box: Key = "bbox"
     relationships: str = "relationships"
     subject: str = "subject"
     object: str = "object"
     predicate: str = "category"
 
+    @model_validator(mode="after")
+    def _differ(self) -> KeysMap:
+        for group in _TOGETHER:
+            names = [name for key in group if (name := getattr(self, key))]
+            if len(set(names)) != len(names):
+                raise ValueError(f"different names for {', '.join(group)}")
+        return self
 
-@dataclass(frozen=True, slots=True)
-class FramesMap:
+
+class FramesMap(_Table):
     """How frames are numbered."""
 
-    base: int = 1
+    base: Annotated[int, Field(ge=0, le=1)] = 1
     """The number of the first frame: 1 as HOMAGE, or 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoxesMap:
+class BoxesMap(_Table):
     """How boxes are written."""
 
-    format: str = "xyxy"
+    format: BoxFormat = "xyxy"
     """``xyxy``, ``xywh`` (left, top, width, height) or ``cxcywh`` (centre, width, height)."""
-    person_format: str = ""
+    person_format: Literal["", "xyxy", "xywh", "cxcywh"] = ""
     """Another format for boxes of ``person`` (Action Genome: ``xyxy``, objects ``xywh``)."""
     normalised: bool = False
     """Fractions of the frame's width and height, 0 to 1, instead of pixels."""
@@ -95,46 +118,34 @@ class BoxesMap:
     height: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CategoriesMap:
+class CategoriesMap(_Table):
     """How categories are written."""
 
-    objects: str = "name"
+    objects: Written = "name"
     """``name``: a string; ``id``: a number of the object class list."""
-    relationships: str = "name"
-    object_names: tuple[str, ...] = ()
+    relationships: Written = "name"
+    object_names: Names = ()
     """Names by id where there is no class list: the first has the id ``first_id``."""
-    relationship_names: tuple[str, ...] = ()
+    relationship_names: Names = ()
     first_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class IdsMap:
+class IdsMap(_Table):
     """How objects are told apart within a frame."""
 
-    kind: str = "number"
+    kind: Literal["number", "text"] = "number"
     """``number``: integers. ``text``: strings, which are numbered in order of the frame's list."""
 
 
-@dataclass(frozen=True, slots=True)
-class SceneGraphMap:
+class SceneGraphMap(_Table):
     """The shape of scene-graph files; the default is the canonical document."""
 
-    files: FilesMap = field(default_factory=FilesMap)
-    keys: KeysMap = field(default_factory=KeysMap)
-    frames: FramesMap = field(default_factory=FramesMap)
-    boxes: BoxesMap = field(default_factory=BoxesMap)
-    categories: CategoriesMap = field(default_factory=CategoriesMap)
-    ids: IdsMap = field(default_factory=IdsMap)
-
-
-_TOGETHER = (
-    ("video", "width", "height", "frames"),
-    ("frame", "objects", "relationships"),
-    ("object_id", "category", "box"),
-    ("subject", "object", "predicate"),
-)
-"""Keys of one JSON object each."""
+    files: FilesMap = FilesMap()
+    keys: KeysMap = KeysMap()
+    frames: FramesMap = FramesMap()
+    boxes: BoxesMap = BoxesMap()
+    categories: CategoriesMap = CategoriesMap()
+    ids: IdsMap = IdsMap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,70 +190,23 @@ def read_scene_graph_map(path: Path) -> SceneGraphMap:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"not a TOML file: {error}", place=str(path)) from error
-    sections: dict[str, Any] = {
-        "files": FilesMap,
-        "keys": KeysMap,
-        "frames": FramesMap,
-        "boxes": BoxesMap,
-        "categories": CategoriesMap,
-        "ids": IdsMap,
-    }
-    built: dict[str, Any] = {}
-    for name, table in document.items():
-        if name not in sections or not isinstance(table, dict):
-            raise _wrong(path, name, f"[{name}]", f"one of {', '.join(map(repr, sections))}")
-        built[name] = _section(path, name, sections[name], table)
-    mapping = SceneGraphMap(**built)
-    _check(path, mapping)
-    return mapping
+    try:
+        return SceneGraphMap.model_validate(document)
+    except ValidationError as error:
+        raise _wrong(path, error) from error
 
 
-def _section(path: Path, name: str, kind: Any, table: dict[str, Any]) -> Any:
-    defaults = kind()
-    known = {item.name: getattr(defaults, item.name) for item in fields(kind)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise _wrong(path, f"{name}.{key}", "an unknown key", f"one of {', '.join(known)}")
-        default = known[key]
-        if isinstance(default, tuple):
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise _wrong(path, f"{name}.{key}", repr(value), "a list of strings")
-            value = tuple(value)  # noqa: PLW2901 - frozen from here on
-        elif type(value) is not type(default):
-            raise _wrong(path, f"{name}.{key}", repr(value), f"a {type(default).__name__}")
-        values[key] = value
-    return kind(**values)
-
-
-def _check(path: Path, mapping: SceneGraphMap) -> None:
-    choices: tuple[tuple[str, object, tuple[object, ...]], ...] = (
-        ("files.shape", mapping.files.shape, SHAPES),
-        ("files.video_from", mapping.files.video_from, ("name", "document")),
-        ("frames.base", mapping.frames.base, (0, 1)),
-        ("boxes.format", mapping.boxes.format, BOX_FORMATS),
-        ("boxes.person_format", mapping.boxes.person_format, ("", *BOX_FORMATS)),
-        ("categories.objects", mapping.categories.objects, ("name", "id")),
-        ("categories.relationships", mapping.categories.relationships, ("name", "id")),
-        ("ids.kind", mapping.ids.kind, ("number", "text")),
-    )
-    for key, value, allowed in choices:
-        if value not in allowed:
-            raise _wrong(path, key, repr(value), f"one of {', '.join(map(repr, allowed))}")
-    for group in _TOGETHER:
-        names = [name for key in group if (name := getattr(mapping.keys, key))]
-        if len(set(names)) != len(names):
-            listed = ", ".join(f"keys.{key}" for key in group)
-            raise _wrong(path, "keys", f"one name twice among {listed}", "different names")
-    for key in ("frame", "objects", "category", "box"):
-        if not getattr(mapping.keys, key):
-            raise _wrong(path, f"keys.{key}", "an empty name", "the key in your documents")
-
-
-def _wrong(path: Path, key: str, found: str, expected: str) -> ConfigError:
+def _wrong(path: Path, error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    *table, _ = where = [str(part) for part in first["loc"]]
+    found = reprlib.repr(first["input"])[:80]
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        within = getattr(SceneGraphMap(), table[0]) if table else SceneGraphMap()
+        found, expected = "an unknown key", f"one of {', '.join(type(within).model_fields)}"
     return ConfigError(
-        f"the mapping file's {key} is wrong",
-        place=Place(str(path), pointer=key),
+        f"the mapping file's {'.'.join(where)} is wrong",
+        place=Place(str(path), pointer=".".join(where)),
         found=found,
         expected=expected,
         hint="docs/scene_graph_maps.md explains every key",
