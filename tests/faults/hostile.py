@@ -9,6 +9,7 @@ import shutil
 import sys
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def reseal(folder: Path) -> None:
                 for member in archive:
                     key, _, field = member.name.partition(".")
                     offset, size = member.offset_data, member.size
-                    rows.append((key, field, shard["name"], offset, size, 0))
+                    crc32 = zlib.crc32(data[offset : offset + size])
+                    rows.append((key, field, shard["name"], offset, size, crc32))
         except (tarfile.TarError, OSError):
             pass
     columns = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import zlib
 from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path
@@ -141,7 +142,11 @@ class ShardSet:
             ) from None
 
     def read(self, key: str, field: str, *, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
-        """The bytes of one member; raises ShardError when the sample has no such member."""
+        """The bytes of one member.
+
+        Raises ShardError when the sample has no such member, or its bytes are not those that were
+        packed: their CRC-32 is compared at every read.
+        """
         located = self._located(key)
         if field not in located:
             raise ShardError(
@@ -149,7 +154,7 @@ class ShardSet:
                 place=str(self.path),
                 expected=", ".join(located),
             )
-        shard, offset, size, _ = located[field]
+        shard, offset, size, crc32 = located[field]
         if size > max_bytes:
             raise ShardError(
                 "a member of absurd size",
@@ -160,6 +165,14 @@ class ShardSet:
         if len(data) != size:
             place = Place(shard, pointer=f"/{key}.{field}")
             raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
+        if zlib.crc32(data) != crc32:
+            raise ShardError(
+                "a member is damaged",
+                place=Place(str(self.path / shard), pointer=f"/{key}.{field}"),
+                found=f"CRC-32 {zlib.crc32(data):08x}",
+                expected=f"{crc32:08x}",
+                hint=MEND,
+            )
         return data
 
     def sensors(self, key: str) -> dict[tuple[str, str], SensorValues]:
