@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk.errors import HomageError
-from homage_sdk.loader import LoaderOptions, StreamLoader
+from homage_sdk.loader import LoaderOptions, webdataset_stream
 from homage_sdk.shards.format.index import INDEX_SCHEMA
 from homage_sdk.shards.format.tar import ShardWriter, read_members
 
@@ -149,7 +149,7 @@ def info(
 
 def refused_by_stream(folder: Path) -> str:
     with pytest.raises(HomageError) as caught:
-        for _ in StreamLoader(folder, OPTIONS):
+        for _ in webdataset_stream(folder, OPTIONS):
             pass
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -1,4 +1,4 @@
-"""Shards on local disk: any member of any sample by one positioned read."""
+"""Shards on local disk: any member of any sample by one positioned read, and checked."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import os
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from homage_sdk.errors import ShardError, UnknownIdError
+from homage_sdk.errors import ShardError, UnknownIdError, UsageError
 from homage_sdk.problems import Place
+from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
+from homage_sdk.shards.format.cache import fetch
+from homage_sdk.shards.format.far import Patience
 from homage_sdk.shards.format.index import Index, Location, index_of
 from homage_sdk.shards.format.manifest import INDEX, Manifest, SampleInfo, read_manifest
 from homage_sdk.shards.format.sample_meta import META, SampleMeta
@@ -42,13 +46,56 @@ class ShardSet:
         self._files = _Files(path, len(manifest.shards))
 
     @classmethod
-    def open(cls, path: str | Path) -> ShardSet:
-        """Open a folder that ``pack`` wrote.
+    def open(
+        cls,
+        url: str | Path,
+        *,
+        cache: str | Path | None = None,
+        max_bytes: int | None = None,
+        storage: dict[str, Any] | None = None,
+        patience: Patience | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ShardSet:
+        """Open a folder that ``pack`` wrote, here or far away.
 
         Reads the manifest, and checks that index and shards are there in their sizes; ``verify``
-        checks their bytes. Raises ShardError naming what is wrong.
+        checks their bytes. Far shards are fetched first, verified, and read from ``cache`` (see
+        ``cache.fetch``); the other arguments concern them alone.
+
+        Args:
+            url: a folder, or its address: ``https://``, ``s3://``, ``gs://``, ``az://``.
+            cache: the folder that far shards are kept in, shared with other processes.
+            max_bytes: refuse far shards that are larger than this.
+            storage: options of the far file system, such as credentials, as fsspec takes them.
+            patience: with connections that are lost.
+            progress: called with (bytes done, bytes in all) while they are fetched.
+
+        Raises:
+            ShardError: what is wrong with the shards, or they cannot be fetched.
+            UsageError: an address that is not read, or far shards without a cache, or larger than
+                it may become.
+            StorageError: too little room in the cache, or a file system without locks.
+
         """
-        path = Path(path)
+        address = Address.of(url)
+        if address.scheme == "file":
+            path = Path(address.path)
+        elif cache is None:
+            raise UsageError(
+                "far shards need a cache",
+                place=address.shown,
+                hint="give a folder of this machine to keep them in: "
+                "ShardSet.open(url, cache=FOLDER)",
+            )
+        else:
+            path = fetch(
+                str(url),
+                cache,
+                max_bytes=max_bytes,
+                storage=storage,
+                patience=patience,
+                progress=progress,
+            )
         if not path.is_dir():
             raise ShardError(
                 "no such folder", place=str(path), hint="`homage pack CATALOG SHARDS` makes one"
