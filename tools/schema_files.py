@@ -27,6 +27,7 @@ from homage_sdk.release.labels.documents import ActionDocument, SceneGraphDocume
 from homage_sdk.shards.format.annotations import Annotations
 from homage_sdk.shards.format.manifest import Manifest
 from homage_sdk.shards.format.sample_meta import SampleMeta
+from homage_sdk.soundness import Reason
 from homage_sdk.storage import write_file
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -46,6 +47,10 @@ MODELS: dict[str, type[BaseModel]] = {
 """What a user can hold in Python, what a release's JSON files are, what a shard's are."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_REASONS = "\n".join(
+    f"| {reason.text} | {', '.join(reason.codes)} |" for reason in Reason if reason.codes
+)
 
 _INTRO = f"""# The catalog
 
@@ -77,19 +82,17 @@ one.
 
 ## What is left out
 
-Nothing disappears in silence: `problems` names each fault and `catalog.json` counts what was left
-out.
+Nothing disappears in silence: what is left out is an error in `problems`, at its place or at the
+frame or file that holds it, and `catalog.json` counts it under a reason. A record without such an
+error is kept as labelled, whatever a warning says of it: an interval past the end of its video, a
+box that leaves the picture, a frame annotated twice.
 
-* An action without class, first or last frame, or whose frames are no interval; one that repeats
-  another exactly. An interval past the end of its video is kept as labelled.
-* A scene graph without sequence, view or frame, with all it holds.
-* An object without id, category or four finite numbers in order, and the second object with an id
-  of the same frame. A box that leaves the picture is kept as labelled.
-* A relationship without ids or category, or whose subject or object is not there; one that repeats
-  another exactly.
-* A sequence in several split lists belongs to the first in order of path: `test_list` before
-  `train_list` before `val_list`.
-* A second file for the same labels, sensor or view.
+| reason | named by |
+|---|---|
+{_REASONS}
+
+A sequence in several split lists belongs to the first in order of path: `test_list` before
+`train_list` before `val_list`. Of two files for the same labels, sensor or view one is read.
 
 ## Class ids
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
-from homage_sdk import __version__
 from homage_sdk.catalog.info import CatalogInfo, Options, Source
 from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import check_target, write_catalog
@@ -21,14 +18,13 @@ from homage_sdk.problems import Problem, Severity
 from homage_sdk.release.files.find import find_release
 from homage_sdk.release.files.inventory import take_inventory
 from homage_sdk.release.read import read_found
-from homage_sdk.release.records import Release
 from homage_sdk.release.sensors import SensorReader
+from homage_sdk.soundness import judge
 from homage_sdk.storage import sha256_file, sweep
 
 Progress = Callable[[int, int], None]
 
-_VERSIONS = {"homage-sdk": __version__, "numpy": np.__version__, "pyarrow": pa.__version__}
-"""Of what decides a catalog's bytes; a bare checkout without an installed package has them too."""
+_LIBRARIES = ("homage-sdk", "numpy", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def ingest(
         scene_graph_map=_map_digest(scene_graph_map),
         sensor_reader=None if sensor_reader is None else _class_of(sensor_reader),
     )
-    versions = dict(_VERSIONS)
+    versions = {name: version(name) for name in _LIBRARIES}
     if not force:
         current = _up_to_date(catalog, source, options, versions)
         if current is not None and not (strict and current.severities.get("error")):
@@ -103,16 +99,17 @@ def ingest(
         progress=meter.labels,
         sensor_reader=sensor_reader,
     )
-    videos = _video_paths(raw)
+    from homage_sdk.validation import validate, video_paths
+
+    videos = video_paths(raw)
     probes = probe_videos(raw.root, videos, workers=workers, advance=meter.advance) if media else {}
     hashes = (
         hash_videos(raw.root, videos, workers=workers, advance=meter.advance) if hash_media else {}
     )
-    from homage_sdk.validation import validate
-
+    records = judge(raw)
     with ThreadPoolExecutor(1) as pool:  # rules and tables both only read the records
-        verdict = pool.submit(validate, raw, probes=probes if media else None)
-        built = build_tables(raw, probes, hashes)
+        verdict = pool.submit(validate, raw, probes=probes if media else None, records=records)
+        built = build_tables(raw, probes, hashes, records)
         problems = verdict.result()
     if strict:
         _refuse(problems)
@@ -149,14 +146,6 @@ def _class_of(reader: SensorReader) -> str:
 
 def _map_digest(path: Path | None) -> str | None:
     return sha256_file(path) if path is not None and path.is_file() else None
-
-
-def _video_paths(raw: Release) -> list[str]:
-    """Videos with an id and something in them."""
-    paths, sizes = (raw["files"][name].to_pylist() for name in ("path", "bytes"))
-    videos = raw["videos"]
-    pairs = zip(videos["file"].to_pylist(), videos["sequence"].to_pylist(), strict=True)
-    return [paths[file] for file, sequence in pairs if sequence is not None and sizes[file]]
 
 
 def _up_to_date(

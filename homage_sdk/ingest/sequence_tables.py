@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +12,10 @@ import pyarrow as pa
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import HomageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.ingest.atomic_action_table import Actions
-from homage_sdk.ingest.columns import rows_table
-from homage_sdk.ingest.frame_table import Graphs
+from homage_sdk.ingest.arrow_tables import rows_table
+from homage_sdk.ingest.label_tables import CatalogOrder
 from homage_sdk.release.records import Release
-from homage_sdk.soundness.policy import MOST_VIEWS, Dropped
+from homage_sdk.soundness import Reason, Records
 from homage_sdk.taxonomy import Taxonomy
 from homage_sdk.time import Interval
 
@@ -29,26 +29,24 @@ def sequences_table(
     activities: Taxonomy,
     *,
     views: pa.Table,
-    actions: Actions,
-    graphs: Graphs,
+    records: Records,
+    order: CatalogOrder,
 ) -> pa.Table:
     """The table ``sequences``. A sequence in several lists is what the first of them says.
 
     Lists are in order of path: ``test_list`` before ``train_list`` before ``val_list``, so that
     what is tested on is never also trained on.
     """
-    listed: dict[str, tuple[str | None, str | None]] = {}
-    for row in release["list_entries"].to_pylist():
-        if row["sequence"] is not None:
-            listed.setdefault(row["sequence"], (row["activity_raw"], row["split"]))
+    lines = release["list_entries"].filter(pa.array(records.list_lines == Reason.SOUND))
+    listed = {row["sequence"]: (row["activity_raw"], row["split"]) for row in lines.to_pylist()}
     owned: dict[str, list[dict[str, object]]] = {}
     for row in views.select(["sequence", "view", "has_audio", "duration_s"]).to_pylist():
         owned.setdefault(row["sequence"], []).append(row)
-    n_actions = np.bincount(actions.sequence, minlength=len(ids)).tolist()
-    n_graphs = np.bincount(graphs.sequence, minlength=len(ids)).tolist()
+    n_actions = np.bincount(order.action_sequence, minlength=len(ids)).tolist()
+    n_graphs = np.bincount(order.frame_sequence, minlength=len(ids)).tolist()
     last = np.zeros(len(ids), dtype=np.int64)
-    np.maximum.at(last, actions.sequence, actions.last)
-    np.maximum.at(last, graphs.sequence, graphs.frame)
+    np.maximum.at(last, order.action_sequence, records.actions.last[order.actions])
+    np.maximum.at(last, order.frame_sequence, records.frames.frame[order.frames])
     rows = []
     for rank, item in enumerate(ids):
         name = str(item)
@@ -79,27 +77,22 @@ def sequences_table(
 def views_table(
     release: Release,
     ranks: Mapping[str, int],
-    graphs: Graphs,
+    annotated: Set[tuple[int, int]],
     *,
     probes: Mapping[str, VideoProbe | HomageError],
     hashes: Mapping[str, str | None],
-    dropped: Dropped,
 ) -> pa.Table:
-    """The table ``views``: every video, and every view that only a scene graph speaks of."""
+    """The table ``views``: every video, and every view that only a scene graph speaks of.
+
+    ``annotated`` are the views of scene graphs: rank of the sequence, number of the view.
+    """
     names = list(ranks)
     paths = release["files"]["path"].to_pylist()
     sizes = release["files"]["bytes"].to_pylist()
-    files: dict[tuple[int, int], int | None] = {}
+    files: dict[tuple[int, int], int | None] = dict.fromkeys(annotated)
     for row in release["videos"].to_pylist():
-        if row["sequence"] is None:
-            continue
-        if row["view"] > MOST_VIEWS:
-            dropped.note("views: view number out of range", 1)
-            continue
-        files.setdefault((ranks[row["sequence"]], row["view"]), row["file"])
-    labelled = np.unique(np.stack([graphs.sequence, graphs.view]), axis=1).T.tolist()
-    for sequence, view in labelled:
-        files.setdefault((sequence, view), None)
+        if row["sequence"] is not None:
+            files[ranks[row["sequence"]], row["view"]] = row["file"]
     rows = []
     for (rank, view), file in sorted(files.items(), key=lambda item: item[0]):
         path = None if file is None else paths[file]
@@ -113,21 +106,11 @@ def views_table(
 
 _NO_FACTS = (None,) * 11
 
-
-def _facts(probe: VideoProbe) -> tuple[object, ...]:
-    return (
-        probe.width,
-        probe.height,
-        probe.fps,
-        probe.n_frames,
-        probe.time_base.numerator,
-        probe.time_base.denominator,
-        probe.start_s,
-        probe.duration_s,
-        probe.has_audio,
-        probe.audio_start_s,
-        probe.sample_rate,
-    )
+_facts = attrgetter(
+    *("width", "height", "fps", "n_frames", "time_base.numerator", "time_base.denominator"),
+    *("start_s", "duration_s", "has_audio", "audio_start_s", "sample_rate"),
+)
+"""What a row of views tells of a probed video, in order of its columns."""
 
 
 def pts_table(views: pa.Table, probes: Mapping[str, VideoProbe | HomageError]) -> pa.Table:

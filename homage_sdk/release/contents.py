@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from homage_sdk.ids import SequenceId
 from homage_sdk.release.files.layouts import sequence_in
 from homage_sdk.release.records import Release
 
@@ -17,16 +18,20 @@ _PARTS = {
 }
 
 
-def sequences(release: Release) -> set[str]:
-    """The ids of the sequences that a list, a label file or a video names."""
-    named: set[str | None] = set()
-    for table in ("list_entries", "videos"):
-        named |= set(release[table]["sequence"].to_pylist())
+def sequences(release: Release) -> list[SequenceId]:
+    """Every sequence that anything in the release speaks of, in order.
+
+    A line of a split list, a record, a video or a sensor file names it, or a label or sensor file
+    whose name holds its id and that could not be read.
+    """
+    names: set[str | None] = set()
+    for table in ("list_entries", "actions", "frames", "videos", "sensors"):
+        names.update(release[table]["sequence"].unique().to_pylist())
     paths, kinds = (release["files"][column].to_pylist() for column in ("path", "kind"))
     for path, kind in zip(paths, kinds, strict=True):
-        if kind in ("atomic_actions", "scene_graphs"):
-            named.add(sequence_in(path.rsplit("/", 1)[-1]))
-    return {each for each in named if each is not None}
+        if kind in ("atomic_actions", "scene_graphs", "sensor"):
+            names.add(sequence_in(path.rsplit("/", 1)[-1]))
+    return sorted(SequenceId.parse(name) for name in names if name)
 
 
 def files_by_kind(release: Release) -> Counter[str]:

@@ -31,8 +31,9 @@ from homage_sdk.release.files.misplaced import strays
 from homage_sdk.release.files.text import is_stand_in
 from homage_sdk.release.labels.atomic_action_files import actions_of, plain_actions
 from homage_sdk.release.labels.json_files import LabelFile, LabelReader
+from homage_sdk.release.labels.json_records import OUT_OF_RANGE
 from homage_sdk.release.labels.lists import read_class_lists, read_split_lists
-from homage_sdk.release.records import RAW_TABLES, Release, raw_table
+from homage_sdk.release.records import LARGEST_VIEW, RAW_TABLES, Release, raw_table
 from homage_sdk.release.scene_graphs.exact import graphs_of
 from homage_sdk.release.scene_graphs.fast import join, plain_graphs
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape, read_scene_graph_map
@@ -240,6 +241,9 @@ class _Reading:
                 rows.append((number, None, None))
             elif view_id is not None and first[view_id] != entry.path:
                 self._second(entry, first[view_id], sequence or "")
+                rows.append((number, None, None))
+            elif view_id is not None and view_number(view_id) > LARGEST_VIEW:
+                self._note(OUT_OF_RANGE, entry, found=view_id, expected=f"<= {LARGEST_VIEW}")
                 rows.append((number, None, None))
             elif view_id is not None:
                 rows.append((number, sequence, view_number(view_id)))

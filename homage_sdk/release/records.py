@@ -16,6 +16,12 @@ import pyarrow as pa
 
 from homage_sdk.problems import Problem
 
+LARGEST = 2**31 - 1
+"""No frame, pixel or id is larger: what an int32 column of a catalog holds."""
+
+LARGEST_VIEW = 2**15 - 1
+"""No view number is larger: what an int16 column of a catalog holds."""
+
 RAW_TABLES: dict[str, pa.Schema] = {
     # kind: split_list | class_list | atomic_actions | scene_graphs | sensor | video | other
     "files": pa.schema([("path", pa.string()), ("kind", pa.string()), ("bytes", pa.int64())]),

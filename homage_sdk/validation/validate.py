@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from homage_sdk.errors import UnknownIdError
 from homage_sdk.problems import Problem
 from homage_sdk.release.records import Release
+from homage_sdk.soundness import Records
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.rules import CODES, RULES
 
@@ -21,6 +22,7 @@ def validate(
     probes: Probes | None = None,
     select: Collection[str] = (),
     ignore: Collection[str] = (),
+    records: Records | None = None,
 ) -> list[Problem]:
     """What the reader met and what the rules find, in stable order (``Problem.order``).
 
@@ -30,13 +32,14 @@ def validate(
             raised; without it the ``deep`` rules find nothing.
         select: codes or beginnings of codes (``HOM3``) to keep; all when empty.
         ignore: codes or beginnings of codes to leave out.
+        records: the release's records, where they are judged already.
 
     Raises:
         UnknownIdError: one that begins no code.
 
     """
     wanted = chooser(select, ignore)
-    data = Data(release, probes)
+    data = Data(release, probes, records)
     problems = [problem for problem in release.problems if wanted(problem.code)]
     for rule in RULES:
         if wanted(rule.code):
@@ -59,6 +62,7 @@ def chooser(select: Collection[str] = (), ignore: Collection[str] = ()) -> Calla
 
 
 def video_paths(release: Release) -> list[str]:
-    """The videos worth probing for the deep rules: what is not empty, in order of path."""
+    """The videos worth probing: those with an id and something in them, in order of path."""
     files = release["files"].to_pylist()
-    return [row["path"] for row in files if row["kind"] == "video" and row["bytes"]]
+    videos = [files[row["file"]] for row in release["videos"].to_pylist() if row["sequence"]]
+    return [file["path"] for file in videos if file["bytes"]]

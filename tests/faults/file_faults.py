@@ -109,8 +109,7 @@ def deep_json(copy: Copy) -> At:
 
 @fault("HOM113")
 def nan_in_a_box(copy: Copy) -> At:
-    path, index, frame = copy.frame_with(objects=2)
-    spot = len(frame["objects"]) - 1
+    path, index, spot = copy.lone_object()
     document = copy.json(path)
     document["frames"][index]["objects"][spot]["bbox"][0] = "HERE"
     copy.write_json(path, document)
@@ -167,8 +166,7 @@ def number_of_a_thousand_bits(copy: Copy) -> At:
 
 @fault("HOM120")
 def box_of_three_numbers(copy: Copy) -> At:
-    path, index, frame = copy.frame_with(objects=2)
-    last = len(frame["objects"]) - 1
+    path, index, last = copy.lone_object()
     return copy.set(path, [1, 2, 3], "frames", index, "objects", last, "bbox")
 
 

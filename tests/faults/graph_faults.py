@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.faults.clean import HEIGHT, WIDTH
 from tests.faults.kit import At, Copy, fault
-
-
-def _change_frame(copy: Copy, change: Any, **wanted: int) -> tuple[str, int]:
-    """Apply ``change`` to a frame that has what is wanted; the file and the frame's position."""
-    path, index, frame = copy.frame_with(**wanted)
-    change(frame)
-    copy.set(path, frame, "frames", index)
-    return path, index
-
-
-def _free_object(frame: dict[str, Any]) -> int:
-    """Position of the last object, with nothing said about it and its id free of trouble."""
-    last = len(frame["objects"]) - 1
-    gone = frame["objects"][last]["id"]
-    frame["relationships"] = [
-        r for r in frame["relationships"] if gone not in (r["subject"], r["object"])
-    ]
-    return last
 
 
 def _add_box(copy: Copy, box: list[float], category: str = "") -> At:
@@ -289,18 +269,34 @@ def looking_and_not_looking(copy: Copy) -> At:
 @fault("HOM121")
 def category_id_unknown(copy: Copy) -> At:
     """All documents name categories by id, and one id has no name."""
+    path, index, last = copy.lone_object()
     names = sorted({item["category"] for _, _, f in copy.graph_frames() for item in f["objects"]})
-    for path in copy.graphs:
-        document = copy.json(path)
+    for file in copy.graphs:
+        document = copy.json(file)
         for frame in document["frames"]:
             for item in frame["objects"]:
                 item["category"] = names.index(item["category"])
-        copy.write_json(path, document)
+        copy.write_json(file, document)
     listed = ", ".join(f'"{name}"' for name in names)
     copy.scene_graph_map = f'[categories]\nobjects = "id"\nobject_names = [{listed}]\n'
-    path, index, frame = next(iter(copy.graph_frames()))
-    last = len(frame["objects"]) - 1
     return copy.set(path, 999, "frames", index, "objects", last, "category")
+
+
+@fault("HOM446")
+def object_of_relationships_without_a_box(copy: Copy) -> list[At]:
+    path, index, frame = copy.frame_with()
+    link = frame["relationships"][0]
+    spot = [item["id"] for item in frame["objects"]].index(link["object"])
+    box = copy.set(path, [60, 40, 20, 30], "frames", index, "objects", spot, "bbox")
+    return [
+        At(path, box.pointer, code="HOM420"),
+        *(
+            At(path, f"/frames/{index}/relationships/{row}/{end}")
+            for row, each in enumerate(frame["relationships"])
+            for end in ("subject", "object")
+            if each[end] == link["object"]
+        ),
+    ]
 
 
 @fault("HOM122")
@@ -351,6 +347,7 @@ FAULTS = (
     ends_exchanged,
     relationship_copied,
     looking_and_not_looking,
+    object_of_relationships_without_a_box,
     category_id_unknown,
     fractions_of_an_unknown_size,
 )

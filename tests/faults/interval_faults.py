@@ -39,13 +39,15 @@ def a_single_zero(copy: Copy) -> At:
 
 
 @fault("HOM301")
-def zero_based_file(copy: Copy) -> At:
+def zero_based_file(copy: Copy) -> list[At]:
     path = copy.actions[0]
     document = copy.json(path)
     for action in document:
         action["frame_start"] -= 1
         action["frame_end"] -= 1
-    return At(copy.write_json(path, document))
+    copy.write_json(path, document)
+    zeros = [i for i, action in enumerate(document) if action["frame_start"] == 0]
+    return [At(path, f"/{i}/frame_start") for i in zeros]
 
 
 @fault("HOM302")

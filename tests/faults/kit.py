@@ -24,6 +24,8 @@ class At:
     file: str
     pointer: str = ""
     row: int = 0
+    code: str = ""
+    """Of the problem there, where it is another than the fault's."""
 
     @classmethod
     def of(cls, place: Place) -> At:
@@ -186,6 +188,16 @@ class Copy:
             and len(frame["relationships"]) >= relationships
             and frame["objects"][0]["category"] == "person"
         )
+
+    def lone_object(self) -> tuple[str, int, int]:
+        """A frame's last object, now in no relationship: file, positions of frame and object."""
+        path, index, frame = self.frame_with()
+        last = len(frame["objects"]) - 1
+        lone = frame["objects"][last]["id"]
+        links = frame["relationships"]
+        kept = [r for r in links if lone not in (r["subject"], r["object"])]
+        self.set(path, kept, "frames", index, "relationships")
+        return path, index, last
 
 
 def places(problems: list[Problem]) -> list[tuple[str, At]]:

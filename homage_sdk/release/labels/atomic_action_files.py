@@ -22,7 +22,7 @@ from homage_sdk.release.labels.json_files import (
     unpack,
 )
 from homage_sdk.release.labels.json_records import WRONG_DOCUMENT, records
-from homage_sdk.release.records import RAW_TABLES, raw_table
+from homage_sdk.release.records import LARGEST, RAW_TABLES, raw_table
 
 _SCHEMA = RAW_TABLES["actions"]
 _RECORD = pa.struct(
@@ -44,7 +44,7 @@ def plain_actions(files: list[LabelFile]) -> pa.Table:
     parsed = parse_together(files, _DOCUMENT, opening=b"[", before=b'{"actions":', after=b"}")
     records, counts = unpack(parsed.column("actions").combine_chunks())
     length = field_of(records, "action_length")
-    if length.null_count or not np.isfinite(np.asarray(length)).all():
+    if length.null_count or not (np.abs(np.asarray(length)) <= LARGEST).all():
         raise NotPlain
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     columns = [

@@ -25,8 +25,8 @@ from homage_sdk.problems import Problem
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.inventory import FileEntry
 from homage_sdk.release.files.text import read_bytes
-from homage_sdk.release.labels.json_records import LARGEST
 from homage_sdk.release.labels.json_text import parse_json
+from homage_sdk.release.records import LARGEST
 
 _CHUNK_FILES = 512
 _CHUNK_BYTES = 4 << 20

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from homage_sdk.problems import Code
 from homage_sdk.release.faults import Faults, shown
 from homage_sdk.release.labels.json_text import NonFinite, escape
-
-LARGEST = 2**53
-"""No frame, pixel or id is larger; above it a float64 is no longer exact."""
-
+from homage_sdk.release.records import LARGEST
 
 WRONG_DOCUMENT = Code(
     "HOM115",
@@ -176,11 +172,14 @@ def to_number(
     if isinstance(value, bool) or not isinstance(value, int | float):
         faults.add(WRONG_TYPE, pointer=pointer, found=value, expected=expected)
         return None
-    if not (isfinite(value) if isinstance(value, float) else True) or abs(value) > LARGEST:
-        faults.add(OUT_OF_RANGE, pointer=pointer, found=_large(value), expected=expected)
+    if not abs(value) <= LARGEST:  # also when it is not finite
+        up_to = f"{expected} up to {LARGEST}"
+        faults.add(OUT_OF_RANGE, pointer=pointer, found=_large(value), expected=up_to)
         return None
     return value
 
 
 def _large(value: float) -> str:
-    return f"an integer of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
+    if isinstance(value, int) and value.bit_length() > 63:
+        return f"an integer of {value.bit_length()} bits"
+    return repr(value)

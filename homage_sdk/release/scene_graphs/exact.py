@@ -12,8 +12,8 @@ from homage_sdk.problems import Code, Severity
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.layouts import NO_ID, sequence_in, view_in, view_number
 from homage_sdk.release.labels.json_files import LabelFile
-from homage_sdk.release.labels.json_records import WRONG_TYPE, Record, records
-from homage_sdk.release.records import RAW_TABLES, raw_table
+from homage_sdk.release.labels.json_records import OUT_OF_RANGE, WRONG_TYPE, Record, records
+from homage_sdk.release.records import LARGEST, LARGEST_VIEW, raw_table
 from homage_sdk.release.scene_graphs.fast import GraphRows, convert_boxes
 from homage_sdk.release.scene_graphs.mapping import Shape
 from homage_sdk.release.scene_graphs.reshape import VideoDocument, videos_of
@@ -69,10 +69,8 @@ class _Careful:
         for video in videos_of(document, self.mapping, self.faults):
             self._video(video)
         frames = raw_table("frames", self.frames)
-        objects = raw_table("objects", self.objects)
-        return GraphRows(
-            frames, self._convert(objects, frames), raw_table("relationships", self.relationships)
-        )
+        objects = self._convert(raw_table("objects", self.objects), frames)
+        return GraphRows(frames, objects, raw_table("relationships", self.relationships))
 
     def _video(self, video: VideoDocument) -> None:
         sequence, view = self._whose(video)
@@ -82,6 +80,9 @@ class _Careful:
             number = record.integer(self.keys.frame)
             if number is not None:
                 number += 1 - self.mapping.frames.base
+            if number is not None and number > LARGEST:
+                record.note(OUT_OF_RANGE, self.keys.frame, found=number, expected=f"<= {LARGEST}")
+                number = None
             graph = len(self.frames)
             self.frames.append((self.file.number, index, sequence, view, number, width, height))
             self._graph(graph, record)
@@ -111,6 +112,9 @@ class _Careful:
             self.faults.add(NO_ID, found=self.file.entry.name, expected="an id in the name")
         elif view is None:
             self.faults.add(NO_VIEW, found=text or self.file.entry.name, expected="a view id")
+        elif view > LARGEST_VIEW:
+            self.faults.add(OUT_OF_RANGE, found=f"view {view}", expected=f"<= {LARGEST_VIEW}")
+            view = None
         return sequence, view
 
     @staticmethod
@@ -152,21 +156,10 @@ class _Careful:
     def _convert(self, objects: pa.Table, frames: pa.Table) -> pa.Table:
         if objects.num_rows == 0:
             return objects
-        raw = np.stack(
-            [
-                np.asarray(objects.column(name).to_numpy(), dtype=np.float64)
-                for name in ("x1", "y1", "x2", "y2")
-            ],
-            axis=1,
-        )
-        owner = objects.column("graph").combine_chunks()
-        names = objects.column("category_raw").combine_chunks()
-        boxes = convert_boxes(raw, names, frames, owner, self.mapping)
+        graph, index, ids, names, *sides = (each.combine_chunks() for each in objects.columns)
+        raw = np.stack([np.asarray(side, dtype=np.float64) for side in sides], axis=1)
+        boxes = convert_boxes(raw, names, frames, graph, self.mapping)
         if bool((np.isnan(boxes).any(axis=1) & ~np.isnan(raw).any(axis=1)).any()):
             self.faults.add(NO_FRAME_SIZE, found="no width and height", expected="the frame's size")
-        for position, name in enumerate(("x1", "y1", "x2", "y2")):
-            column = pa.array(boxes[:, position].copy(), pa.float64(), from_pandas=True)
-            objects = objects.set_column(
-                objects.schema.get_field_index(name), RAW_TABLES["objects"].field(name), column
-            )
-        return objects
+        sides = [pa.array(side.copy(), from_pandas=True) for side in boxes.T]
+        return pa.table([graph, index, ids, names, *sides], schema=objects.schema)

@@ -1,8 +1,8 @@
 """Scene-graph files to three raw tables: frames, objects, relationships.
 
 A ``SceneGraphMap`` says how documents are shaped; its default is the canonical document of
-FORMAT.md. Whole chunks of files become columns at once (see ``label_files``); this module is the
-quick way, ``scene_graphs_careful`` the exact one.
+FORMAT.md. Whole chunks of files become columns at once (see ``labels/json_files.py``); this module
+is the quick way, ``exact.py`` the exact one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from homage_sdk.release.labels.json_files import (
@@ -23,8 +24,7 @@ from homage_sdk.release.labels.json_files import (
     plain_texts,
     unpack,
 )
-from homage_sdk.release.labels.json_records import LARGEST
-from homage_sdk.release.records import RAW_TABLES
+from homage_sdk.release.records import LARGEST, LARGEST_VIEW, RAW_TABLES
 from homage_sdk.release.scene_graphs.box_formats import to_pixels, to_xyxy
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape
 from homage_sdk.taxonomy import class_key
@@ -105,7 +105,9 @@ def plain_graphs(files: list[LabelFile], shape: Shape) -> GraphRows:
     parsed = parse_together(files, document_schema(mapping), opening=b"{")
     said = parsed.column(keys.video).to_pylist() if keys.video else [None] * len(files)
     for file, named in zip(files, said, strict=True):
-        if file.view is None or (named is not None and named not in file.entry.name):
+        if file.view is None or file.view > LARGEST_VIEW:
+            raise NotPlain
+        if named is not None and named not in file.entry.name:
             raise NotPlain
     frames, per_file = unpack(parsed.column(keys.frames).combine_chunks())
     frame_table = _frame_rows(files, parsed, frames, per_file, mapping=mapping)
@@ -139,13 +141,15 @@ def _frame_rows(
     mapping: SceneGraphMap,
 ) -> pa.Table:
     owner = _owners(per_file)
-    number = np.asarray(plain_integers(field_of(frames, mapping.keys.frame)))
+    number = field_of(frames, mapping.keys.frame)
+    if mapping.frames.base == 0:
+        number = pc.add(number, 1)
     columns = [
         pa.array([file.number for file in files], pa.int32()).take(owner),
         _within(per_file),
         pa.array([file.sequence for file in files], pa.string()).take(owner),
         pa.array([file.view for file in files], pa.int32()).take(owner),
-        pa.array(number + (1 - mapping.frames.base)),
+        plain_integers(number),
     ]
     for side in ("width", "height"):
         key, default = getattr(mapping.keys, side), getattr(mapping.boxes, side)

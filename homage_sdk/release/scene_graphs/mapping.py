@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from homage_sdk.errors import ConfigError
 from homage_sdk.problems import Place
+from homage_sdk.release.records import LARGEST_VIEW
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 Written = Literal["name", "id"]
@@ -39,7 +40,7 @@ class FilesMap(_Table):
     shape: Literal["frames", "keyed", "coco", "action-genome"] = "frames"
     """``frames``: a list of frames. ``keyed``: an object, frame number -> frame. ``coco`` and
     ``action-genome``: those tools' documents."""
-    view: int = -1
+    view: Annotated[int, Field(le=LARGEST_VIEW)] = -1
     """The annotated view where neither file name nor document says it."""
     video_from: Literal["name", "document"] = "name"
     """``name``: the id in the file name; ``document``: the value of ``keys.video``."""

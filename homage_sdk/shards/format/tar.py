@@ -104,6 +104,8 @@ def read_members(
     *,
     max_member: int = MAX_MEMBER_BYTES,
     wanted: Callable[[str, str], bool] | None = None,
+    begin: int = 0,
+    stop: int | None = None,
     shard_bytes: int | None = None,
 ) -> Iterator[tuple[Member, bytes]]:
     """Walk a shard from its beginning: each member and its bytes.
@@ -112,15 +114,19 @@ def read_members(
     but whole regular files with proper names followed by the two zero blocks of the end.
 
     Args:
-        file: the shard, at its beginning.
+        file: the shard, standing at byte ``begin``, where a member begins.
         shard: its name, for errors.
         max_member: no member may be larger.
         wanted: by key and field; other members are passed over and given without content.
+        begin: where ``file`` stands.
+        stop: end there, between two members, instead of at the end of the shard.
         shard_bytes: the size that the shard must have: no member may reach beyond it.
 
     """
-    at = 0
+    at = begin
     for _ in range(MAX_MEMBERS):
+        if at == stop:
+            return
         head = _exactly(file, BLOCK)
         if len(head) < BLOCK:
             found = f"an end after {at + len(head):,} bytes"

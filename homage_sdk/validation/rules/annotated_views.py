@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from homage_sdk.problems import Severity
-from homage_sdk.validation.columns import MISSING, where
-from homage_sdk.validation.data import Data
+from homage_sdk.soundness.columns import NULL
+from homage_sdk.validation.data import Data, where
+from homage_sdk.validation.places import at_file
 from homage_sdk.validation.rule import Finding, rule
 
 _LARGEST_SIDE = 16384
@@ -25,13 +26,13 @@ _LARGEST_SIDE = 16384
 )
 def two_views(data: Data) -> Iterator[Finding]:
     """At the first frame of the second and later views of a sequence."""
-    frames = data.frames[data.frames["sequence"].notna() & (data.frames["view"] != MISSING)]
+    frames = data.frames[data.frames["sequence"].notna() & (data.frames["view"] != NULL)]
     views = frames.drop_duplicates(["sequence", "view"])
     for row in views.index[views.duplicated("sequence")]:
         sequence, view = views["sequence"].at[row], views["view"].at[row]
         first = views.loc[views["sequence"] == sequence, "view"].iat[0]
-        place = data.file_place(int(views["file"].at[row]))
-        yield Finding(place, sequence, f"view {view}", f"only view {first}")
+        file = views["file"].at[row]
+        yield at_file(data, file, f"view {view}", f"only view {first}", sequence=sequence)
 
 
 @rule(
@@ -46,8 +47,9 @@ def two_views(data: Data) -> Iterator[Finding]:
 def ego_annotated(data: Data) -> Iterator[Finding]:
     """Once a file whose frames are of view 0."""
     frames = data.frames[data.frames["view"] == 0]
-    for file, row in frames.drop_duplicates("file")[["file", "sequence"]].itertuples(index=False):
-        yield Finding(data.file_place(int(file)), row or "", "view 0", "view 1 or above")
+    columns = frames.drop_duplicates("file")[["file", "sequence"]]
+    for file, sequence in columns.itertuples(index=False):
+        yield at_file(data, file, "view 0", "view 1 or above", sequence=sequence)
 
 
 @rule(
@@ -69,12 +71,8 @@ def view_without_video(data: Data) -> Iterator[Finding]:
     for file, sequence, view in frames.drop_duplicates("file")[columns].itertuples(index=False):
         if sequence in filmed and (sequence, view) not in there:
             views = sorted(v for s, v in there if s == sequence)
-            yield Finding(
-                data.file_place(int(file)),
-                sequence,
-                f"view {view}",
-                f"one of the views {', '.join(map(str, views))}",
-            )
+            expected = f"one of the views {', '.join(map(str, views))}"
+            yield at_file(data, file, f"view {view}", expected, sequence=sequence)
 
 
 @rule(
@@ -89,11 +87,11 @@ def view_without_video(data: Data) -> Iterator[Finding]:
 def size_missing(data: Data) -> Iterator[Finding]:
     """Once a file."""
     frames = data.frames
-    missing = (frames["width"] == MISSING) | (frames["height"] == MISSING)
+    missing = (frames["width"] == NULL) | (frames["height"] == NULL)
     faulty = data.in_faulty_file(frames)
     for row in where(missing & ~faulty & ~frames["file"].where(missing).duplicated()):
-        place = data.file_place(int(frames["file"].iat[row]))
-        yield Finding(place, frames["sequence"].iat[row], "no width or height", "both")
+        at = frames.iloc[row]
+        yield at_file(data, at["file"], "no width or height", "both", sequence=at["sequence"])
 
 
 @rule(
@@ -113,17 +111,13 @@ def size_differs(data: Data) -> Iterator[Finding]:
         for file, sequence, view in videos[["file", "sequence", "view"]].itertuples(index=False)
         if file in data.probes and data.probes[file].n_frames
     }
-    given = frames[(frames["width"] != MISSING) & (frames["height"] != MISSING)]
+    given = frames[(frames["width"] != NULL) & (frames["height"] != NULL)]
     for row in given.drop_duplicates(["file", "width", "height"]).index:
         at = frames.loc[row]
         size = sizes.get((at["sequence"], at["view"]))
         if size is not None and size != (at["width"], at["height"]):
-            yield Finding(
-                data.file_place(int(at["file"])),
-                at["sequence"],
-                f"{at['width']}x{at['height']}",
-                f"{size[0]}x{size[1]} as the video",
-            )
+            found, expected = f"{at['width']}x{at['height']}", f"{size[0]}x{size[1]} as the video"
+            yield at_file(data, at["file"], found, expected, sequence=at["sequence"])
 
 
 @rule(
@@ -139,12 +133,9 @@ def size_impossible(data: Data) -> Iterator[Finding]:
     frames = data.frames
     wrong = pd.Series(False, index=frames.index)
     for side in ("width", "height"):
-        given = frames[side] != MISSING
+        given = frames[side] != NULL
         wrong |= given & ((frames[side] < 1) | (frames[side] > _LARGEST_SIDE))
     for row in where(wrong & ~frames["file"].where(wrong).duplicated()):
-        yield Finding(
-            data.file_place(int(frames["file"].iat[row])),
-            frames["sequence"].iat[row],
-            f"{frames['width'].iat[row]}x{frames['height'].iat[row]}",
-            f"1 to {_LARGEST_SIDE}",
-        )
+        at = frames.iloc[row]
+        found, expected = f"{at['width']}x{at['height']}", f"1 to {_LARGEST_SIDE}"
+        yield at_file(data, at["file"], found, expected, sequence=at["sequence"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from homage_sdk.problems import Severity
-from homage_sdk.release.arrays import repeated
-from homage_sdk.validation.columns import MISSING, Bools, where
-from homage_sdk.validation.data import Data
+from homage_sdk.soundness import Reason
+from homage_sdk.soundness.columns import Bools, Floats, Ints, repeated
+from homage_sdk.validation.data import Data, where
+from homage_sdk.validation.places import at_file, at_frame, at_object
 from homage_sdk.validation.rule import Finding, rule
 
 _SLACK_PX = 1.0  # a box may end on the far side of the last pixel, and be rounded
@@ -33,25 +34,25 @@ _MAP_HINT = (
 )
 def unordered(data: Data) -> Iterator[Finding]:
     """x2 <= x1 or y2 <= y1, all four given."""
-    boxes = data.boxes
-    wrong = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
-    yield from _boxes(data, wrong, "x1 < x2 and y1 < y2")
+    flat = data.objects.own == Reason.OBJECT_FLAT
+    yield from _boxes(data, flat, "x1 < x2 and y1 < y2")
 
 
 @rule(
     "HOM421",
     "box outside its frame",
+    severity=Severity.WARNING,
     why="No pixel of the box is in the picture: it belongs to another size, another view or "
-    "another format.",
+    "another format. It is kept as it is.",
     example='"bbox": [1400, 100, 1500, 200] in a picture 1280 wide',
     hint="check the frame size and the box format of the file",
 )
 def outside(data: Data) -> Iterator[Finding]:
-    """Ordered, and without a pixel in common with the frame."""
-    boxes, (width, height) = data.boxes, _sizes(data)
+    """Sound, and without a pixel in common with the frame."""
+    boxes, (width, height) = data.objects.boxes, _sizes(data)
     away = (boxes[:, 2] <= 0) | (boxes[:, 3] <= 0) | (boxes[:, 0] >= width)
     away |= boxes[:, 1] >= height
-    yield from _boxes(data, _ordered(data) & away, "in the frame")
+    yield from _boxes(data, _sound(data) & away, "in the frame")
 
 
 @rule(
@@ -64,12 +65,12 @@ def outside(data: Data) -> Iterator[Finding]:
     hint="clip the box to the frame",
 )
 def over_the_edge(data: Data) -> Iterator[Finding]:
-    """Ordered, partly inside, more than a pixel outside."""
-    boxes, (width, height) = data.boxes, _sizes(data)
+    """Sound, partly inside, more than a pixel outside."""
+    boxes, (width, height) = data.objects.boxes, _sizes(data)
     inside = (boxes[:, 2] > 0) & (boxes[:, 3] > 0) & (boxes[:, 0] < width) & (boxes[:, 1] < height)
     over = (boxes[:, 0] < -_SLACK_PX) | (boxes[:, 1] < -_SLACK_PX)
     over |= (boxes[:, 2] > width + _SLACK_PX) | (boxes[:, 3] > height + _SLACK_PX)
-    yield from _boxes(data, _ordered(data) & inside & over, "inside the frame")
+    yield from _boxes(data, _sound(data) & inside & over, "inside the frame")
 
 
 @rule(
@@ -82,11 +83,11 @@ def over_the_edge(data: Data) -> Iterator[Finding]:
     hint="remove the box or draw it again",
 )
 def tiny(data: Data) -> Iterator[Finding]:
-    """Ordered, one side under two pixels; files of normalised boxes are HOM424."""
-    boxes = data.boxes
+    """Sound, one side under two pixels; files of normalised boxes are HOM424."""
+    boxes = data.objects.boxes
     small = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) < _TINY_PX
     fractions = np.isin(_files(data), _normalised_files(data))
-    yield from _boxes(data, _ordered(data) & small & ~fractions, f"{_TINY_PX:g} pixels or more")
+    yield from _boxes(data, _sound(data) & small & ~fractions, f"{_TINY_PX:g} pixels or more")
 
 
 @rule(
@@ -99,15 +100,12 @@ def tiny(data: Data) -> Iterator[Finding]:
 )
 def normalised(data: Data) -> Iterator[Finding]:
     """Once a file of at least two boxes."""
-    graphs = _files(data)
+    files = _files(data)
     for file in _normalised_files(data):
-        row = where(graphs == file)[0]
-        yield Finding(
-            data.file_place(file),
-            data.frames["sequence"].iat[data.object_graph[row]],
-            f"{int((graphs == file).sum())} boxes between 0 and 1",
-            "pixels",
-        )
+        rows = where(files == file)
+        sequence = data.frame_cells[data.objects.graph[rows[0]]][2]
+        found = f"{len(rows)} boxes between 0 and 1"
+        yield at_file(data, file, found, "pixels", sequence=sequence)
 
 
 @rule(
@@ -119,32 +117,28 @@ def normalised(data: Data) -> Iterator[Finding]:
     hint="draw the box again or remove it",
 )
 def whole_frame(data: Data) -> Iterator[Finding]:
-    """Ordered, both sides at least 99.5 % of the frame's."""
-    boxes, (width, height) = data.boxes, _sizes(data)
+    """Sound, both sides at least 99.5 % of the frame's."""
+    boxes, (width, height) = data.objects.boxes, _sizes(data)
     wide = np.minimum(boxes[:, 2], width) - np.maximum(boxes[:, 0], 0) >= _WHOLE * width
     high = np.minimum(boxes[:, 3], height) - np.maximum(boxes[:, 1], 0) >= _WHOLE * height
     over = (boxes[:, 2] > width + _SLACK_PX) | (boxes[:, 3] > height + _SLACK_PX)
-    yield from _boxes(data, _ordered(data) & wide & high & ~over, "a part of the frame")
+    yield from _boxes(data, _sound(data) & wide & high & ~over, "a part of the frame")
 
 
 @rule(
     "HOM426",
     "object id given twice in a frame",
     why="Relationships name objects by id. With two of one id nobody can tell which is meant; the "
-    "first is taken.",
+    "first is taken, the others are left out.",
     example='{"id": 3, "category": "iron"} and {"id": 3, "category": "shirt"}',
     hint="give the second object an id of its own",
 )
 def duplicate_id(data: Data) -> Iterator[Finding]:
     """The second and later objects of one id in one frame."""
-    for row in where(repeated(data.object_graph, data.object_ids)):
-        if data.object_ids[row] != MISSING:
-            yield Finding(
-                data.object_place(row, "id"),
-                _sequence(data, row),
-                f"id {data.object_ids[row]} again ({data.object_classes[row]})",
-                "unique within the frame",
-            )
+    objects = data.objects
+    for row in where(objects.own == Reason.OBJECT_REPEATED):
+        found = f"id {objects.ids[row]} again ({objects.classes[row]})"
+        yield at_object(data, row, found, "unique within the frame", key="id")
 
 
 @rule(
@@ -157,11 +151,20 @@ def duplicate_id(data: Data) -> Iterator[Finding]:
 )
 def duplicate_object(data: Data) -> Iterator[Finding]:
     """The second and later copies of class and box in one frame."""
-    boxes = np.where(np.isnan(data.boxes), -1.0, data.boxes).astype(np.float64)
-    columns = [boxes[:, i].view(np.int64) for i in range(4)]
-    again = repeated(data.object_graph, data.object_classes.key_codes, *columns)
-    ids = repeated(data.object_graph, data.object_ids)
-    yield from _boxes(data, again & ~ids & _ordered(data), "each object once")
+    objects = data.objects
+    rows = np.flatnonzero(_sound(data))
+    graph, classes = objects.graph[rows], objects.classes.key_codes[rows]
+    rows = rows[np.isin(graph, graph[repeated(graph, classes)])]
+    copies = np.zeros(len(objects.graph), dtype=np.bool_)
+    copies[rows[_same_box(data, rows, objects.classes.key_codes[rows])]] = True
+    yield from _boxes(data, copies, "each object once")
+
+
+def _same_box(data: Data, rows: Ints, classes: Ints) -> Bools:
+    """Which of some objects share frame, class and box with an earlier one of them."""
+    table = pd.DataFrame(data.objects.boxes[rows])
+    table["graph"], table["class"] = data.objects.graph[rows], classes
+    return table.duplicated().to_numpy()
 
 
 @rule(
@@ -175,18 +178,16 @@ def duplicate_object(data: Data) -> Iterator[Finding]:
 )
 def no_person(data: Data) -> Iterator[Finding]:
     """Frames with objects and no person, in a release in which nearly every frame has one."""
-    frames = data.frames
-    people = np.bincount(
-        data.object_graph[data.object_classes.among({"person"})], minlength=len(frames)
-    )
-    filled = np.bincount(data.object_graph, minlength=len(frames)) > 0
+    objects, n_frames = data.objects, len(data.frames)
+    people = objects.graph[objects.classes.among({"person"})]
+    people = np.bincount(people, minlength=n_frames)
+    filled = np.bincount(objects.graph, minlength=n_frames) > 0
     without = filled & (people == 0)
     if without.sum() > 0.1 * filled.sum():
         return  # this release does not annotate people in every frame: not a fault of a frame
-    unnamed = data.object_graph[data.object_classes.codes < 0]
-    without[unnamed] = False
+    without[objects.graph[objects.classes.codes < 0]] = False
     for row in where(without):
-        yield Finding(data.frame_place(row), frames["sequence"].iat[row], "no person", "a person")
+        yield at_frame(data, row, "no person", "a person")
 
 
 @rule(
@@ -200,54 +201,43 @@ def no_person(data: Data) -> Iterator[Finding]:
 )
 def several_people(data: Data) -> Iterator[Finding]:
     """More than one person, with different boxes."""
-    frames = data.frames
-    people = data.object_classes.among({"person"})
-    people &= ~repeated(
-        data.object_graph, *(data.boxes[:, i].copy().view(np.int64) for i in range(4))
-    )
-    people &= ~repeated(data.object_graph, data.object_ids)
-    counts = np.bincount(data.object_graph[people], minlength=len(frames))
+    objects = data.objects
+    people = objects.classes.among({"person"}) & _sound(data)
+    counts = np.bincount(objects.graph[people], minlength=len(data.frames))
+    rows = np.flatnonzero(people & (counts > 1)[objects.graph])
+    rows = rows[~_same_box(data, rows, np.zeros_like(rows))]
+    counts = np.bincount(objects.graph[rows], minlength=len(data.frames))
     for row in where(counts > 1):
-        yield Finding(
-            data.frame_place(row), frames["sequence"].iat[row], f"{counts[row]} people", "one"
-        )
+        yield at_frame(data, row, f"{counts[row]} people", "one")
 
 
 def _boxes(data: Data, rows: Bools, expected: str) -> Iterator[Finding]:
     for row in where(rows):
-        yield Finding(
-            data.object_place(row, "bbox"),
-            _sequence(data, row),
-            "[" + ", ".join(f"{value:g}" for value in data.boxes[row]) + "]",
-            f"{expected}{data.frame_sizes[int(data.object_graph[row])]}",
-        )
+        box = "[" + ", ".join(f"{value:g}" for value in data.objects.boxes[row]) + "]"
+        size = data.frame_sizes[int(data.objects.graph[row])]
+        yield at_object(data, row, box, f"{expected}{size}", key="bbox")
 
 
-def _sequence(data: Data, row: int) -> str:
-    return data.frame_sequences[int(data.object_graph[row])]
-
-
-def _sizes(data: Data) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _sizes(data: Data) -> tuple[Floats, Floats]:
     """Width and height of each object's frame; infinite where not given or impossible."""
     sides = []
     for name in ("width", "height"):
         side = data.frames[name].to_numpy().astype(np.float64)
         side[side < 1] = np.inf
-        sides.append(side[data.object_graph])
+        sides.append(side[data.objects.graph])
     return sides[0], sides[1]
 
 
-def _ordered(data: Data) -> Bools:
-    boxes = data.boxes
-    return np.asarray((boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3]))
+def _sound(data: Data) -> Bools:
+    return np.asarray(data.objects.own == Reason.SOUND)
 
 
-def _files(data: Data) -> NDArray[np.int64]:
-    return np.asarray(data.frames["file"].to_numpy()[data.object_graph])
+def _files(data: Data) -> Ints:
+    return np.asarray(data.frames["file"].to_numpy()[data.objects.graph])
 
 
 def _normalised_files(data: Data) -> list[int]:
-    files, boxes = _files(data), data.boxes
+    files, boxes = _files(data), data.objects.boxes
     given = ~np.isnan(boxes).any(axis=1)
     small = given & (boxes >= 0).all(axis=1) & (boxes <= 1).all(axis=1)
     counts = np.bincount(files[given], minlength=1)

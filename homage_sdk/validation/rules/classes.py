@@ -7,9 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from homage_sdk.problems import Place, Severity
-from homage_sdk.validation.columns import Words, where
-from homage_sdk.validation.data import Data
+from homage_sdk.problems import Severity
+from homage_sdk.soundness.columns import Words
+from homage_sdk.validation.data import Data, where
+from homage_sdk.validation.places import (
+    at_action,
+    at_file,
+    at_line,
+    at_object,
+    at_relationship,
+    line_place,
+)
 from homage_sdk.validation.rule import Finding, rule
 
 
@@ -25,11 +33,7 @@ def duplicate_id(data: Data) -> Iterator[Finding]:
     entries = data.class_entries
     repeated = entries.duplicated(["file", "id"]) & ~entries.duplicated(["file", "id", "key"])
     for row in where(repeated):
-        yield Finding(
-            data.row_place("class_entries", row),
-            found=f"{entries['id'].iat[row]} {entries['raw'].iat[row]}",
-            expected="an id of its own",
-        )
+        yield _at_class(data, row, "an id of its own")
 
 
 @rule(
@@ -45,11 +49,12 @@ def duplicate_name(data: Data) -> Iterator[Finding]:
     """The second and later lines of one spelling in one file."""
     entries = data.class_entries
     for row in where(entries.duplicated(["file", "raw"]) & (entries["key"] != "")):
-        yield Finding(
-            data.row_place("class_entries", row),
-            found=f"{entries['id'].iat[row]} {entries['raw'].iat[row]}",
-            expected="each name once",
-        )
+        yield _at_class(data, row, "each name once")
+
+
+def _at_class(data: Data, row: int, expected: str) -> Finding:
+    entry = data.class_entries.iloc[row]
+    return at_line(data, "class_entries", row, f"{entry['id']} {entry['raw']}", expected)
 
 
 @rule(
@@ -70,12 +75,9 @@ def spelling_variants(data: Data) -> Iterator[Finding]:
             entries["file"] == entries["file"].iat[row]
         )
         first = where(same)[0]
-        yield Finding(
-            data.row_place("class_entries", row),
-            found=f"{entries['raw'].iat[row]!r}",
-            expected=f"one spelling: {entries['raw'].iat[first]!r} on "
-            f"{data.row_place('class_entries', first)}",
-        )
+        place = line_place(data, "class_entries", first)
+        expected = f"one spelling: {entries['raw'].iat[first]!r} on {place}"
+        yield at_line(data, "class_entries", row, repr(entries["raw"].iat[row]), expected)
 
 
 @rule(
@@ -91,9 +93,7 @@ def ids_from_one(data: Data) -> Iterator[Finding]:
     """The smallest id of a file is not 1."""
     for row, _, ids in _id_lists(data):
         if ids[0] != 1:
-            yield Finding(
-                data.row_place("class_entries", row), found=f"{ids[0]} first", expected="1"
-            )
+            yield at_line(data, "class_entries", row, f"{ids[0]} first", "1")
 
 
 @rule(
@@ -110,12 +110,9 @@ def id_gaps(data: Data) -> Iterator[Finding]:
     for _, file, ids in _id_lists(data):
         for before, after in pairwise(ids):
             if after > before + 1:
-                at = (entries["file"] == file) & (entries["id"] == after)
-                yield Finding(
-                    data.row_place("class_entries", where(at)[0]),
-                    found=f"{after} after {before}",
-                    expected=f"{before + 1}",
-                )
+                row = where((entries["file"] == file) & (entries["id"] == after))[0]
+                found = f"{after} after {before}"
+                yield at_line(data, "class_entries", row, found, f"{before + 1}")
 
 
 def _id_lists(data: Data) -> Iterator[tuple[int, int, list[int]]]:
@@ -132,27 +129,22 @@ def _id_lists(data: Data) -> Iterator[tuple[int, int, list[int]]]:
 @rule(
     "HOM245",
     "class without a name",
-    why="A line of a class list, or a label, whose class name is empty or has no letter. Nothing "
-    "can be learnt of a class that has no name.",
+    why="A line of a list, or a label, whose class name is empty or has no letter. Nothing can be "
+    "learnt of a class that has no name: it is left out.",
     example='{"class": "", "frame_start": 151, "frame_end": 180}',
     hint="fill in the name",
 )
 def empty_name(data: Data) -> Iterator[Finding]:
-    """Names whose key is empty, in class lists, actions, objects and relationships."""
+    """Names whose key is empty, in lists, actions, objects and relationships."""
     entries = data.class_entries
     for row in where(entries["key"] == ""):
-        yield Finding(data.row_place("class_entries", row), "", repr(entries["raw"].iat[row]), "")
-    for row in where(data.action_classes.among({""})):
-        sequence = data.actions["sequence"].iat[row]
-        yield Finding(
-            data.action_place(row, "class"), sequence, repr(data.action_classes[row]), "a name"
-        )
-    for row in where(data.object_classes.among({""})):
-        sequence = data.frames["sequence"].iat[data.object_graph[row]]
-        yield Finding(data.object_place(row, "category"), sequence, "''", "a name")
-    for row in where(data.relationship_classes.among({""})):
-        sequence = data.frames["sequence"].iat[data.relationship_graph[row]]
-        yield Finding(data.relationship_place(row, "category"), sequence, "''", "a name")
+        yield at_line(data, "class_entries", row, repr(entries["raw"].iat[row]), "a name")
+    lines = data.list_entries
+    for row in where((lines["activity"] == "") & lines["activity_raw"].notna()):
+        yield at_line(data, "list_entries", row, repr(lines["activity_raw"].iat[row]), "a name")
+    for kind, words in _label_words(data):
+        for row in where(words.nameless):
+            yield _at_label(data, kind, row, repr(words[row]), "a name")
 
 
 @rule(
@@ -176,13 +168,9 @@ def unlisted_class(data: Data) -> Iterator[Finding]:
             missing.discard("person")  # the paper's 86 object classes leave person out
         for key in sorted(missing):
             rows = where(words.among({key}))
-            place, sequence = _label_place(data, kind, int(rows[0]))
-            yield Finding(
-                place,
-                sequence,
-                f"{words[int(rows[0])]!r} in {len(rows)} labels",
-                f"one of {len(known)} listed {kind} classes",
-            )
+            found = f"{words[rows[0]]!r} in {len(rows)} labels"
+            expected = f"one of {len(known)} listed {kind} classes"
+            yield _at_label(data, kind, rows[0], found, expected)
 
 
 @rule(
@@ -205,12 +193,9 @@ def unused_classes(data: Data) -> Iterator[Finding]:
         unused = entries[~entries["key"].isin(used[kind] | {"", "person"})]
         if used[kind] and len(unused):
             names = ", ".join(repr(raw) for raw in unused["raw"].head(3))
-            yield Finding(
-                data.file_place(int(file)),
-                found=f"{len(unused)} of {len(entries)} unused: {names}"
-                + (", ..." if len(unused) > 3 else ""),
-                expected="each in at least one label",
-            )
+            more = ", ..." if len(unused) > 3 else ""
+            found = f"{len(unused)} of {len(entries)} unused: {names}{more}"
+            yield at_file(data, file, found, "each in at least one label")
 
 
 @rule(
@@ -232,14 +217,10 @@ def label_spellings(data: Data) -> Iterator[Finding]:
         for key, codes in by_key.items():
             ranked = sorted(codes, key=lambda c: (-counts[c], words.spellings[c]))
             for code in ranked[1:] if key else ():
+                found = f"{words.spellings[code]!r} in {counts[code]} labels"
+                expected = f"{words.spellings[ranked[0]]!r} as in {counts[ranked[0]]}"
                 row = where(words.codes == code)[0]
-                place, sequence = _label_place(data, kind, row)
-                yield Finding(
-                    place,
-                    sequence,
-                    f"{words.spellings[code]!r} in {counts[code]} labels",
-                    f"{words.spellings[ranked[0]]!r} as in {counts[ranked[0]]}",
-                )
+                yield _at_label(data, kind, row, found, expected)
 
 
 @rule(
@@ -254,11 +235,8 @@ def label_spellings(data: Data) -> Iterator[Finding]:
 def same_list_twice(data: Data) -> Iterator[Finding]:
     """Two lists of different kinds that hold the very same names."""
     for file, (kind, other, names) in _copied_lists(data).items():
-        yield Finding(
-            data.file_place(file),
-            found=f"the {names} names of {data.paths[other]}",
-            expected=f"{kind} classes",
-        )
+        found = f"the {names} names of {data.paths[other]}"
+        yield at_file(data, file, found, f"{kind} classes")
 
 
 def _copied_lists(data: Data) -> dict[int, tuple[str, int, int]]:
@@ -275,17 +253,14 @@ def _copied_lists(data: Data) -> dict[int, tuple[str, int, int]]:
 
 def _label_words(data: Data) -> tuple[tuple[str, Words], ...]:
     return (
-        ("atomic", data.action_classes),
-        ("object", data.object_classes),
-        ("relationship", data.relationship_classes),
+        ("atomic", data.records.actions.classes),
+        ("object", data.objects.classes),
+        ("relationship", data.relationships.classes),
     )
 
 
-def _label_place(data: Data, kind: str, row: int) -> tuple[Place, str]:
+def _at_label(data: Data, kind: str, row: int, found: str, expected: str) -> Finding:
     if kind == "atomic":
-        return data.action_place(row, "class"), data.actions["sequence"].iat[row]
-    if kind == "object":
-        graph, place = data.object_graph[row], data.object_place(row, "category")
-    else:
-        graph, place = data.relationship_graph[row], data.relationship_place(row, "category")
-    return place, data.frames["sequence"].iat[graph]
+        return at_action(data, row, found, expected, key="class")
+    at = at_object if kind == "object" else at_relationship
+    return at(data, row, found, expected, key="category")

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from homage_sdk.problems import Severity
+from homage_sdk.soundness import Reason
+from homage_sdk.soundness.columns import NULL, Bools, Ints
 from homage_sdk.time import NOMINAL_FPS
-from homage_sdk.validation.columns import MISSING, Bools, Ints, Table, where
-from homage_sdk.validation.data import Data
+from homage_sdk.validation.data import Data, Table, where
+from homage_sdk.validation.places import at_action, at_file, at_frame
 from homage_sdk.validation.rule import Finding, rule
 from homage_sdk.validation.rules.intervals import last_frames, suspect
 
@@ -30,14 +32,9 @@ _LANE = 1 << 32  # more frames than any sequence has
 )
 def below_one(data: Data) -> Iterator[Finding]:
     """Frame number 0 or less."""
-    frames = data.frames
-    for row in where((frames["frame"] < 1) & (frames["frame"] != MISSING)):
-        yield Finding(
-            data.frame_place(row, "/frame"),
-            frames["sequence"].iat[row],
-            str(frames["frame"].iat[row]),
-            "1 or more",
-        )
+    frames = data.records.frames
+    for row in where(frames.reasons == Reason.FRAME_BELOW_ONE):
+        yield at_frame(data, row, str(frames.frame[row]), "1 or more", below="/frame")
 
 
 @rule(
@@ -56,39 +53,30 @@ def past_the_end(data: Data) -> Iterator[Finding]:
     frames = data.frames
     limit = frames["sequence"].map(ends)
     for row in where(limit.notna() & (frames["frame"] > limit)):
-        sequence = frames["sequence"].iat[row]
-        yield Finding(
-            data.frame_place(row, "/frame"),
-            sequence,
-            str(frames["frame"].iat[row]),
-            f"<= {ends[sequence]}",
-        )
+        end = ends[frames["sequence"].iat[row]]
+        yield at_frame(data, row, str(frames["frame"].iat[row]), f"<= {end}", below="/frame")
 
 
 @rule(
     "HOM402",
     "frame annotated twice",
-    why="Two entries for one frame of one view: their boxes and relationships would be mixed, or "
-    "one of them lost.",
+    severity=Severity.WARNING,
+    why="Two entries for one frame of one view. Both are kept, as two scene graphs: what is in "
+    "both counts twice in every statistic.",
     example='"frame": 151 at /frames/3 and at /frames/4',
     hint="merge or remove one of the two",
 )
 def annotated_twice(data: Data) -> Iterator[Finding]:
     """The second and later entries of a frame."""
-    frames = data.frames
     for row in where(_repeated_frames(data)):
-        yield Finding(
-            data.frame_place(row),
-            frames["sequence"].iat[row],
-            f"frame {frames['frame'].iat[row]} again",
-            "each frame once",
-        )
+        found = f"frame {data.frames['frame'].iat[row]} again"
+        yield at_frame(data, row, found, "each frame once")
 
 
 def _repeated_frames(data: Data) -> Bools:
     frames = data.frames
     repeated = frames.duplicated(["sequence", "view", "frame"]) & frames["sequence"].notna()
-    return np.asarray(repeated & (frames["frame"] != MISSING))
+    return np.asarray(repeated & (frames["frame"] != NULL))
 
 
 @rule(
@@ -102,14 +90,9 @@ def _repeated_frames(data: Data) -> Bools:
 )
 def outside_actions(data: Data) -> Iterator[Finding]:
     """In no interval of its sequence, where the sequence's actions can be trusted."""
-    frames = data.frames
     for row in where(_outside(data)):
-        yield Finding(
-            data.frame_place(row, "/frame"),
-            frames["sequence"].iat[row],
-            str(frames["frame"].iat[row]),
-            "a frame of an action",
-        )
+        found = str(data.frames["frame"].iat[row])
+        yield at_frame(data, row, found, "a frame of an action", below="/frame")
 
 
 def _outside(data: Data) -> Bools:
@@ -170,12 +153,8 @@ def too_few_frames(data: Data) -> Iterator[Finding]:
     counts, wanted = after - before, _wanted(actions)
     for at in where(counts < wanted):
         interval = f"{actions['first'].iat[at]} to {actions['last'].iat[at]}"
-        yield Finding(
-            data.action_place(int(actions.index[at])),
-            actions["sequence"].iat[at],
-            f"{counts[at]} annotated frames in {interval}",
-            str(wanted[at]),
-        )
+        found = f"{counts[at]} annotated frames in {interval}"
+        yield at_action(data, int(actions.index[at]), found, str(wanted[at]))
 
 
 @rule(
@@ -195,9 +174,9 @@ def too_many_frames(data: Data) -> Iterator[Finding]:
     counts = frames.groupby("sequence")["frame"].nunique()
     for sequence, count in counts.items():
         if sequence in most.index and count > most[sequence]:
-            row = where(frames["sequence"] == sequence)[0]
-            place = data.file_place(int(frames["file"].iat[row]))
-            yield Finding(place, str(sequence), f"{count} frames", f"at most {most[sequence]}")
+            file = frames["file"].iat[where(frames["sequence"] == sequence)[0]]
+            expected = f"at most {most[sequence]}"
+            yield at_file(data, file, f"{count} frames", expected, sequence=str(sequence))
 
 
 def _sampled(data: Data) -> Table:
@@ -226,13 +205,10 @@ def _wanted(actions: Table) -> Ints:
 )
 def empty_frame(data: Data) -> Iterator[Finding]:
     """No object at all; frames in which the reader met a fault are left out."""
-    frames = data.frames
-    counts = np.bincount(data.object_graph, minlength=len(frames))
-    faulty = data.in_faulty_file(frames)
+    counts = np.bincount(data.objects.graph, minlength=len(data.frames))
+    faulty = data.in_faulty_file(data.frames)
     for row in where((counts == 0) & ~faulty):
-        yield Finding(
-            data.frame_place(row), frames["sequence"].iat[row], "no object", "at least one"
-        )
+        yield at_frame(data, row, "no object", "at least one")
 
 
 @rule(
@@ -250,9 +226,5 @@ def out_of_order(data: Data) -> Iterator[Finding]:
     same_file = frames["file"] == frames["file"].shift()
     back = same_file & (frames["frame"] < frames["frame"].shift()) & (frames["frame"] >= 1)
     for row in where(back & ~frames["file"].where(back).duplicated()):
-        yield Finding(
-            data.frame_place(row, "/frame"),
-            frames["sequence"].iat[row],
-            f"{frames['frame'].iat[row]} after {frames['frame'].iat[row - 1]}",
-            "in order",
-        )
+        found = f"{frames['frame'].iat[row]} after {frames['frame'].iat[row - 1]}"
+        yield at_frame(data, row, found, "in order", below="/frame")

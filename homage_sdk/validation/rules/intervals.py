@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from homage_sdk.problems import Severity
+from homage_sdk.soundness import Reason
+from homage_sdk.soundness.columns import NULL, Bools
 from homage_sdk.time import NOMINAL_FPS, Seconds
-from homage_sdk.validation.columns import MISSING, Bools, where
-from homage_sdk.validation.data import Data
+from homage_sdk.validation.data import Data, where
+from homage_sdk.validation.places import at_action
 from homage_sdk.validation.rule import Finding, rule
-from homage_sdk.validation.rules.occurrences import copies
 
 LONGEST_FRAME = 7230
 """The last frame of any action measured in the real release: a little over four minutes."""
@@ -28,17 +29,12 @@ _CONTAINER_CLOCK_S = 0.001  # .mkv rounds timestamps to milliseconds
 )
 def below_one(data: Data) -> Iterator[Finding]:
     """Either end below 1, in a file that does not count from 0 as a whole."""
-    actions = data.actions
-    elsewhere = ~actions["file"].isin(_zero_based_files(data))
-    for column, key in (("first", "frame_start"), ("last", "frame_end")):
-        frames = actions[column]
-        for row in where(elsewhere & (frames < 1) & (frames != MISSING)):
-            yield Finding(
-                data.action_place(row, key),
-                actions["sequence"].iat[row],
-                str(frames.iat[row]),
-                "1 or more",
-            )
+    elsewhere = ~data.actions["file"].isin(_zero_based_files(data))
+    for row in where(elsewhere & _is(data, Reason.ACTION_BELOW_ONE)):
+        for column, key in (("first", "frame_start"), ("last", "frame_end")):
+            frame = data.actions[column].iat[row]
+            if NULL < frame < 1:
+                yield at_action(data, row, str(frame), "1 or more", key=key)
 
 
 @rule(
@@ -46,21 +42,20 @@ def below_one(data: Data) -> Iterator[Finding]:
     "file counts frames from 0",
     why="Published frames are 1-based: in the real release every start is 30k+1 and every end 30m. "
     "A file whose starts are all 30k and ends 30m-1, one of them 0, was written 0-based; every "
-    "action in it would be shown one frame early.",
+    "action in it is shown one frame early, and one that begins at 0 is left out.",
     example='{"class": "take cup", "frame_start": 0, "frame_end": 29}',
     hint="add 1 to frame_start and frame_end throughout the file",
 )
 def counts_from_zero(data: Data) -> Iterator[Finding]:
-    """A file whose frames all lie on the grid shifted by one, with a 0 among them."""
-    actions = data.actions
-    for file in _zero_based_files(data):
-        rows = actions[actions["file"] == file]
-        yield Finding(
-            data.file_place(file),
-            rows["sequence"].iat[0],
-            f"{len(rows)} actions on frames 30k to 30m-1, the first at 0",
-            "frames 30k+1 to 30m, from 1",
-        )
+    """Where frame 0 is, in a file whose frames all lie on the grid shifted by one."""
+    there = data.actions["file"].isin(_zero_based_files(data))
+    found, expected = "0, in a file of frames 30k to 30m-1", "frames 30k+1 to 30m, from 1"
+    for row in where(there & _is(data, Reason.ACTION_BELOW_ONE)):
+        yield at_action(data, row, found, expected, key="frame_start")
+
+
+def _is(data: Data, reason: Reason) -> Bools:
+    return np.asarray(data.records.actions.reasons == reason)
 
 
 def _zero_based_files(data: Data) -> list[int]:
@@ -85,13 +80,9 @@ def _zero_based_files(data: Data) -> list[int]:
 )
 def reversed_ends(data: Data) -> Iterator[Finding]:
     """Last before first, both at least 1."""
-    actions = data.actions
-    wrong = (actions["first"] >= 1) & (actions["last"] >= 1) & (actions["last"] < actions["first"])
-    for row in where(wrong):
-        first, last = actions["first"].iat[row], actions["last"].iat[row]
-        yield Finding(
-            data.action_place(row), actions["sequence"].iat[row], f"{first} to {last}", "in order"
-        )
+    actions = data.records.actions
+    for row in where(_is(data, Reason.ACTION_REVERSED)):
+        yield at_action(data, row, f"{actions.first[row]} to {actions.last[row]}", "in order")
 
 
 @rule(
@@ -111,10 +102,8 @@ def past_the_end(data: Data) -> Iterator[Finding]:
     actions = data.actions[data.actions["sound"]]
     limit = actions["sequence"].map(ends)
     for row in actions.index[(actions["last"] > limit) & limit.notna()]:
-        last, sequence = actions["last"].at[row], actions["sequence"].at[row]
-        yield Finding(
-            data.action_place(row, "frame_end"), sequence, str(last), f"<= {ends[sequence]}"
-        )
+        end = ends[actions["sequence"].at[row]]
+        yield at_action(data, row, str(actions["last"].at[row]), f"<= {end}", key="frame_end")
 
 
 def last_frames(data: Data) -> dict[str, int]:
@@ -142,9 +131,7 @@ def suspect(data: Data) -> Bools:
     actions = data.actions
     frames = actions["last"] - actions["first"] + 1
     past = actions["last"] > actions["sequence"].map(last_frames(data)).fillna(LONGEST_FRAME)
-    return np.asarray(
-        ~actions["sound"] | past | (frames > LONGEST_FRAME) | (frames == 1) | copies(data)
-    )
+    return np.asarray(~actions["sound"] | past | (frames > LONGEST_FRAME) | (frames == 1))
 
 
 _LENGTHS = ("frames", "frames less one", "seconds", "seconds between the ends")
@@ -173,12 +160,9 @@ def length_disagrees(data: Data) -> Iterator[Finding]:
     ]
     best = max(range(4), key=lambda i: int((fits[i] & given).sum()))
     for row in where(given & ~fits[best]):
-        yield Finding(
-            data.action_place(row, "action_length"),
-            actions["sequence"].iat[row],
-            f"{actions['length'].iat[row]:g}",
-            f"{expected[best].iat[row]:g} ({_LENGTHS[best]})",
-        )
+        usual = f"{expected[best].iat[row]:g} ({_LENGTHS[best]})"
+        found = f"{actions['length'].iat[row]:g}"
+        yield at_action(data, row, found, usual, key="action_length")
 
 
 @rule(
@@ -195,12 +179,8 @@ def absurdly_long(data: Data) -> Iterator[Finding]:
     actions = data.actions
     frames = actions["last"] - actions["first"] + 1
     for row in where(actions["sound"] & (frames > LONGEST_FRAME)):
-        yield Finding(
-            data.action_place(row, "frame_end"),
-            actions["sequence"].iat[row],
-            f"{frames.iat[row]} frames",
-            f"at most {LONGEST_FRAME}",
-        )
+        found, expected = f"{frames.iat[row]} frames", f"at most {LONGEST_FRAME}"
+        yield at_action(data, row, found, expected, key="frame_end")
 
 
 @rule(
@@ -217,8 +197,7 @@ def single_frame(data: Data) -> Iterator[Finding]:
     actions = data.actions
     for row in where(actions["sound"] & (actions["first"] == actions["last"])):
         frame = actions["first"].iat[row]
-        sequence = actions["sequence"].iat[row]
-        yield Finding(data.action_place(row), sequence, f"{frame} to {frame}", "2 frames or more")
+        yield at_action(data, row, f"{frame} to {frame}", "2 frames or more")
 
 
 @rule(
@@ -236,9 +215,5 @@ def past_nominal(data: Data) -> Iterator[Finding]:
     frames = actions["last"] - actions["first"] + 1
     late = actions["sound"] & (actions["last"] > LONGEST_FRAME) & (frames <= LONGEST_FRAME)
     for row in where(late & ~actions["sequence"].isin(last_frames(data))):
-        yield Finding(
-            data.action_place(row, "frame_end"),
-            actions["sequence"].iat[row],
-            str(actions["last"].iat[row]),
-            f"<= {LONGEST_FRAME}",
-        )
+        last = str(actions["last"].iat[row])
+        yield at_action(data, row, last, f"<= {LONGEST_FRAME}", key="frame_end")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from homage_sdk.problems import Severity
 from homage_sdk.validation.data import Data
+from homage_sdk.validation.places import at_file
 from homage_sdk.validation.rule import Finding, rule
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def each(
     for file, sequence, probe in probed(data):
         said = judge(probe) if cut or not fault_of(probe, "truncated") else None
         if said is not None:
-            yield Finding(data.file_place(file), sequence, *said)
+            yield at_file(data, file, *said, sequence=sequence)
 
 
 def _told(word: str, expected: str) -> Callable[[VideoProbe], tuple[str, str] | None]:
@@ -66,13 +68,9 @@ def cannot_open(data: Data) -> Iterator[Finding]:
     sequences = {file: sequence for file, sequence, _ in videos(data)}
     for file, error in data.unreadable.items():
         if not data.is_faulty(file) and sizes[file] > 0:
-            yield Finding(
-                data.file_place(file),
-                sequences.get(file, ""),
-                error.found or error.message,
-                error.expected or "a video",
-                hint=error.hint or "",
-            )
+            found, expected = error.found or error.message, error.expected or "a video"
+            finding = at_file(data, file, found, expected, sequence=sequences.get(file))
+            yield replace(finding, hint=error.hint or "")
 
 
 @rule(
@@ -102,7 +100,7 @@ def no_frames(data: Data) -> Iterator[Finding]:
     for file, sequence, _ in videos(data) if data.probes else ():
         probe = data.probes.get(file)
         if probe is not None and probe.n_frames == 0:
-            yield Finding(data.file_place(file), sequence, "0 frames", "at least one")
+            yield at_file(data, file, "0 frames", "at least one", sequence=sequence)
 
 
 @rule(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from homage_sdk.problems import Severity
-from homage_sdk.validation.columns import Bools, where
-from homage_sdk.validation.data import Data
+from homage_sdk.soundness import Reason
+from homage_sdk.validation.data import Data, where
+from homage_sdk.validation.places import at_action, at_file
 from homage_sdk.validation.rule import Finding, rule
 
 
@@ -23,47 +22,31 @@ from homage_sdk.validation.rule import Finding, rule
 )
 def overlaps_itself(data: Data) -> Iterator[Finding]:
     """An action that begins before an earlier one of its class has ended; copies are HOM305."""
-    actions = data.actions[data.actions["sound"] & (data.actions["key"] >= 0)]
-    actions = actions[~copies(data)[actions.index]]
+    actions = data.actions[data.actions["sound"]]
     ordered = actions.sort_values(["sequence", "key", "first", "last", "file", "index"])
     same = ordered.groupby(["sequence", "key"], sort=False)
     reach = same["last"].cummax().groupby([ordered["sequence"], ordered["key"]]).shift()
     for row in ordered.index[ordered["first"] <= reach]:
         interval = f"{ordered['first'].at[row]} to {ordered['last'].at[row]}"
-        yield Finding(
-            data.action_place(row),
-            ordered["sequence"].at[row],
-            f"{data.action_classes[row]!r} at {interval}",
-            f"after frame {int(reach.at[row])}, where the same class ends",
-        )
+        found = f"{data.records.actions.classes[row]!r} at {interval}"
+        expected = f"after frame {int(reach.at[row])}, where the same class ends"
+        yield at_action(data, row, found, expected)
 
 
 @rule(
     "HOM305",
     "action given twice",
-    severity=Severity.WARNING,
-    why="The same class over the same interval of the same sequence: a copy, counted twice.",
+    why="The same class over the same interval of the same sequence: a copy. It is left out, so "
+    "that no statistic and no loss counts it twice.",
     example='"take cup" at 31 to 90, and once more',
     hint="remove one of the two",
 )
 def given_twice(data: Data) -> Iterator[Finding]:
     """The second and later copies."""
-    actions = data.actions
-    for row in where(copies(data)):
-        interval = f"{actions['first'].iat[row]} to {actions['last'].iat[row]}"
-        yield Finding(
-            data.action_place(row),
-            actions["sequence"].iat[row],
-            f"{data.action_classes[row]!r} at {interval} again",
-            "once",
-        )
-
-
-def copies(data: Data) -> Bools:
-    """Second and later copies of an action."""
-    actions = data.actions
-    again = actions.duplicated(["sequence", "key", "first", "last"]) & actions["sound"]
-    return np.asarray(again & (actions["key"] >= 0))
+    actions = data.records.actions
+    for row in where(actions.reasons == Reason.ACTION_REPEATED):
+        interval = f"{actions.first[row]} to {actions.last[row]}"
+        yield at_action(data, row, f"{actions.classes[row]!r} at {interval} again", "once")
 
 
 @rule(
@@ -79,7 +62,7 @@ def no_actions(data: Data) -> Iterator[Finding]:
     used = set(data.actions["file"])
     for sequence, file in data.files_of.get("atomic_actions", {}).items():
         if file not in used and data.paths[file] not in data.faulty_files:
-            yield Finding(data.file_place(file), sequence, "no action", "at least one")
+            yield at_file(data, file, "no action", "at least one", sequence=sequence)
 
 
 @rule(
@@ -95,16 +78,12 @@ def crowded(data: Data) -> Iterator[Finding]:
     actions = data.actions[data.actions["sound"]]
     firsts, lasts = actions["first"].to_numpy(), actions["last"].to_numpy()
     rows = actions.index.to_numpy()
-    for sequence, members in actions.groupby("sequence").indices.items():
+    for members in actions.groupby("sequence").indices.values():
         if len(members) <= 8:
             continue
         first, last = firsts[members], lasts[members]
         active = ((first <= first[:, None]) & (last >= first[:, None])).sum(axis=1)
         if active.max() > 8:
             at = int(active.argmax())
-            yield Finding(
-                data.action_place(int(rows[members[at]])),
-                str(sequence),
-                f"{active[at]} actions at frame {first[at]}",
-                "at most 8",
-            )
+            found = f"{active[at]} actions at frame {first[at]}"
+            yield at_action(data, int(rows[members[at]]), found, "at most 8")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from homage_sdk.problems import Severity
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data
+from homage_sdk.validation.places import at_file
 from homage_sdk.validation.rule import Finding, rule
 from homage_sdk.validation.rules.media import each, fault_of, probed
 
@@ -39,12 +40,8 @@ def lengths_differ(data: Data) -> Iterator[Finding]:
         usual = _usual([probe.duration_s for _, probe in probes])
         for file, probe in probes:
             if abs(probe.duration_s - usual) > 0.5:
-                yield Finding(
-                    data.file_place(file),
-                    sequence,
-                    f"{probe.duration_s:.2f} s",
-                    f"{usual:.2f} s as the other views",
-                )
+                found, expected = f"{probe.duration_s:.2f} s", f"{usual:.2f} s as the other views"
+                yield at_file(data, file, found, expected, sequence=sequence)
 
 
 def _usual(durations: list[float]) -> float:
@@ -191,8 +188,8 @@ def no_ego(data: Data) -> Iterator[Finding]:
     others = data.videos[~data.videos["sequence"].isin(with_ego)]
     for sequence, videos in others.groupby("sequence"):
         views = ", ".join(map(str, sorted(videos["view"])))
-        place = data.file_place(int(videos["file"].iat[0]))
-        yield Finding(place, str(sequence), f"views {views}", "a view 0")
+        file = videos["file"].iat[0]
+        yield at_file(data, file, f"views {views}", "a view 0", sequence=str(sequence))
 
 
 @rule(
@@ -208,5 +205,5 @@ def one_view(data: Data) -> Iterator[Finding]:
     alone = data.videos[~data.videos["sequence"].duplicated(keep=False)]
     for sequence, videos in alone.groupby("sequence"):
         view = int(videos["view"].iat[0])
-        place = data.file_place(int(videos["file"].iat[0]))
-        yield Finding(place, str(sequence), f"view {view}", "2 views or more")
+        file = videos["file"].iat[0]
+        yield at_file(data, file, f"view {view}", "2 views or more", sequence=str(sequence))

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from homage_sdk.problems import Severity
-from homage_sdk.release.arrays import repeated
-from homage_sdk.validation.columns import MISSING, Bools, where
-from homage_sdk.validation.data import Data
+from homage_sdk.soundness import Reason
+from homage_sdk.soundness.columns import Bools, repeated
+from homage_sdk.soundness.judge import EndColumns
+from homage_sdk.validation.data import Data, where
+from homage_sdk.validation.places import at_relationship
 from homage_sdk.validation.rule import Finding, rule
 
 _OPPOSITES = (
@@ -32,7 +34,8 @@ _OPPOSITES = (
 )
 def dangling_subject(data: Data) -> Iterator[Finding]:
     """A subject id that no object of the frame has."""
-    yield from _dangling(data, end=0, key="subject")
+    ends = data.relationships.subjects
+    return _at_ends(data, ends, ends.absent, "subject", "the id of an object of this frame")
 
 
 @rule(
@@ -45,42 +48,46 @@ def dangling_subject(data: Data) -> Iterator[Finding]:
 )
 def dangling_object(data: Data) -> Iterator[Finding]:
     """An object id that no object of the frame has."""
-    yield from _dangling(data, end=1, key="object")
+    ends = data.relationships.objects
+    return _at_ends(data, ends, ends.absent, "object", "the id of an object of this frame")
 
 
-def _dangling(data: Data, end: int, key: str) -> Iterator[Finding]:
-    ids, rows = data.relationship_ends[end], data.links[end]
-    known = _frames_with_all_ids(data)[data.relationship_graph]
-    for row in where((rows < 0) & (ids != MISSING) & known):
-        yield Finding(
-            data.relationship_place(row, key),
-            _sequence(data, row),
-            f"id {ids[row]}",
-            "the id of an object of this frame",
-        )
+def _at_ends(
+    data: Data, ends: EndColumns, rows: Bools, key: str, expected: str
+) -> Iterator[Finding]:
+    return (at_relationship(data, r, f"id {ends.ids[r]}", expected, key=key) for r in where(rows))
 
 
-def _frames_with_all_ids(data: Data) -> Bools:
-    """Frames of which no object lacks its id: else the missing one explains what dangles."""
-    whole = np.ones(len(data.frames), dtype=bool)
-    whole[data.object_graph[data.object_ids == MISSING]] = False
-    return whole
+@rule(
+    "HOM446",
+    "relationship with an object that is left out",
+    why="The object that the id names is left out of the catalog for a fault of its own (an error "
+    "at the object), or some object of the frame has no readable id and may be the one. The "
+    "relationship is left out with it.",
+    example='{"subject": 0, "object": 3, "category": "holding"}, and the box of object 3 is null',
+    hint="correct the object: the relationship is then used",
+)
+def with_left_out(data: Data) -> Iterator[Finding]:
+    """At the end whose object is not in the catalog; a fault of the whole file explains all."""
+    links = data.relationships
+    others = ~np.isin(data.frames["file"], data.wholly_faulty_files)[links.graph]
+    for key, ends in (("subject", links.subjects), ("object", links.objects)):
+        yield from _at_ends(data, ends, ends.left_out & others, key, "an object without a fault")
 
 
 @rule(
     "HOM442",
     "relationship of an object with itself",
-    why="Subject and object are one: nothing can be in front of itself.",
+    severity=Severity.WARNING,
+    why="Subject and object are one: nothing can be in front of itself. It is kept as it is.",
     example='{"subject": 3, "object": 3, "category": "holding"}',
     hint="correct one of the two ids",
 )
 def with_itself(data: Data) -> Iterator[Finding]:
     """Subject id equals object id."""
-    subjects, objects = data.relationship_ends
-    for row in where((subjects == objects) & (subjects != MISSING) & (data.links[0] >= 0)):
-        yield Finding(
-            data.relationship_place(row), _sequence(data, row), f"id {subjects[row]} twice", "two"
-        )
+    links = data.relationships
+    for row in where(_sound(data) & (links.subjects.rows == links.objects.rows)):
+        yield at_relationship(data, row, f"id {links.subjects.ids[row]} twice", "two")
 
 
 @rule(
@@ -95,48 +102,32 @@ def with_itself(data: Data) -> Iterator[Finding]:
 )
 def subject_not_person(data: Data) -> Iterator[Finding]:
     """Subjects of another class, of a predicate of which nine in ten subjects are people."""
-    subject_rows, object_rows = data.links
-    words, subjects = data.relationship_classes, data.object_classes
-    usable = (subject_rows >= 0) & (object_rows >= 0) & (subject_rows != object_rows)
-    usable &= words.codes >= 0
-    if not usable.any():
-        return
-    usable &= subjects.codes[subject_rows] >= 0
-    people = usable & subjects.among({"person"})[subject_rows]
+    links, classes = data.relationships, data.objects.classes
+    subjects, words = links.subjects.rows, links.classes
+    usable = _sound(data) & (subjects != links.objects.rows)
+    people = usable.copy()
+    people[usable] = classes.among({"person"})[subjects[usable]]
     size = len(words.spellings) + 1
     uses = np.bincount(words.key_codes[usable], minlength=size)
     by_people = np.bincount(words.key_codes[people], minlength=size)
     expected = by_people >= 0.9 * uses
     for row in where(usable & ~people & expected[words.key_codes]):
-        yield Finding(
-            data.relationship_place(row, "subject"),
-            _sequence(data, row),
-            f"{data.object_classes[int(subject_rows[row])]!r} {words[row]}",
-            "a person",
-        )
+        found = f"{classes[int(subjects[row])]!r} {words[row]}"
+        yield at_relationship(data, row, found, "a person", key="subject")
 
 
 @rule(
     "HOM444",
     "relationship given twice",
-    severity=Severity.WARNING,
-    why="The same subject, predicate and object stand twice in one frame: counted twice in every "
-    "statistic and every loss.",
+    why="The same subject, predicate and object stand twice in one frame: a copy. It is left out, "
+    "so that no statistic and no loss counts it twice.",
     example="person holding iron, and once more",
     hint="remove one of the two",
 )
 def given_twice(data: Data) -> Iterator[Finding]:
     """The second and later copies in one frame."""
-    subjects, objects = data.relationship_ends
-    words = data.relationship_classes
-    again = repeated(data.relationship_graph, subjects, objects, words.key_codes)
-    for row in where(again & (words.codes >= 0) & (subjects != MISSING)):
-        yield Finding(
-            data.relationship_place(row),
-            _sequence(data, row),
-            f"{subjects[row]} {words[row]} {objects[row]} again",
-            "once",
-        )
+    for row in where(data.relationships.reasons == Reason.RELATIONSHIP_REPEATED):
+        yield at_relationship(data, row, f"{_triple(data, row)} again", "once")
 
 
 @rule(
@@ -150,25 +141,18 @@ def given_twice(data: Data) -> Iterator[Finding]:
 )
 def contradicting(data: Data) -> Iterator[Finding]:
     """At the later of the two."""
-    subjects, objects = data.relationship_ends
-    words = data.relationship_classes
+    links = data.relationships
     for one, other in _OPPOSITES:
-        pair = words.among({one, other})
-        if not (words.among({one}).any() and words.among({other}).any()):
-            continue
-        rows = np.flatnonzero(pair)
-        ends = (data.relationship_graph[rows], subjects[rows], objects[rows])
-        copies = repeated(*ends, words.key_codes[rows])
-        kept = rows[~copies]
-        ends = (data.relationship_graph[kept], subjects[kept], objects[kept])
-        for row in kept[repeated(*ends)].tolist():
-            yield Finding(
-                data.relationship_place(row),
-                _sequence(data, row),
-                f"{subjects[row]} {words[row]} {objects[row]}",
-                f"not both {one} and {other}",
-            )
+        rows = np.flatnonzero(_sound(data) & links.classes.among({one, other}))
+        again = repeated(links.subjects.rows[rows], links.objects.rows[rows])
+        for row in rows[again].tolist():
+            yield at_relationship(data, row, _triple(data, row), f"not both {one} and {other}")
 
 
-def _sequence(data: Data, row: int) -> str:
-    return data.frame_sequences[int(data.relationship_graph[row])]
+def _sound(data: Data) -> Bools:
+    return np.asarray(data.relationships.reasons == Reason.SOUND)
+
+
+def _triple(data: Data, row: int) -> str:
+    links = data.relationships
+    return f"{links.subjects.ids[row]} {links.classes[row]} {links.objects.ids[row]}"

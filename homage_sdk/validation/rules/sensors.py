@@ -8,6 +8,7 @@ from typing import Any
 
 from homage_sdk.problems import Severity
 from homage_sdk.validation.data import Data
+from homage_sdk.validation.places import at_file
 from homage_sdk.validation.rule import Finding, rule
 
 _VIEW = re.compile(r"v(\d{3,9})", re.ASCII)
@@ -25,7 +26,7 @@ def empty(data: Data) -> Iterator[Finding]:
     """No row after the header."""
     for row in data.release["sensors"].to_pylist():
         if row["n_rows"] == 0 and data.paths[row["file"]] not in data.faulty_files:
-            yield Finding(data.file_place(row["file"]), row["sequence"], "0 rows", "at least one")
+            yield _at_sensor(data, row, "0 rows", "at least one")
 
 
 @rule(
@@ -41,12 +42,7 @@ def backwards(data: Data) -> Iterator[Finding]:
     for row in data.release["sensors"].to_pylist():
         first, last = row["first_s"], row["last_s"]
         if row["n_rows"] and row["n_rows"] > 1 and None not in (first, last) and last <= first:
-            yield Finding(
-                data.file_place(row["file"]),
-                row["sequence"],
-                f"{first:g} s to {last:g} s",
-                "increasing seconds",
-            )
+            yield _at_sensor(data, row, f"{first:g} s to {last:g} s", "increasing seconds")
 
 
 @rule(
@@ -63,8 +59,7 @@ def other_clock(data: Data) -> Iterator[Finding]:
     for row in data.release["sensors"].to_pylist():
         first, last = row["first_s"], row["last_s"]
         if first is not None and not -60 <= first <= 3600 and (last is None or last > first):
-            place = data.file_place(row["file"])
-            yield Finding(place, row["sequence"], f"first at {first:g} s", "about 0 s")
+            yield _at_sensor(data, row, f"first at {first:g} s", "about 0 s")
 
 
 @rule(
@@ -81,7 +76,7 @@ def alone(data: Data) -> Iterator[Finding]:
     known = data.listed.union(*(data.files_of.get(kind, {}) for kind in kinds))
     for row in data.release["sensors"].to_pylist() if known else ():
         if row["sequence"] and row["sequence"] not in known:
-            yield Finding(data.file_place(row["file"]), row["sequence"], "only sensors", "")
+            yield _at_sensor(data, row, "only sensors")
 
 
 @rule(
@@ -102,12 +97,8 @@ def unknown_position(data: Data) -> Iterator[Finding]:
         match = _VIEW.fullmatch(row["position"] or "")
         there = views.get(row["sequence"])
         if match and there and int(match.group(1)) not in there:
-            yield Finding(
-                data.file_place(row["file"]),
-                row["sequence"],
-                row["position"],
-                f"one of the views {', '.join(map(str, sorted(there)))}",
-            )
+            expected = f"one of the views {', '.join(map(str, sorted(there)))}"
+            yield _at_sensor(data, row, row["position"], expected)
 
 
 @rule(
@@ -128,10 +119,11 @@ def cut_short(data: Data) -> Iterator[Finding]:
     for row in rows:
         end = ends[row["sequence"]]
         if row["last_s"] < end / 2:
-            place = data.file_place(row["file"])
-            yield Finding(
-                place, row["sequence"], f"ends at {row['last_s']:g} s", f"about {end:g} s"
-            )
+            yield _at_sensor(data, row, f"ends at {row['last_s']:g} s", f"about {end:g} s")
+
+
+def _at_sensor(data: Data, row: dict[str, Any], found: str, expected: str = "") -> Finding:
+    return at_file(data, row["file"], found, expected, sequence=row["sequence"])
 
 
 def _timed(row: dict[str, Any]) -> bool:

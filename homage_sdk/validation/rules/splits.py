@@ -3,93 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from homage_sdk.problems import Severity
-from homage_sdk.validation.data import Data
+from homage_sdk.problems import Place, Severity
+from homage_sdk.soundness import Reason
+from homage_sdk.validation.data import Data, where
+from homage_sdk.validation.places import at_file, at_line, line_place
 from homage_sdk.validation.rule import Finding, rule
 
 
 @rule(
     "HOM203",
     "sequence listed twice",
-    severity=Severity.WARNING,
-    why="The same sequence with the same activity stands twice in one split list. It would be "
-    "drawn twice in training and counted twice in evaluation.",
+    why="The same sequence stands twice in one split list. Code that reads the list draws it twice "
+    "in training and counts it twice in evaluation. The later line is left out.",
     example="train_list.csv:3 p0002_r001_a007,folding_clothes and again on line 9",
     hint="remove one of the two lines",
 )
 def listed_twice(data: Data) -> Iterator[Finding]:
-    """Second and later lines of one sequence in one split, with the same activity."""
-    for row, first in _repeats(data):
-        entries = data.list_entries
-        same = entries["activity"].iat[row] == entries["activity"].iat[first]
-        if same and entries["split"].iat[row] == entries["split"].iat[first]:
-            yield Finding(
-                data.row_place("list_entries", row),
-                entries["sequence"].iat[row],
-                f"a second line, first on {data.row_place('list_entries', first)}",
-                "one line a sequence",
-            )
+    """Second and later lines of one sequence in one split, with no other activity."""
+    for row, line, first, place in _repeats(data):
+        if not _other_activity(line, first) and line["split"] == first["split"]:
+            found = f"a second line, first on {place}"
+            yield at_line(data, "list_entries", row, found, "one line a sequence")
 
 
 @rule(
     "HOM204",
     "sequence with two activities",
-    why="A sequence has exactly one activity (paper, section 3). The first line is believed.",
+    why="A sequence has exactly one activity (paper, section 3). The first line is believed, the "
+    "later one is left out.",
     example="p0002_r001_a007,folding_clothes and p0002_r001_a007,ironing",
     hint="find out which one is right and remove the other line",
 )
 def conflicting_activity(data: Data) -> Iterator[Finding]:
     """A later line that gives the sequence another activity."""
-    entries = data.list_entries
-    for row, first in _repeats(data):
-        given = entries["activity"].iat[row], entries["activity"].iat[first]
-        if given[0] != given[1] and all(given):
-            yield Finding(
-                data.row_place("list_entries", row),
-                entries["sequence"].iat[row],
-                repr(entries["activity_raw"].iat[row]),
-                f"{entries['activity_raw'].iat[first]!r} as on "
-                f"{data.row_place('list_entries', first)}",
-            )
+    for row, line, first, place in _repeats(data):
+        if _other_activity(line, first):
+            expected = f"{first['activity_raw']!r} as on {place}"
+            yield at_line(data, "list_entries", row, repr(line["activity_raw"]), expected)
 
 
 @rule(
     "HOM205",
     "sequence in two splits",
-    why="What is trained on must not be tested on. Any result on such a split is too good.",
+    why="What is trained on must not be tested on. Any result on such a split is too good. The "
+    "first line is believed (lists go in order of path: test, train, val), the later one left out.",
     example="p0002_r001_a007 in train_list.csv and in test_list.csv",
     hint="remove it from one of the lists",
 )
 def in_two_splits(data: Data) -> Iterator[Finding]:
-    """A later line of the sequence, with the same activity, in another split."""
-    entries = data.list_entries
-    for row, first in _repeats(data):
-        same = entries["activity"].iat[row] == entries["activity"].iat[first]
-        if same and entries["split"].iat[row] != entries["split"].iat[first]:
-            yield Finding(
-                data.row_place("list_entries", row),
-                entries["sequence"].iat[row],
-                f"in {entries['split'].iat[row]}",
-                f"only in {entries['split'].iat[first]}, as on "
-                f"{data.row_place('list_entries', first)}",
-            )
+    """A later line of the sequence, with no other activity, in another split."""
+    for row, line, first, place in _repeats(data):
+        if not _other_activity(line, first) and line["split"] != first["split"]:
+            expected = f"only in {first['split']}, as on {place}"
+            yield at_line(data, "list_entries", row, f"in {line['split']}", expected)
 
 
-def _repeats(data: Data) -> Iterator[tuple[int, int]]:
-    """Each line whose sequence an earlier line names, with the first such line."""
+def _repeats(data: Data) -> Iterator[tuple[int, Any, Any, Place]]:
+    """Row and cells of each line whose sequence an earlier line names; that line and its place."""
     entries = data.list_entries
-    first: dict[str, int] = {}
-    for row, sequence in enumerate(entries["sequence"]):
-        if sequence is not None and sequence in first:
-            yield row, first[sequence]
-        elif sequence is not None:
-            first[sequence] = row
+    firsts = {name: row for row, name in reversed(list(enumerate(entries["sequence"])))}
+    for row in where(data.records.list_lines == Reason.LINE_REPEATED):
+        line = entries.iloc[row]
+        first = firsts[line["sequence"]]
+        yield row, line, entries.iloc[first], line_place(data, "list_entries", first)
+
+
+def _other_activity(line: Any, first: Any) -> bool:
+    given = line["activity"], first["activity"]
+    return all(given) and given[0] != given[1]
 
 
 @rule(
     "HOM206",
     "activity not in the class list",
+    severity=Severity.WARNING,
     why="The list names an activity that the class list does not hold: a misspelling, or a class "
     "list of another version. It gets an id above the listed ones, so that nothing is lost.",
     example="p0002_r001_a007,foldng_clothes",
@@ -102,11 +91,9 @@ def unknown_activity(data: Data) -> Iterator[Finding]:
     entries = data.list_entries
     for row, activity in enumerate(entries["activity"] if known else ()):
         if activity and activity not in known and entries["sequence"].iat[row]:
-            yield Finding(
-                data.row_place("list_entries", row),
-                entries["sequence"].iat[row] or "",
-                repr(entries["activity_raw"].iat[row]),
-                f"one of {len(known)} listed activities",
+            found = repr(entries["activity_raw"].iat[row])
+            yield at_line(
+                data, "list_entries", row, found, f"one of {len(known)} listed activities"
             )
 
 
@@ -148,7 +135,7 @@ def _listed_without(data: Data, kind: str, expected: str) -> Iterator[Finding]:
             continue
         seen.add(sequence)
         if sequence.partition("_")[0] in participants:
-            yield Finding(data.row_place("list_entries", row), sequence, "none", expected)
+            yield at_line(data, "list_entries", row, "none", expected)
 
 
 @rule(
@@ -165,7 +152,7 @@ def labels_unlisted(data: Data) -> Iterator[Finding]:
     labelled = data.files_of.get("atomic_actions", {})
     for sequence, file in labelled.items() if data.listed else ():
         if sequence not in data.listed and not data.is_faulty(file):
-            yield Finding(data.file_place(file), sequence, "in no list", "in one split list")
+            yield at_file(data, file, "in no list", "in one split list", sequence=sequence)
 
 
 @rule(
@@ -182,7 +169,7 @@ def video_alone(data: Data) -> Iterator[Finding]:
     labelled = data.files_of.get("atomic_actions", {}).keys() | data.listed
     for sequence, file in data.files_of.get("video", {}).items() if labelled else ():
         if sequence not in labelled and not data.is_faulty(file):
-            yield Finding(data.file_place(file), sequence, "only video", "a list entry or labels")
+            yield at_file(data, file, "only video", "a list entry or labels", sequence=sequence)
 
 
 @rule(
@@ -198,7 +185,7 @@ def scene_graphs_alone(data: Data) -> Iterator[Finding]:
     known = data.listed.union(*(data.files_of.get(k, {}) for k in ("atomic_actions", "video")))
     for sequence, file in data.files_of.get("scene_graphs", {}).items() if known else ():
         if sequence not in known and not data.is_faulty(file):
-            yield Finding(data.file_place(file), sequence, "only scene graphs", "a known sequence")
+            yield at_file(data, file, "only scene graphs", "a known sequence", sequence=sequence)
 
 
 @rule(
@@ -222,7 +209,7 @@ def shared_participants(data: Data) -> Iterator[Finding]:
         files = entries.loc[participants.isin(shared), "file"]
         names = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
         count = f"{len(shared)} participant{'' if len(shared) == 1 else 's'}"
-        yield Finding(data.file_place(int(files.iloc[-1])), found=f"{count}: {names}")
+        yield at_file(data, files.iloc[-1], f"{count}: {names}")
 
 
 @rule(
@@ -249,9 +236,5 @@ def untrained_activity(data: Data) -> Iterator[Finding]:
         if activity and activity not in trained and not unlisted:
             row = int(rows.index[0])
             count = f"{len(rows)} test sequence{'' if len(rows) == 1 else 's'}"
-            yield Finding(
-                data.row_place("list_entries", row),
-                entries["sequence"].iat[row] or "",
-                f"{entries['activity_raw'].iat[row]!r} in {count}",
-                "at least one in train",
-            )
+            found = f"{entries['activity_raw'].iat[row]!r} in {count}"
+            yield at_line(data, "list_entries", row, found, "at least one in train")

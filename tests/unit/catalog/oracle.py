@@ -21,7 +21,7 @@ def actions(release: Release) -> list[tuple[str, int, int, str]]:
         (r["sequence"], r["first_frame"], r["last_frame"], class_key(r["class_raw"]))
         for r in release["actions"].to_pylist()
         if r["sequence"]
-        and r["class_raw"]
+        and class_key(r["class_raw"] or "")
         and is_int(r["first_frame"], 1)
         and is_int(r["last_frame"], r["first_frame"])
     }
@@ -45,7 +45,9 @@ def graphs(release: Release) -> list[dict[str, Any]]:
         objects: dict[int, tuple[str, tuple[float, ...]]] = {}
         for row in raw_objects.get(number, []):
             box = tuple(row[k] for k in ("x1", "y1", "x2", "y2"))
-            if row["object_id"] is None or abs(row["object_id"]) > INT32 or not row["category_raw"]:
+            if row["object_id"] is None or abs(row["object_id"]) > INT32:
+                continue
+            if not class_key(row["category_raw"] or ""):
                 continue
             if any(c is None or math.isnan(c) for c in box) or not (
                 box[0] < box[2] and box[1] < box[3]
@@ -54,13 +56,8 @@ def graphs(release: Release) -> list[dict[str, Any]]:
             objects.setdefault(row["object_id"], (class_key(row["category_raw"]), box))
         links = []
         for row in raw_links.get(number, []):
-            link = (row["subject_id"], row["category_raw"], row["object_id"])
-            if (
-                row["category_raw"]
-                and link[0] in objects
-                and link[2] in objects
-                and link not in links
-            ):
+            link = (row["subject_id"], class_key(row["category_raw"] or ""), row["object_id"])
+            if link[1] and link[0] in objects and link[2] in objects and link not in links:
                 links.append(link)
         place = (frame["sequence"], frame["view"], frame["frame"])
         found.append({"place": place, "objects": objects, "links": links})

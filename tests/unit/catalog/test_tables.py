@@ -12,6 +12,7 @@ import pytest
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.ingest.build import Built, build_tables
 from homage_sdk.release import Release, read_release
+from homage_sdk.soundness import Reason
 from homage_sdk.taxonomy import class_key
 from tests.unit.catalog import oracle
 from tests.unit.release.tiny import Tiny, action, graph, whole
@@ -21,7 +22,7 @@ def random_release(root: Path, seed: int) -> Release:
     """Small numbers everywhere, so that every clash and every fault occurs many times."""
     rng = random.Random(seed)
     tiny = Tiny(root)
-    names = ["take cup", "take_cup", "wash/dry cup", "Take Cup"]
+    names = ["take cup", "take_cup", "wash/dry cup", "Take Cup", "_"]
     for take in range(4):
         sequence = f"p0001_r001_a{take:03d}"
         tiny.actions(
@@ -40,7 +41,7 @@ def random_release(root: Path, seed: int) -> Release:
             objects = [
                 {
                     "id": rng.choice([0, 1, 2, 3, None, -5]),
-                    "category": rng.choice(["person", "cup", "Cup", ""]),
+                    "category": rng.choice(["person", "cup", "Cup", "", "_"]),
                     "bbox": rng.choice(
                         [[0, 0, 5, 5], [5, 5, 5, 9], [1.5, 2, 9, 9], [9, 1, 2, 3], None]
                     ),
@@ -51,7 +52,7 @@ def random_release(root: Path, seed: int) -> Release:
                 {
                     "subject": rng.randrange(3),
                     "object": rng.choice([0, 1, 3, 99]),
-                    "category": rng.choice(["on", "near"]),
+                    "category": rng.choice(["on", "near", "On", "_"]),
                 }
                 for _ in range(rng.randrange(6))
             ]
@@ -92,7 +93,7 @@ def check(release: Release, built: Built) -> None:
         } == graph_["objects"]
         assert len(mine) == len(graph_["objects"])
         assert [
-            (r["subject_id"], names["relationship"][r["class_id"]].raw, r["object_id"])
+            (r["subject_id"], names["relationship"][r["class_id"]].key, r["object_id"])
             for r in links
             if r["scene_graph_id"] == frame["scene_graph_id"]
         ] == graph_["links"]
@@ -181,7 +182,7 @@ def test_a_record_huge_in_all_ways_costs_no_memory(tmp_path: Path) -> None:
     check(release, built)
     assert json.dumps(built.dropped, sort_keys=True) == json.dumps(
         {
-            "objects: id, category or box missing": 1,
-            "relationships: id or category missing": 1,
+            Reason.OBJECT_INCOMPLETE.text: 1,
+            Reason.RELATIONSHIP_INCOMPLETE.text: 1,
         }
     )

@@ -214,7 +214,7 @@ def test_catalog_json_counts_what_there_is(tmp_path: Path) -> None:
     ingest(tiny.root, tmp_path / "c")
     info = json.loads((tmp_path / "c/catalog.json").read_text())
     assert info["counts"]["atomic_actions"] == 5
-    assert info["dropped"] == {"actions: frames are no interval": 1}
+    assert info["dropped"] == {"actions: a frame below 1": 1}
     assert info["source"]["layout"] == "hacgen"
     assert sum(info["problems"].values()) == info["counts"]["problems"]
 

@@ -19,7 +19,7 @@ from tests.faults.kit import Copy
 
 @pytest.fixture
 def faulty(shared_folder: Path, tmp_path: Path) -> Path:
-    """One error and one warning."""
+    """Two errors, in a label file and in a list."""
     copy = Copy(make_clean(shared_folder, "hacgen"), tmp_path / "release")
     copy.set(copy.actions[0], -29, 0, "frame_start")
     copy.append(copy.split("train"), copy.lines(copy.split("train"))[0])
@@ -44,7 +44,7 @@ def test_a_clean_release_exits_0_and_a_faulty_one_1(shared_folder: Path, faulty:
     assert code == 1
     assert "HOM300" in said
     assert "HOM203" in said
-    assert "1 error" in said
+    assert "2 errors" in said
 
 
 def test_what_is_not_there_is_said(shared_folder: Path, tmp_path: Path) -> None:
