@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -163,7 +162,7 @@ def sweep(target: Path) -> None:
     Nothing happens while somebody writes there, or where nothing may be changed.
     """
     lock, temporary, retired = _beside(target)
-    leftovers = (lock, _claim(lock), temporary, retired)
+    leftovers = (lock, temporary, retired)
     if not target.exists() or not any(path.exists() for path in leftovers):
         return
     with suppress(StorageError), exclusive(lock, target):
@@ -172,31 +171,27 @@ def sweep(target: Path) -> None:
 
 
 @contextmanager
-def exclusive(lock: Path, target: Path) -> Iterator[None]:
-    """Hold ``lock`` (released by the kernel even after a kill) or refuse: someone else writes.
+def exclusive(lock: Path, target: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold ``lock``, which the kernel releases even after a kill; its name does not stay.
 
-    Every name that this makes begins with the name of ``lock``; none of them stays.
+    Raises StorageError when somebody else holds it, unless told to ``wait``; and on a file system
+    without locks, where nobody could tell.
     """
-    held = _locked(lock, target)
-    if held is None:
-        with _claimed(_claim(lock), target):
-            yield
-        return
-    with held:
+    with _locked(lock, target, wait=wait):
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
 
 
-def _locked(lock: Path, target: Path) -> BinaryIO | None:
-    """The open file that holds the lock; None where the file system has no locks."""
+def _locked(lock: Path, target: Path, *, wait: bool) -> BinaryIO:
+    """The open file that holds the lock."""
     while True:
         with explained(target):
             file = lock.open("a+b")
         held = False
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             held = _is_same_file(file.fileno(), lock)
         except BlockingIOError as error:
             raise StorageError(
@@ -208,87 +203,18 @@ def _locked(lock: Path, target: Path) -> BinaryIO | None:
             if error.errno not in _NO_LOCKS:
                 raise
             lock.unlink(missing_ok=True)
-            return None
+            raise StorageError(
+                "this file system has no locks, so that two writers could not see each other",
+                place=str(target),
+                found=f"flock: {os.strerror(error.errno or 0)}",
+                hint="write to a local folder, then copy it (or mount this one with locks)",
+            ) from error
         finally:
             if not held:
                 file.close()
         if held:
             return file
         # else its last holder removed the name between our open and our lock
-
-
-def _claim(lock: Path) -> Path:
-    """The file that stands for ``lock`` where there are no locks."""
-    return lock.with_name(f"{lock.name}.claim")
-
-
-@contextmanager
-def _claimed(claim: Path, target: Path) -> Iterator[None]:
-    """Hold a file that only one process can make, where the file system has no locks.
-
-    It names its maker. One whose maker on this machine is gone is taken over; one of another
-    machine has to be removed by hand.
-    """
-    with explained(target):
-        while not _made(claim, f"{socket.gethostname()} {os.getpid()}"):
-            # Of two that find it dead, one removes it: the other must not remove its successor.
-            burial = claim.with_name(f"{claim.name}.burial")
-            if not _made(burial, ""):
-                raise _busy(target, "another one that takes over", burial)
-            try:
-                _bury(claim, target)
-            finally:
-                burial.unlink(missing_ok=True)
-    try:
-        yield
-    finally:
-        claim.unlink(missing_ok=True)
-
-
-def _made(path: Path, text: str) -> bool:
-    """Make a file of that text; False where there is one of that name."""
-    try:
-        file = path.open("x", encoding="utf-8")
-    except FileExistsError:
-        return False
-    try:
-        with file:
-            file.write(text)
-    except OSError:  # a full disk: an empty claim would keep everybody out
-        path.unlink(missing_ok=True)
-        raise
-    return True
-
-
-def _bury(claim: Path, target: Path) -> None:
-    """Remove a claim whose maker is gone; raises StorageError when it may be at work."""
-    try:
-        theirs = claim.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return  # given back since
-    host, _, process = theirs.partition(" ")
-    if host != socket.gethostname() or not process.isdecimal() or _is_alive(int(process)):
-        raise _busy(target, f"process {process or '?'} on {host or 'some machine'}", claim)
-    claim.unlink(missing_ok=True)
-
-
-def _busy(target: Path, found: str, sign: Path) -> StorageError:
-    return StorageError(
-        "another process is writing here",
-        place=str(target),
-        found=found,
-        hint=f"wait for it to end; if it is gone, remove {sign}",
-    )
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
 
 
 def _is_same_file(handle: int, path: Path) -> bool:

@@ -39,8 +39,7 @@ from timing import cpu_s, show
 from homage_sdk import Dataset
 from homage_sdk.shards import PackOptions, pack
 from homage_sdk.shards.packing.encode import encode_view, packed_size
-from homage_sdk.shards.packing.forecast import forecast
-from homage_sdk.shards.packing.plan import make_plan
+from homage_sdk.shards.packing.plan import expected_bytes, make_plan
 
 OPTIONS = PackOptions()
 
@@ -218,18 +217,10 @@ def measure(dataset: Dataset, root: Path, rounds: int) -> None:
         show(f"what two bare processes gain, {name}", "", gain("bare", how))
         show(f"packing with 2 workers, {name}", "", gain("pack", how), ">= 1.8x")
     plan = make_plan(dataset, OPTIONS)
-    begin = time.monotonic()
-    expected = forecast(dataset, plan.shards, plan.options)
-    took_s = time.monotonic() - begin
+    expected = expected_bytes(dataset, plan.shards, plan.options)
     packed_bytes = sum(path.stat().st_size for path in (root / "shards").glob("*.tar"))
-    said = f"{expected.bytes / 1e6:.1f} of {packed_bytes / 1e6:.1f} MB"
-    show(
-        f"size foretold ({expected.videos} videos, {took_s:.1f} s)",
-        said,
-        expected.bytes / packed_bytes,
-    )
-    said = f"{expected.cpu_s:.1f} of {used_s:.1f} s"
-    show("CPU time foretold", said, expected.cpu_s / used_s)
+    said = f"{expected / 1e6:.1f} of {packed_bytes / 1e6:.1f} MB"
+    show("size foretold", said, expected / packed_bytes)
     one_view(dataset, paths, rounds)
 
 

@@ -1,12 +1,12 @@
 """Kill a training process in mid-epoch, resume it, and compare the batches it saw.
 
-    python tools/chaos_loader.py [SHARDS] --kills 50 [--loaders index stream] [--workers 0 2]
+    python tools/chaos_loader.py [SHARDS] --kills 50 [--workers 0 2]
 
 A child process iterates over epochs, writes down the hash of each batch together with the state of
 the loader, and is sent SIGKILL at a random moment after a random batch. The batches that all its
 lives saw together must be those of a child that nobody disturbed, which had no workers; and the
-workers of a killed child must end by themselves. Kills are dealt to the loaders and numbers of
-workers in turn. Without shards, those of a small synthetic release are made. Exit code 0 when all
+workers of a killed child must end by themselves. Kills are dealt to the numbers of workers in
+turn. Without shards, those of a small synthetic release are made. Exit code 0 when all
 agree.
 """
 
@@ -29,7 +29,7 @@ import torch
 from chaos_pack import small_catalog
 
 from homage_sdk import Dataset
-from homage_sdk.loader import Batch, ClipLoader, LoaderOptions, StreamLoader
+from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
 from homage_sdk.shards import PackOptions, ShardSet, pack
 from homage_sdk.storage import write_file
 
@@ -64,14 +64,10 @@ def digest(batch: Batch) -> str:
     return whole.hexdigest()
 
 
-def child(shards: Path, journal: Path, kind: str, workers: int, batches: int) -> None:
+def child(shards: Path, journal: Path, workers: int, batches: int) -> None:
     """See ``batches`` batches in all; the journal holds the hashes and the loader's state."""
     options = LoaderOptions(MODALITIES, batch_size=2, blocks=4, size=64, workers=workers)
-    loader = (
-        ClipLoader(ShardSet.open(shards), options)
-        if kind == "index"
-        else StreamLoader(shards, options, buffer=4)
-    )
+    loader = ClipLoader(ShardSet.open(shards), options)
     seen: list[str] = []
     if journal.is_file():
         saved = json.loads(journal.read_text())
@@ -87,16 +83,15 @@ def child(shards: Path, journal: Path, kind: str, workers: int, batches: int) ->
 
 
 class Chaos:
-    """One loader with one number of workers, and what its lives have seen so far."""
+    """A loader with one number of workers, and what its lives have seen so far."""
 
-    def __init__(self, shards: Path, folder: Path, kind: str, workers: int, batches: int) -> None:
-        self.name = f"{kind}, {workers} workers"
+    def __init__(self, shards: Path, folder: Path, workers: int, batches: int) -> None:
+        self.name = f"{workers} workers"
         self.kills = self.rounds = 0
         self._groups: list[int] = []
         self.killed_after: list[int] = []
-        self._folder = folder / f"{kind}-{workers}"
-        self._arguments = [str(shards), "--loaders", kind, "--workers", str(workers)]
-        self._arguments += ["--batches", str(batches)]
+        self._folder = folder / str(workers)
+        self._arguments = [str(shards), "--workers", str(workers), "--batches", str(batches)]
         self.batches = batches
         self.batch_s = 0.1
 
@@ -161,39 +156,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shards", type=Path, nargs="?")
     parser.add_argument("--kills", type=int, default=50, help="in all")
-    parser.add_argument("--loaders", nargs="+", choices=("index", "stream"))
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--journal", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    kinds = options.loaders or ["index", "stream"]
     if options.journal:
-        child(options.shards, options.journal, kinds[0], options.workers[0], options.batches)
+        child(options.shards, options.journal, options.workers[0], options.batches)
         return 0
     with tempfile.TemporaryDirectory() as folder:
         shards = options.shards or small_shards(Path(folder))
-        return run(shards, Path(folder), kinds, options)
+        return run(shards, Path(folder), options)
 
 
-def run(shards: Path, folder: Path, kinds: list[str], options: argparse.Namespace) -> int:
+def run(shards: Path, folder: Path, options: argparse.Namespace) -> int:
     draw = random.Random(options.seed)
-    expected: dict[str, list[str]] = {}
+    whole = Chaos(shards, folder / "whole", 0, options.batches)
+    whole.live(None)
+    expected = whole.seen()
     tried: list[Chaos] = []
-    for kind in kinds:
-        whole = Chaos(shards, folder / "whole", kind, 0, options.batches)
-        whole.live(None)
-        expected[kind] = whole.seen()
-        for workers in options.workers:
-            tried.append(Chaos(shards, folder, kind, workers, options.batches))
-            tried[-1].batch_s = whole.batch_s
+    for workers in options.workers:
+        tried.append(Chaos(shards, folder, workers, options.batches))
+        tried[-1].batch_s = whole.batch_s
     start = time.monotonic()
     for number, chaos in enumerate(tried):
         share = options.kills // len(tried) + (number < options.kills % len(tried))
         while chaos.kills < share:
             while len(chaos.seen()) < options.batches:
                 chaos.live(draw if chaos.kills < share else None)
-            if chaos.seen() != expected[kinds[number // len(options.workers)]]:
+            if chaos.seen() != expected:
                 print(f"{chaos.name}, round {chaos.rounds + 1}: other batches")
                 return 1
             chaos.rounds += 1

@@ -142,7 +142,7 @@ def measure_step(
 def largest_batch(config: ModelConfig, frames: int, device: torch.device, most: int) -> int:
     """The largest power of two of clips that a bf16 step holds, up to ``most``."""
     fits = 0
-    batch = 16
+    batch = 64
     while batch <= most:
         found = measure_step(
             config, frames, device, batch=batch, precision="bf16", compiled=False,

@@ -8,6 +8,7 @@ with alignment weight 0 equal to single training bit for bit.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,29 +58,64 @@ def undisturbed() -> Iterator[None]:
 class DropoutStream:
     """Where the masks of one network come from: (seed, "dropout", modality, step, rank, layer).
 
-    A layer that is called again within the same step gets the next stream, not the same mask.
+    A mask is a pure function of that name and of the position in it, in whole numbers: the same
+    bits on every device, and nothing that torch.compile cannot follow. A layer that is called again
+    within the same step gets the next stream, not the same mask.
     """
 
     def __init__(self, seed: int, modality: str) -> None:
         self.seed = seed
         self.modality = modality
-        self.step = 0
-        self.rank = 0
+        self.key = torch.zeros((), dtype=torch.int64)
         self._calls: dict[str, int] = {}
+        self.at(0)
 
     def at(self, step: int, rank: int = 0) -> None:
         """Go to the start of a step; ``step`` counts batches, not optimizer steps."""
-        self.step, self.rank = step, rank
+        self.key.fill_(stream_seed(self.seed, "dropout", self.modality, step, rank))
         self._calls.clear()
 
-    def mask(self, layer: str, shape: tuple[int, ...], drop: float, like: Tensor) -> Tensor:
-        """A mask of 0 and 1 / (1 - drop), in the dtype and on the device of ``like``."""
+    def mask(
+        self, layer: str, salt: int, shape: tuple[int, ...], drop: float, like: Tensor
+    ) -> Tensor:
+        """A mask of 0 and 1 / (1 - drop), in the dtype and on the device of ``like``.
+
+        ``salt`` is a number of the layer's own; see :class:`Dropout`.
+        """
         call = self._calls.get(layer, 0)
         self._calls[layer] = call + 1
-        names = ("dropout", self.modality, self.step, self.rank, layer, call)
-        generator = stream(self.seed, *names, device=like.device)
-        mask = torch.empty(shape, dtype=like.dtype, device=like.device)
-        return mask.bernoulli_(1.0 - drop, generator=generator).div_(1.0 - drop)
+        stream_key = mixed(mixed(self.key + salt) + call)
+        positions = torch.arange(math.prod(shape), device=like.device)
+        draws = (mixed(mixed(positions + stream_key)) >> 24) & _DRAWS - 1
+        kept = (draws >= round(drop * _DRAWS)).view(shape)
+        return kept.to(like.dtype).div_(1.0 - drop)
+
+
+_DRAWS = 1 << 24
+"""How many different draws there are: a probability is exact to one part of them."""
+
+
+def mixed(x: Tensor) -> Tensor:
+    """int64 to int64, each bit of the result a function of all bits: SplitMix64's finaliser.
+
+    >>> mixed(torch.tensor([0, 1])).tolist()
+    [-2152535657050944081, -7995527694508729151]
+    """
+    x = x + _GOLDEN
+    x = (x ^ _shifted(x, 30)) * _FIRST
+    x = (x ^ _shifted(x, 27)) * _SECOND
+    return x ^ _shifted(x, 31)
+
+
+_GOLDEN, _FIRST, _SECOND = (
+    value - (1 << 64)  # as int64 holds them
+    for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+)
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """``x >> bits`` of the unsigned number: torch shifts the sign in."""
+    return (x >> bits) & (1 << (64 - bits)) - 1
 
 
 class Dropout(nn.Module):
@@ -90,12 +126,13 @@ class Dropout(nn.Module):
         self.p = p
         self.source = source
         self.layer = layer
+        self.salt = stream_seed(0, "layer", layer)
 
     def mask(self, shape: tuple[int, ...], like: Tensor) -> Tensor | None:
         """The mask for ``shape``, or None when nothing is dropped (evaluation, or p = 0)."""
         if not self.training or self.p == 0.0:
             return None
-        return self.source.mask(self.layer, shape, self.p, like)
+        return self.source.mask(self.layer, self.salt, shape, self.p, like)
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` with a share p of its values set to 0 and the rest scaled by 1 / (1 - p)."""

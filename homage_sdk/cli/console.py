@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,16 +30,20 @@ def fail(error: HomageError) -> int:
 
 @contextmanager
 def progress(label: str) -> Iterator[ProgressCallback]:
-    """A progress bar on a terminal; one line every tenth in a log file."""
+    """A progress bar on a terminal; one line every tenth in a log file. Both say the time to go."""
     if not sys.stderr.isatty():
-        shown = -1
+        shown, told, began = -1, 0, (0, 0.0)
 
         def log(done: int, total: int) -> None:
-            nonlocal shown
+            nonlocal shown, told, began
             tenth = 10 * done // max(total, 1)
-            if tenth > shown:
-                shown = tenth
-                err.print(f"{label}: {done}/{total}", markup=False)
+            if shown < 0:
+                began = done, time.monotonic()  # of a job taken up again some is done already
+            first = told == began[0] < done
+            if tenth > shown or first:
+                shown, told = tenth, done
+                to_go = time_to_go(done - began[0], total - done, time.monotonic() - began[1])
+                err.print(f"{label}: {done}/{total}{to_go}", markup=False)
 
         yield log
         return
@@ -48,10 +53,22 @@ def progress(label: str) -> Iterator[ProgressCallback]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, speed_estimate_period=3600) as bar:
         task = bar.add_task(label, total=None)
 
         def update(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
         yield update
+
+
+def time_to_go(done: int, left: int, took_s: float) -> str:
+    """How long ``left`` more will take, as ``done`` took; "" where nobody can tell, or at the end.
+
+    >>> time_to_go(2, 6, 100.0), time_to_go(0, 6, 100.0)
+    (', about 5 min to go', '')
+    """
+    if not done or not left:
+        return ""
+    seconds = took_s * left / done
+    return f", about {seconds / 60:,.0f} min to go" if seconds >= 60 else ", under a minute to go"

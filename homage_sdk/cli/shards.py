@@ -65,7 +65,7 @@ def pack(
     root: Root = None,
     workers: Workers = None,
     plan_only: Annotated[
-        bool, typer.Option("--plan", help="Say what would be made, and stop.")
+        bool, typer.Option("--plan", help="Say what would be made and about how large, and stop.")
     ] = False,
     engine: Annotated[EngineName, typer.Option(help="Where the work runs.")] = EngineName.processes,
     address: Annotated[
@@ -81,7 +81,6 @@ def pack(
     from homage_sdk.cli.console import ProgressCallback, out, progress
     from homage_sdk.shards import pack as run_pack
     from homage_sdk.shards.format.pack_options import PackOptions
-    from homage_sdk.shards.packing.pack import processors
     from homage_sdk.shards.packing.plan import make_plan
 
     changes: dict[str, Any] = {
@@ -107,8 +106,7 @@ def pack(
         dataset = busiest_activities(dataset, limit)
 
     def announce(plan: Plan, todo: Sequence[PlannedShard]) -> None:
-        processes = None if engine is EngineName.ray else workers or processors()
-        out.print(_announcement(dataset, plan, todo, processes, shards), markup=False)
+        out.print(_announcement(dataset, plan, todo, shards), markup=False)
 
     if plan_only:
         plan = make_plan(dataset, options)
@@ -157,33 +155,21 @@ def _views(text: str | None) -> str | tuple[int, ...] | None:
     return tuple(sorted({int(number) for number in numbers}))
 
 
-def _announcement(
-    dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], processes: int | None, folder: Path
-) -> str:
-    """What will be made, how large and how long; ``processes`` is None where nobody knows them."""
+def _announcement(dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], folder: Path) -> str:
+    """What will be made, and about how large; how long it takes shows after the first samples."""
     import shutil
 
-    from homage_sdk.shards.packing.forecast import forecast
-    from homage_sdk.shards.packing.pack import processors
+    from homage_sdk.shards.packing.plan import expected_bytes
 
-    options, count = plan.options, processes or 1
-    expected = forecast(dataset, todo, options)
-    minutes = expected.cpu_s / min(count, processors()) / 60
-    wait = "under a minute" if minutes < 1 else f"{minutes:,.0f} minutes"
-    who = f"{count} {'process' if count == 1 else 'processes'}" if processes else "one processor"
-    basis = (
-        f"from a trial on {expected.videos} of the videos"
-        if expected.videos
-        else "from typical videos, as none of these could be read"
-    )
+    options, expected = plan.options, expected_bytes(dataset, todo, plan.options)
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(there).free
-    short = f"; only {free / 1e6:,.0f} MB are free there" if free < expected.bytes else ""
+    short = f"; only {free / 1e6:,.0f} MB are free there" if free < expected else ""
     rest = "" if len(todo) == len(plan.shards) else f", {len(todo)} of them still to make"
     return (
         f"{plan.n_samples} samples into {len(plan.shards)} shards{rest} ({options.fps:g} frames a "
-        f"second, short side {options.short_side}, crf {options.crf}); estimated {basis}: "
-        f"{expected.bytes / 1e6:,.{0 if expected.bytes > 1e7 else 1}f} MB, {wait} with {who}{short}"
+        f"second, short side {options.short_side}, crf {options.crf}); about "
+        f"{expected / 1e6:,.{0 if expected > 1e7 else 1}f} MB, as typical footage takes{short}"
     )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
+from homage_sdk import __version__
 from homage_sdk.catalog.info import CatalogInfo, Options, Source
 from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import check_target, write_catalog
@@ -24,7 +27,8 @@ from homage_sdk.storage import sha256_file, sweep
 
 Progress = Callable[[int, int], None]
 
-_LIBRARIES = ("homage-sdk", "numpy", "pyarrow")
+_VERSIONS = {"homage-sdk": __version__, "numpy": np.__version__, "pyarrow": pa.__version__}
+"""Of what decides a catalog's bytes; a bare checkout without an installed package has them too."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def ingest(
         scene_graph_map=_map_digest(scene_graph_map),
         sensor_reader=None if sensor_reader is None else _class_of(sensor_reader),
     )
-    versions = {name: version(name) for name in _LIBRARIES}
+    versions = dict(_VERSIONS)
     if not force:
         current = _up_to_date(catalog, source, options, versions)
         if current is not None and not (strict and current.severities.get("error")):

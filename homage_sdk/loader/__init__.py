@@ -12,22 +12,20 @@ if TYPE_CHECKING:
     from homage_sdk.loader.batch import Batch, SceneGraphBatch
     from homage_sdk.loader.clip_loader import ClipLoader
     from homage_sdk.loader.options import LoaderOptions
+    from homage_sdk.loader.webdataset import webdataset_stream
 
 _HOMES = {
     "Batch": "batch",
     "ClipLoader": "clip_loader",
     "LoaderOptions": "options",
     "SceneGraphBatch": "batch",
+    "webdataset_stream": "webdataset",
 }
 
-__all__ = ["Batch", "ClipLoader", "LoaderOptions", "SceneGraphBatch"]
+__all__ = ["Batch", "ClipLoader", "LoaderOptions", "SceneGraphBatch", "webdataset_stream"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "StreamLoader":
-        from homage_sdk.shards.stream import StreamLoader
-
-        return StreamLoader
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -90,39 +90,31 @@ class WorkerPool:
         """End the processes, and with UsageError a run that wants more. Batches stay good."""
         self._close()
 
-    def run(self, tasks: Iterable[Any], ready: Connection | None = None) -> Generator[Batch]:
+    def run(self, tasks: Iterable[Any]) -> Generator[Batch]:
         """The batches of these tasks, in their order.
 
-        One run at a time: what an earlier one left undone is dropped. Where tasks have to be waited
-        for, ``ready`` has something to read as soon as the next one (or the end) is there: then no
-        batch is kept back for a task. Raises the HomageError that the maker raised, UsageError when
-        the pool was closed meanwhile, and ShardError when a process died, which closes the pool.
+        One run at a time: what an earlier one left undone is dropped. Raises the HomageError that
+        the maker raised, UsageError when the pool was closed meanwhile, and ShardError when a
+        process died, which closes the pool.
         """
         self._run += 1
         coming = iter(tasks)
         busy: deque[_Worker] = deque()
         idle = deque(self._workers * self._prefetch)
 
-        def submit(*, wait_for_one: bool) -> None:
-            while idle and (ready is None or ready.poll() or (wait_for_one and not busy)):
-                for task in coming:
-                    busy.append(idle.popleft())
-                    busy[-1].tell((self._run, task))
-                    break
-                else:
-                    idle.clear()
+        def submit() -> None:
+            while idle and (task := next(coming, None)) is not None:
+                busy.append(idle.popleft())
+                busy[-1].tell((self._run, task))
 
         try:
-            while True:
-                submit(wait_for_one=True)
-                if not busy:
-                    return
-                made = busy[0].receive(self._run, ready if idle else None)
-                if made is not None:
-                    worker = busy.popleft()
-                    idle.append(worker)
-                    submit(wait_for_one=False)
-                    yield self._batch(worker, made)
+            submit()
+            while busy:
+                made = busy[0].receive(self._run)
+                worker = busy.popleft()
+                idle.append(worker)
+                submit()
+                yield self._batch(worker, made)
         except (HomageError, GeneratorExit):
             raise
         except BaseException as error:  # also a Ctrl-C: half a message may have been read
@@ -209,19 +201,12 @@ class _Worker:
         except OSError:
             raise _DiedError(self.process) from None
 
-    def receive(self, run: int, ready: Connection | None = None) -> _Made | None:
-        """Its next batch of this run, or None if before it there is something to read in ``ready``.
-
-        Raises what the maker raised.
-        """
-        others = [] if ready is None else [ready]
+    def receive(self, run: int) -> _Made:
+        """Its next batch of this run; raises what the maker raised."""
         while True:
             if self._free and not self.pipe.poll():
                 self.tell(None)  # lest it wait for a slot while this side waits for a batch
-            found = wait([self.pipe, self.process.sentinel, *others])
-            if self.pipe not in found:
-                if ready in found:
-                    return None
+            if self.pipe not in wait([self.pipe, self.process.sentinel]):
                 raise _DiedError(self.process)
             try:
                 of_run, result = pickle.loads(self.pipe.recv_bytes())

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk.errors import HomageError
-from homage_sdk.loader import LoaderOptions, StreamLoader
+from homage_sdk.loader import LoaderOptions, webdataset_stream
 from homage_sdk.shards.format.index import INDEX_SCHEMA
 from homage_sdk.shards.format.tar import ShardWriter, read_members
 
@@ -98,7 +99,8 @@ def reseal(folder: Path) -> None:
                 for member in archive:
                     key, _, field = member.name.partition(".")
                     offset, size = member.offset_data, member.size
-                    rows.append((key, field, shard["name"], offset, size, 0))
+                    crc32 = zlib.crc32(data[offset : offset + size])
+                    rows.append((key, field, shard["name"], offset, size, crc32))
         except (tarfile.TarError, OSError):
             pass
     columns = [
@@ -147,7 +149,7 @@ def info(
 
 def refused_by_stream(folder: Path) -> str:
     with pytest.raises(HomageError) as caught:
-        for _ in StreamLoader(folder, OPTIONS):
+        for _ in webdataset_stream(folder, OPTIONS):
             pass
     assert "\n" not in str(caught.value)
     return str(caught.value)

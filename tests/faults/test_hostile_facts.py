@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk.errors import ShardError
-from homage_sdk.loader import StreamLoader
+from homage_sdk.loader import webdataset_stream
 from homage_sdk.shards import ShardSet, verify
 from homage_sdk.shards.format.index import INDEX_SCHEMA
 from tests.faults.hostile import OPTIONS, bounded, copy, replace
@@ -40,7 +40,7 @@ def test_a_manifest_that_lies_is_refused_at_every_door(copy: Path, lie: str) -> 
     manifest = orjson.loads((copy / "manifest.json").read_bytes())
     FACTS[lie](manifest)
     (copy / "manifest.json").write_bytes(orjson.dumps(manifest))
-    for door in (ShardSet.open, lambda folder: StreamLoader(folder, OPTIONS)):
+    for door in (ShardSet.open, lambda folder: webdataset_stream(folder, OPTIONS)):
         with pytest.raises(ShardError, match=r"manifest\.json") as caught:
             door(copy)
         assert "\n" not in str(caught.value)
@@ -78,7 +78,7 @@ def test_an_index_with_a_name_that_is_no_text_is_refused(copy: Path, name: str) 
 
 def refused(folder: Path, message: str) -> None:
     """What both doors and ``verify`` say of a bad index."""
-    for door in (ShardSet.locations, lambda shards: StreamLoader(shards.path, OPTIONS)):
+    for door in (ShardSet.locations, lambda shards: webdataset_stream(shards.path, OPTIONS)):
         with pytest.raises(ShardError, match=rf"index\.parquet: {message}") as caught:
             door(ShardSet.open(folder))
         assert "\n" not in str(caught.value) and "homage repair SHARDS CATALOG" in str(caught.value)

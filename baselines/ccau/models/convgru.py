@@ -54,7 +54,6 @@ class ConvGRU(nn.Module):
         dtype = torch.float64 if z.dtype == torch.float64 else torch.float32
         state = torch.zeros(rows, self.dim, dtype=dtype, device=z.device)
         keep = self.dropout.mask((n_blocks, rows, self.dim), state)
-        carried = None if valid is None or bool(valid.all()) else valid
 
         states = []
         for step in range(n_blocks):
@@ -65,8 +64,8 @@ class ConvGRU(nn.Module):
             new = torch.lerp(state, exact(out), exact(update))
             if keep is not None:
                 new = new * keep[step]
-            if carried is not None:
-                shown = carried[:, step, None].expand(n_clips, n_cells).reshape(rows, 1)
+            if valid is not None:
+                shown = valid[:, step, None].expand(n_clips, n_cells).reshape(rows, 1)
                 new = torch.where(shown, new, state)
             state = new
             states.append(state)

@@ -1,18 +1,23 @@
-"""Shards on local disk: any member of any sample by one positioned read."""
+"""Shards on local disk: any member of any sample by one positioned read, and checked."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import threading
+import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from homage_sdk.errors import ShardError, UnknownIdError
+from homage_sdk.errors import ShardError, UnknownIdError, UsageError
 from homage_sdk.problems import Place
+from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
+from homage_sdk.shards.format.cache import fetch
+from homage_sdk.shards.format.far import Patience
 from homage_sdk.shards.format.index import Index, Location, index_of
 from homage_sdk.shards.format.manifest import INDEX, Manifest, SampleInfo, read_manifest
 from homage_sdk.shards.format.sample_meta import META, SampleMeta
@@ -41,13 +46,56 @@ class ShardSet:
         self._files = _Files(path, len(manifest.shards))
 
     @classmethod
-    def open(cls, path: str | Path) -> ShardSet:
-        """Open a folder that ``pack`` wrote.
+    def open(
+        cls,
+        url: str | Path,
+        *,
+        cache: str | Path | None = None,
+        max_bytes: int | None = None,
+        storage: dict[str, Any] | None = None,
+        patience: Patience | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ShardSet:
+        """Open a folder that ``pack`` wrote, here or far away.
 
         Reads the manifest, and checks that index and shards are there in their sizes; ``verify``
-        checks their bytes. Raises ShardError naming what is wrong.
+        checks their bytes. Far shards are fetched first, verified, and read from ``cache`` (see
+        ``cache.fetch``); the other arguments concern them alone.
+
+        Args:
+            url: a folder, or its address: ``https://``, ``s3://``, ``gs://``, ``az://``.
+            cache: the folder that far shards are kept in, shared with other processes.
+            max_bytes: refuse far shards that are larger than this.
+            storage: options of the far file system, such as credentials, as fsspec takes them.
+            patience: with connections that are lost.
+            progress: called with (bytes done, bytes in all) while they are fetched.
+
+        Raises:
+            ShardError: what is wrong with the shards, or they cannot be fetched.
+            UsageError: an address that is not read, or far shards without a cache, or larger than
+                it may become.
+            StorageError: too little room in the cache, or a file system without locks.
+
         """
-        path = Path(path)
+        address = Address.of(url)
+        if address.scheme == "file":
+            path = Path(address.path)
+        elif cache is None:
+            raise UsageError(
+                "far shards need a cache",
+                place=address.shown,
+                hint="give a folder of this machine to keep them in: "
+                "ShardSet.open(url, cache=FOLDER)",
+            )
+        else:
+            path = fetch(
+                str(url),
+                cache,
+                max_bytes=max_bytes,
+                storage=storage,
+                patience=patience,
+                progress=progress,
+            )
         if not path.is_dir():
             raise ShardError(
                 "no such folder", place=str(path), hint="`homage pack CATALOG SHARDS` makes one"
@@ -141,7 +189,11 @@ class ShardSet:
             ) from None
 
     def read(self, key: str, field: str, *, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
-        """The bytes of one member; raises ShardError when the sample has no such member."""
+        """The bytes of one member.
+
+        Raises ShardError when the sample has no such member, or its bytes are not those that were
+        packed: their CRC-32 is compared at every read.
+        """
         located = self._located(key)
         if field not in located:
             raise ShardError(
@@ -149,7 +201,7 @@ class ShardSet:
                 place=str(self.path),
                 expected=", ".join(located),
             )
-        shard, offset, size, _ = located[field]
+        shard, offset, size, crc32 = located[field]
         if size > max_bytes:
             raise ShardError(
                 "a member of absurd size",
@@ -160,6 +212,14 @@ class ShardSet:
         if len(data) != size:
             place = Place(shard, pointer=f"/{key}.{field}")
             raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
+        if zlib.crc32(data) != crc32:
+            raise ShardError(
+                "a member is damaged",
+                place=Place(str(self.path / shard), pointer=f"/{key}.{field}"),
+                found=f"CRC-32 {zlib.crc32(data):08x}",
+                expected=f"{crc32:08x}",
+                hint=MEND,
+            )
         return data
 
     def sensors(self, key: str) -> dict[tuple[str, str], SensorValues]:

@@ -104,8 +104,6 @@ def read_members(
     *,
     max_member: int = MAX_MEMBER_BYTES,
     wanted: Callable[[str, str], bool] | None = None,
-    begin: int = 0,
-    stop: int | None = None,
     shard_bytes: int | None = None,
 ) -> Iterator[tuple[Member, bytes]]:
     """Walk a shard from its beginning: each member and its bytes.
@@ -114,19 +112,15 @@ def read_members(
     but whole regular files with proper names followed by the two zero blocks of the end.
 
     Args:
-        file: the shard, standing at byte ``begin``, where a member begins.
+        file: the shard, at its beginning.
         shard: its name, for errors.
         max_member: no member may be larger.
         wanted: by key and field; other members are passed over and given without content.
-        begin: where ``file`` stands.
-        stop: end there, between two members, instead of at the end of the shard.
         shard_bytes: the size that the shard must have: no member may reach beyond it.
 
     """
-    at = begin
+    at = 0
     for _ in range(MAX_MEMBERS):
-        if at == stop:
-            return
         head = _exactly(file, BLOCK)
         if len(head) < BLOCK:
             found = f"an end after {at + len(head):,} bytes"

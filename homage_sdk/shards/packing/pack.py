@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 PLAN = "plan.json"
 LOCK = ".tmp-pack.lock"
-"""What holds the folder while it is written; names that begin so are the lock's own."""
+"""What holds the folder while it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ def _adopt(out: Path, plan: Plan) -> None:
                 hint="finish it with its own options, choose another folder, or remove this one",
             )
         return
-    strangers = sorted(p.name for p in out.iterdir() if not p.name.startswith(LOCK))
+    strangers = sorted(p.name for p in out.iterdir() if p.name != LOCK)
     if strangers:
         raise UsageError(
             "the folder is not empty",
@@ -227,7 +227,7 @@ def _adopt(out: Path, plan: Plan) -> None:
 
 def _sweep(out: Path) -> None:
     for leftover in out.glob(".tmp-*"):
-        if not leftover.name.startswith(LOCK):
+        if leftover.name != LOCK:
             leftover.unlink(missing_ok=True)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import resource
-import socket
-from contextlib import ExitStack, suppress
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,125 +25,47 @@ def no_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_a_folder_is_written_and_two_writers_refuse_each_other(
-    tmp_path: Path,
-) -> None:
-    with new_folder(tmp_path / "c") as folder:
+def test_without_locks_nothing_is_written_and_the_reason_is_named(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "old").touch()
+    with pytest.raises(StorageError) as caught, new_folder(tmp_path / "c") as folder:
         (folder / "x").touch()
-        with (
-            pytest.raises(StorageError, match=r"another process is writing here.*remove"),
-            new_folder(tmp_path / "c"),
-        ):
-            pass
+    assert "locks" in caught.value.message and str(caught.value.place) == str(tmp_path / "c")
+    assert caught.value.found is not None and caught.value.found.startswith("flock: ")
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
-    assert (tmp_path / "c" / "x").exists()
+    assert [p.name for p in (tmp_path / "c").iterdir()] == ["old"]
 
 
 @pytest.mark.usefixtures("no_locks")
-@pytest.mark.parametrize(
-    ("host", "process", "taken"),
-    [
-        ("here", "gone", True),
-        ("here", "alive", False),
-        ("another-machine", "gone", False),
-    ],
-)
-def test_a_killed_writer_is_succeeded_on_its_own_machine_only(
-    tmp_path: Path, host: str, process: str, taken: bool
-) -> None:
-    host = socket.gethostname() if host == "here" else host
-    process = str(os.getpid()) if process == "alive" else "999999999"
-    (tmp_path / ".tmp-c.lock.claim").write_text(f"{host} {process}")
-    if taken:
-        with new_folder(tmp_path / "c"):
-            pass
-        assert [p.name for p in tmp_path.iterdir()] == ["c"]
-        return
-    with (
-        pytest.raises(StorageError, match=f"process {process} on {host}"),
-        new_folder(tmp_path / "c"),
-    ):
-        pass
-    assert not (tmp_path / "c").exists()
+def test_without_locks_nothing_is_packed(small_catalog: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(StorageError, match="locks"):
+        pack(Dataset(small_catalog), out, workers=1)
+    assert list(out.iterdir()) == []
 
 
-@pytest.mark.usefixtures("no_locks")
-def test_without_locks_a_second_packer_is_refused_while_the_first_one_packs(
-    small_catalog: Path, tmp_path: Path
-) -> None:
-    dataset, out = Dataset(small_catalog), tmp_path / "out"
+def test_whoever_waits_for_a_lock_gets_it_when_it_is_free(tmp_path: Path) -> None:
+    """Also where the name of the lock was removed and made anew meanwhile."""
+    lock, order = tmp_path / ".tmp-lock", []
+    asked = [threading.Event() for _ in range(3)]
 
-    def starting(*_: object) -> None:
-        with pytest.raises(StorageError, match="another process is writing here"):
-            pack(dataset, out, workers=1)
-        raise InterruptedError
+    def hold(number: int) -> None:
+        asked[number].set()
+        with exclusive(lock, tmp_path, wait=True):
+            order.append(number)
+            assert lock.exists()
+            with pytest.raises(StorageError, match="another process"), exclusive(lock, tmp_path):
+                pass
 
-    with pytest.raises(InterruptedError):
-        pack(dataset, out, workers=1, starting=starting)
-    assert [p.name for p in out.iterdir()] == ["plan.json"]
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_without_locks_an_error_leaves_no_name_and_speaks_only_of_itself(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError) as caught, exclusive(tmp_path / ".tmp-lock", tmp_path):
-        raise ZeroDivisionError
-    assert list(tmp_path.iterdir()) == []
-    assert caught.value.__context__ is None
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_without_proc_a_live_writer_keeps_its_claim(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Path.exists
-    monkeypatch.setattr(Path, "exists", lambda p: p.parts[:2] != ("/", "proc") and real(p))
-    lock = tmp_path / ".tmp-lock"
-    with (
-        exclusive(lock, tmp_path),
-        pytest.raises(StorageError, match=f"process {os.getpid()} on"),
-        exclusive(lock, tmp_path),
-    ):
-        pass
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_of_two_that_find_a_dead_claim_the_slower_one_leaves_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock, claim = tmp_path / ".tmp-lock", tmp_path / ".tmp-lock.claim"
-    claim.write_text(f"{socket.gethostname()} 999999999")
-    holders, stack = [], ExitStack()
-
-    def hold(name: str) -> None:
-        with suppress(StorageError):
-            stack.enter_context(exclusive(lock, tmp_path))
-            holders.append(name)
-
-    real = Path.read_text
-
-    def read(path: Path, *args: str, **options: str) -> str:
-        text = real(path, *args, **options)
-        monkeypatch.setattr(Path, "read_text", real)
-        hold("faster")  # it comes between the slower one's look and what follows from it
-        return text
-
-    monkeypatch.setattr(Path, "read_text", read)
-    with stack:
-        hold("slower")
-        assert len(holders) == 1
-        assert claim.exists()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("no_locks")
-def test_a_full_disk_leaves_no_claim_that_names_nobody(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        with pytest.raises(StorageError), exclusive(tmp_path / ".tmp-lock", tmp_path):
-            pass
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    threads = [threading.Thread(target=hold, args=(number,)) for number in range(3)]
+    with exclusive(lock, tmp_path):
+        for thread in threads:
+            thread.start()
+        assert all(event.wait(10) for event in asked)
+        assert order == []
+    for thread in threads:
+        thread.join(10)
+    assert sorted(order) == [0, 1, 2]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from homage_sdk.loader import Batch, StreamLoader
+from homage_sdk.loader import Batch, ClipLoader
 
 Row = tuple[object, ...]
 
@@ -47,7 +47,7 @@ def rows(batches: list[Batch]) -> list[Row]:
     return found
 
 
-def take(loader: StreamLoader, count: int) -> list[Batch]:
+def take(loader: ClipLoader, count: int) -> list[Batch]:
     """So many batches, over the end of epochs."""
     out: list[Batch] = []
     while len(out) < count:

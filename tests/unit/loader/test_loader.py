@@ -16,6 +16,7 @@ from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
 from homage_sdk.loader.sampling import Grid, eval_starts, stream
 from homage_sdk.shards import ShardSet
 from tests.unit.media.videos import number_of
+from tests.unit.shards.test_verify import reseal
 
 ALL = ("ego", "third", "audio", "scene_graph")
 
@@ -354,8 +355,9 @@ def test_a_damaged_sound_names_its_member_and_what_to_do(
     with (broken / name).open("r+b") as file:
         file.seek(offset + kept)
         file.write(np.random.default_rng(0).bytes(size - kept))
+    reseal(broken)  # it was packed so: its checksum is right
     with pytest.raises(ShardError) as caught:
-        list(ClipLoader(shards, options(mode="eval", modalities=("audio",))))
+        list(ClipLoader(ShardSet.open(broken), options(mode="eval", modalities=("audio",))))
     said = str(caught.value)
     assert said.startswith(f"{sample.key}.{sample.sound.field}: a sound that cannot be decoded")
     assert "homage verify SHARDS --deep" in said and "BytesIO" not in said and "\n" not in said

@@ -8,8 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from multiprocessing import Pipe
 from pathlib import Path
 
 import psutil
@@ -17,12 +15,10 @@ import pytest
 import torch
 
 from homage_sdk.errors import UsageError
-from homage_sdk.loader import Batch, ClipLoader, SceneGraphBatch, StreamLoader
+from homage_sdk.loader import Batch, ClipLoader, SceneGraphBatch
 from homage_sdk.loader.batch_layout import Allocate, Form
-from homage_sdk.loader.epochs import EpochLoader
 from homage_sdk.loader.pool import WorkerPool
 from homage_sdk.shards import ShardSet
-from homage_sdk.shards.jobs import BatchJob, StreamWorkers
 from tests.unit.loader.batches import all_same
 from tests.unit.loader.test_loader import options
 from tests.unit.loader.test_workers import gone, workers_of
@@ -98,18 +94,15 @@ def test_a_worker_with_an_answer_on_its_way_does_not_outlive_a_killed_process(
     assert not left
 
 
-def loader_of(shards: ShardSet, kind: str, workers: int) -> EpochLoader[WorkerPool | StreamWorkers]:
-    chosen = options(mode="eval", batch_size=1, workers=workers)
-    made = ClipLoader(shards, chosen) if kind == "index" else StreamLoader(shards.path, chosen)
-    return made  # type: ignore[return-value]
+def loader_of(shards: ShardSet, workers: int) -> ClipLoader:
+    return ClipLoader(shards, options(mode="eval", batch_size=1, workers=workers))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("kind", ["index", "stream"])
-def test_close_ends_iterations_that_go_on(shards: ShardSet, kind: str, workers: int) -> None:
+def test_close_ends_iterations_that_go_on(shards: ShardSet, workers: int) -> None:
     """At once, all of them; they say so when asked for more, and their workers stay gone."""
     before = workers_of()
-    loader = loader_of(shards, kind, workers)
+    loader = loader_of(shards, workers)
     first, second = iter(loader), iter(loader)
     next(first), next(first), next(second)
     started = workers_of() - before
@@ -123,7 +116,7 @@ def test_close_ends_iterations_that_go_on(shards: ShardSet, kind: str, workers: 
     del first, second, iteration
     gc.collect()
     assert not workers_of() - before and loader.state_dict() == state
-    assert all_same(list(loader), list(loader_of(shards, kind, 0)))
+    assert all_same(list(loader), list(loader_of(shards, 0)))
     loader.close()
 
 
@@ -137,7 +130,7 @@ def test_close_ends_a_wait_in_another_thread(shards: ShardSet) -> None:
 
 
 def test_an_iteration_that_was_given_whole_ends_as_ever(shards: ShardSet) -> None:
-    loader = loader_of(shards, "index", 0)
+    loader = loader_of(shards, 0)
     for number, _ in enumerate(loader, 1):
         if number == len(loader):
             loader.close()
@@ -151,43 +144,6 @@ def test_a_forked_process_does_not_use_the_workers_of_its_parent(shards: ShardSe
         os._exit(7 if pool.open else 0)
     assert os.waitpid(child, 0)[1] == 0 and pool.open
     assert len(list(pool.run([0.0]))) == 1
-    pool.close()
-
-
-def test_a_made_batch_is_not_kept_back_for_a_job_that_is_still_read(shards: ShardSet) -> None:
-    loader = StreamLoader(shards.path, options(batch_size=1, workers=2))
-    read = threading.Event()
-    in_vain: list[bool] = []
-
-    def slowly() -> Iterator[BatchJob]:
-        for number, job in enumerate(loader._jobs(0, 0)):
-            if number == 2:
-                in_vain.append(not read.wait(10))
-            yield job
-
-    workers = loader._start()
-    batches = workers.run(slowly())
-    begun = [next(batches), next(batches)]
-    read.set()
-    assert all_same([*begun, *batches], list(StreamLoader(shards.path, options(batch_size=1))))
-    assert in_vain == [False]
-    workers.close()
-
-
-def test_a_task_that_comes_during_a_wait_is_given_out_at_once(shards: ShardSet) -> None:
-    """The second worker begins while this process waits for the batch of the first."""
-    pool = pool_of(shards, workers=2, graphs=False)
-    ready, tell = Pipe(duplex=False)
-
-    def tasks() -> Iterator[float]:
-        while ready.recv_bytes() == b".":
-            yield 1.0
-
-    tell.send_bytes(b".")
-    later = threading.Timer(0.2, lambda: (tell.send_bytes(b"."), tell.send_bytes(b"end")))
-    later.start()
-    first, second = [batch.clip.tolist() for batch in pool.run(tasks(), ready)]
-    assert first[0] < second[0] < first[1]
     pool.close()
 
 

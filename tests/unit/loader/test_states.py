@@ -3,77 +3,64 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from itertools import islice
 from typing import Any
 
 import pytest
 
 from homage_sdk.errors import ShardError, UsageError
-from homage_sdk.loader import Batch, ClipLoader, StreamLoader
+from homage_sdk.loader import Batch, ClipLoader
 from homage_sdk.loader.pool import WorkerPool
 from homage_sdk.shards import ShardSet
 from tests.unit.loader.batches import all_same
 from tests.unit.loader.test_loader import options
 
-Loader = ClipLoader | StreamLoader
 
-
-def index(shards: ShardSet, **changes: object) -> Loader:
+def index(shards: ShardSet, **changes: object) -> ClipLoader:
     return ClipLoader(shards, options(**{"batch_size": 1, **changes}))
 
 
-def stream(shards: ShardSet, buffer: int = 64, **changes: object) -> Loader:
-    return StreamLoader(shards.path, options(**{"batch_size": 1, **changes}), buffer=buffer)
-
-
-OTHERS: dict[str, tuple[Callable[..., Loader], dict[str, Any], str]] = {
-    "kind": (index, {}, "found order index; expected order stream-64"),
-    "buffer": (stream, {"buffer": 2}, "found order stream-2; expected order stream-64"),
-    "seed": (stream, {"seed": 1}, "found seed 1; expected seed 0"),
-    "batch": (stream, {"batch_size": 2}, "found batch_size 2; expected batch_size 1"),
-    "ranks": (stream, {"world_size": 2}, "found world_size 2; expected world_size 1"),
-    "mode": (stream, {"mode": "eval"}, "found mode eval; expected mode train"),
-    "samples": (stream, {"split": "train"}, "found samples [0-9a-f]{16}; expected samples"),
+OTHERS: dict[str, tuple[dict[str, Any], str]] = {
+    "seed": ({"seed": 1}, "found seed 1; expected seed 0"),
+    "batch": ({"batch_size": 2}, "found batch_size 2; expected batch_size 1"),
+    "ranks": ({"world_size": 2}, "found world_size 2; expected world_size 1"),
+    "mode": ({"mode": "eval"}, "found mode eval; expected mode train"),
+    "samples": ({"split": "train"}, "found samples [0-9a-f]{16}; expected samples"),
 }
 
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_a_state_of_another_stream_is_refused(shards: ShardSet, what: str) -> None:
-    other, changes, words = OTHERS[what]
-    state = other(shards, **changes).state_dict()
-    loader = stream(shards)
+    changes, words = OTHERS[what]
+    state = index(shards, **changes).state_dict()
+    loader = index(shards)
     before = loader.state_dict()
     with pytest.raises(UsageError, match=f"the state of another stream; {words}"):
         loader.load_state_dict(state)
     assert loader.state_dict() == before
 
 
-def test_a_state_of_the_stream_is_refused_by_the_index(shards: ShardSet) -> None:
+def test_a_state_of_a_loader_of_another_order_is_refused(shards: ShardSet) -> None:
+    """Of the one that read shards as a stream, in older versions."""
     with pytest.raises(UsageError, match="found order stream-64; expected order index"):
-        index(shards).load_state_dict(stream(shards).state_dict())
+        index(shards).load_state_dict({**index(shards).state_dict(), "order": "stream-64"})
 
 
-@pytest.mark.parametrize("make", [index, stream])
-def test_a_state_outlives_json_workers_and_ranks(
-    shards: ShardSet, make: Callable[..., Loader]
-) -> None:
-    whole = list(make(shards, world_size=2, rank=1))
-    written = make(shards, world_size=2, rank=0)
+def test_a_state_outlives_json_workers_and_ranks(shards: ShardSet) -> None:
+    whole = list(index(shards, world_size=2, rank=1))
+    written = index(shards, world_size=2, rank=0)
     next(iter(written))
-    resumed = make(shards, world_size=2, rank=1, workers=1, prefetch=3)
+    resumed = index(shards, world_size=2, rank=1, workers=1, prefetch=3)
     resumed.load_state_dict(json.loads(json.dumps(written.state_dict())))
     assert len(whole) > 1 and all_same(whole[1:], list(resumed))
     resumed.close()
 
 
-@pytest.mark.parametrize("make", [index, stream])
-def test_a_state_of_an_older_version_is_taken_for_one_of_this_stream(
-    shards: ShardSet, make: Callable[..., Loader]
-) -> None:
-    loader = make(shards)
+def test_a_state_of_an_older_version_is_taken_for_one_of_this_stream(shards: ShardSet) -> None:
+    loader = index(shards)
     loader.load_state_dict({"seed": 0, "epoch": 3, "position": 2})
-    again = make(shards)
+    again = index(shards)
     again.set_epoch(3)
     assert all_same(list(loader), list(again)[2:])
 
