@@ -13,7 +13,9 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 TESTS ?= -n 2
 
-.PHONY: demo test test-slow chaos lint types setup clean help
+GPU_OUT ?= gpu_check
+
+.PHONY: demo test test-slow check-gpu chaos lint types setup clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -34,6 +36,10 @@ test-slow: $(READY)
 chaos: $(READY)
 	$(BIN)/python tools/chaos_pack.py
 	$(BIN)/python tools/chaos_loader.py
+
+## make check-gpu   whether training is right and fast on this machine's GPU (seven minutes)
+check-gpu: $(READY)
+	$(BIN)/python tools/check_gpu.py --out "$(GPU_OUT)"
 
 ## make lint types  ruff and mypy --strict
 lint: $(READY)
