@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from baselines.ccau.models.audio_net import extra_stages  # noqa: E402
 from baselines.ccau.models.network import ModelConfig, build_nets  # noqa: E402
-from baselines.ccau.tasks import AlignmentConfig, Cooperative, Targets  # noqa: E402
+from baselines.ccau.tasks import AlignmentConfig, ClipLabels, Cooperative  # noqa: E402
 from tests.unit.ccau.models.authors import AuthorsAudio, AuthorsVideo  # noqa: E402
 
 MODALITIES = ("ego", "third", "audio")
@@ -51,7 +51,7 @@ class Steps:
         self.sound = torch.randn(
             b, 1, self.config.n_mels, self.config.audio_columns, generator=generator
         )
-        self.targets = Targets(
+        self.targets = ClipLabels(
             activity=torch.arange(b) % A,
             atomic_clip=torch.rand(b, C, generator=generator).lt(0.02).float(),
             atomic_block=torch.rand(b, N, C, generator=generator).lt(0.02).float(),

@@ -20,13 +20,13 @@ from baselines.ccau.models.network import ModelConfig, build_nets
 from baselines.ccau.random_streams import Dropout
 from baselines.ccau.tasks import (
     AlignmentConfig,
+    ClipLabels,
     CompositionConfig,
     Cooperative,
     CooperativeKD,
     DistillationConfig,
     Single,
     StaticKD,
-    Targets,
     Task,
 )
 
@@ -87,7 +87,7 @@ def tasks(config: ModelConfig, modalities: tuple[str, ...]) -> dict[str, Task]:
 
 def random_batch(
     config: ModelConfig, modalities: tuple[str, ...], n_clips: int, frames: int, seed: int = 0
-) -> tuple[dict[str, Tensor], Targets]:
+) -> tuple[dict[str, Tensor], ClipLabels]:
     """Random clips and labels as tasks take them, float32 on the CPU, one row without third."""
     generator = torch.Generator().manual_seed(seed)
     inputs: dict[str, Tensor] = {}
@@ -105,7 +105,7 @@ def random_batch(
     present = {m: torch.ones(n_clips, dtype=torch.bool) for m in modalities}
     if "third" in present and n_clips > 2:
         present["third"][-1] = False
-    targets = Targets(
+    targets = ClipLabels(
         activity=torch.randint(N_ACTIVITIES, (n_clips,), generator=generator),
         atomic_clip=blocks.amax(dim=1),
         atomic_block=blocks,
@@ -116,11 +116,11 @@ def random_batch(
 
 
 def moved(
-    inputs: Mapping[str, Tensor], targets: Targets, device: torch.device, dtype: torch.dtype
-) -> tuple[dict[str, Tensor], Targets]:
+    inputs: Mapping[str, Tensor], targets: ClipLabels, device: torch.device, dtype: torch.dtype
+) -> tuple[dict[str, Tensor], ClipLabels]:
     """The batch on a device; pixels and labels in ``dtype``."""
     there = {name: x.to(device, dtype) for name, x in inputs.items()}
-    return there, Targets(
+    return there, ClipLabels(
         activity=targets.activity.to(device),
         atomic_clip=targets.atomic_clip.to(device, dtype),
         atomic_block=targets.atomic_block.to(device, dtype),
@@ -140,7 +140,7 @@ def without_dropout(task: Task) -> Task:
 def loss_and_gradient(
     task: Task,
     inputs: Mapping[str, Tensor],
-    targets: Targets,
+    targets: ClipLabels,
     device: torch.device,
     precision: str,
 ) -> tuple[float, Tensor]:
@@ -274,7 +274,7 @@ def shortcut(
     align = AlignmentConfig(negatives=negatives)
     task = Cooperative(nets, CompositionConfig(targets="activity"), align).to(device).train()
     optimizer = torch.optim.Adam(task.parameters(), lr=1e-3)
-    targets = Targets(
+    targets = ClipLabels(
         activity=torch.full((n_clips,), -1, device=device),
         atomic_clip=torch.zeros(n_clips, 2, device=device),
         atomic_block=torch.zeros(n_clips, config.blocks, 2, device=device),

@@ -71,7 +71,7 @@ def _fill(
     ready: queue.Queue[_Fed],
     ended: threading.Event,
 ) -> None:
-    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
     try:
         for batch in batches:
             ready.put(_copied(batch, device, stream))
@@ -87,7 +87,7 @@ def _copied(batch: Batch, device: torch.device, stream: torch.cuda.Stream | None
         return _Fed(batch.to(device))
     with torch.cuda.stream(stream):
         there = map_tensors(batch, lambda t: t.pin_memory().to(device, non_blocking=True))
-        done = torch.cuda.Event()
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         done.record(stream)
     return _Fed(there, done)
 

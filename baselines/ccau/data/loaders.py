@@ -9,7 +9,7 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.distributed import World
 from baselines.ccau.models.augment import prepare_video
 from baselines.ccau.random_streams import numpy_stream
-from baselines.ccau.tasks import Targets
+from baselines.ccau.tasks import ClipLabels
 from homage_sdk.errors import ConfigError
 from homage_sdk.loader import ClipLoader, LoaderOptions
 from homage_sdk.loader.batch import Batch
@@ -53,7 +53,7 @@ def open_loader(
 
 def prepare(
     batch: Batch, config: Config, modalities: Sequence[str], *, epoch: int, training: bool
-) -> tuple[dict[str, Any], Targets]:
+) -> tuple[dict[str, Any], ClipLabels]:
     """A batch (already on the device) as the networks and losses take it."""
     inputs: dict[str, Any] = {}
     for modality in modalities:
@@ -73,7 +73,7 @@ def prepare(
                 config=config.augment if training else None,
                 streams=streams,
             )
-    return inputs, Targets.of(batch, modalities)
+    return inputs, ClipLabels.of(batch, modalities)
 
 
 T = TypeVar("T")

@@ -51,7 +51,7 @@ class Identity:
     """Fingerprint of the shards it was trained on."""
 
 
-class FileEntry(BaseModel):
+class CheckpointFile(BaseModel):
     """Size and hash of one file of a checkpoint."""
 
     bytes: int
@@ -66,7 +66,7 @@ class CheckpointManifest(BaseModel):
     config: dict[str, Any]
     classes: dict[str, tuple[str, ...]]
     shards: str
-    files: dict[str, FileEntry]
+    files: dict[str, CheckpointFile]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def save(
             torch=torch.__version__,
             **asdict(identity),
             files={
-                path.name: FileEntry(bytes=path.stat().st_size, sha256=sha256_file(path))
+                path.name: CheckpointFile(bytes=path.stat().st_size, sha256=sha256_file(path))
                 for path in sorted(temporary.iterdir())
             },
         )

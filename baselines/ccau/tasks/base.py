@@ -36,7 +36,7 @@ class CompositionConfig:
 
 
 @dataclass
-class Targets:
+class ClipLabels:
     """The labels of B clips (shards/batch.py holds the same fields)."""
 
     activity: Tensor  # int64 [B], -1 unknown
@@ -46,7 +46,7 @@ class Targets:
     present: dict[str, Tensor] = field(default_factory=dict)  # modality: bool [B]
 
     @classmethod
-    def of(cls, batch: Batch, modalities: Iterable[str]) -> Targets:
+    def of(cls, batch: Batch, modalities: Iterable[str]) -> ClipLabels:
         """The labels of a loader's batch, and where it has these modalities."""
         return cls(
             activity=batch.activity,
@@ -123,13 +123,13 @@ class Task(nn.Module):
         return groups
 
     def forward(
-        self, inputs: Inputs, targets: Targets, *, step: int, collective: bool = True
+        self, inputs: Inputs, targets: ClipLabels, *, step: int, collective: bool = True
     ) -> dict[str, Tensor]:
         """The same as :meth:`losses` (DistributedDataParallel calls ``forward``)."""
         return self.losses(inputs, targets, step=step, collective=collective)
 
     def losses(
-        self, inputs: Inputs, targets: Targets, *, step: int, collective: bool = True
+        self, inputs: Inputs, targets: ClipLabels, *, step: int, collective: bool = True
     ) -> dict[str, Tensor]:
         """All losses of one batch.
 
@@ -165,7 +165,7 @@ class Task(nn.Module):
         return named
 
     def outputs(
-        self, inputs: Inputs, targets: Targets, *, step: int, rank: int = 0
+        self, inputs: Inputs, targets: ClipLabels, *, step: int, rank: int = 0
     ) -> dict[str, ModalityOutput]:
         """Each network on the rows that have its modality, laid out over all B rows.
 
@@ -182,7 +182,7 @@ class Task(nn.Module):
         return {m: self._run(m, inputs[m], targets, step, rank) for m in self.modalities}
 
     def _run(
-        self, modality: str, x: Tensor | SceneGraphBatch, targets: Targets, step: int, rank: int
+        self, modality: str, x: Tensor | SceneGraphBatch, targets: ClipLabels, step: int, rank: int
     ) -> ModalityOutput:
         net = self.net(modality)
         net.at(step, rank)
@@ -200,7 +200,7 @@ class Task(nn.Module):
         self,
         modality: str,
         outputs: Mapping[str, ModalityOutput],
-        targets: Targets,
+        targets: ClipLabels,
         ranks: Ranks,
     ) -> dict[str, Tensor]:
         """The unweighted losses: "activity" and "atomic", as far as they are trained."""
@@ -243,7 +243,7 @@ class Task(nn.Module):
         )
 
     def _extra(
-        self, outputs: Mapping[str, ModalityOutput], targets: Targets, ranks: Ranks
+        self, outputs: Mapping[str, ModalityOutput], targets: ClipLabels, ranks: Ranks
     ) -> Extra:
         """Terms beyond the supervision of each modality."""
         return Extra()

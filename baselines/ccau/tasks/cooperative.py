@@ -17,7 +17,7 @@ from baselines.ccau.models.attention import make_attention, pool
 from baselines.ccau.models.initialise import initialise, torch_default
 from baselines.ccau.models.network import ModalityNet, ModalityOutput
 from baselines.ccau.random_streams import undisturbed
-from baselines.ccau.tasks.base import CompositionConfig, Extra, Targets, Task
+from baselines.ccau.tasks.base import ClipLabels, CompositionConfig, Extra, Task
 from homage_sdk.errors import UsageError
 
 
@@ -94,7 +94,7 @@ class Cooperative(Task):
         return tuple(combinations(self.modalities, 2))
 
     def _extra(
-        self, outputs: Mapping[str, ModalityOutput], targets: Targets, ranks: Ranks
+        self, outputs: Mapping[str, ModalityOutput], targets: ClipLabels, ranks: Ranks
     ) -> Extra:
         if self.align.weight == 0.0:
             return Extra()
@@ -124,7 +124,7 @@ class Cooperative(Task):
         first: str,
         second: str,
         outputs: Mapping[str, ModalityOutput],
-        targets: Targets,
+        targets: ClipLabels,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Negatives]:
         """Both modalities' vectors [B, N, D], their masks [B, N], and where negatives come from."""
         negatives = self.align.negatives

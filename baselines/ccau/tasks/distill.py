@@ -12,7 +12,7 @@ from torch import Tensor
 from baselines.ccau.losses.distillation import activity_divergence, atomic_divergence, distilled
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.network import ModalityNet, ModalityOutput
-from baselines.ccau.tasks.base import CompositionConfig, Targets, Task
+from baselines.ccau.tasks.base import ClipLabels, CompositionConfig, Task
 from homage_sdk.errors import UsageError
 
 
@@ -55,7 +55,7 @@ class _Distilling(Task):
         self,
         modality: str,
         outputs: Mapping[str, ModalityOutput],
-        targets: Targets,
+        targets: ClipLabels,
         ranks: Ranks,
     ) -> dict[str, Tensor]:
         parts = super()._supervised(modality, outputs, targets, ranks)

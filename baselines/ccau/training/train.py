@@ -1,77 +1,21 @@
-"""Training: one loop that reads from top to bottom, for every task, on one process or many.
-
-Every random number is a function of (seed, purpose, modality, step) and every counter is in the
-checkpoint, so a run that was killed and resumed equals one that was not, bit for bit: on a CPU, and
-on a GPU with ``run.deterministic``.
-"""
+"""From a configuration and shards to a trained run folder."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import open_loader, prepare
-from baselines.ccau.data.partition import (
-    Parts,
-    excluded_activities,
-    paper_selection,
-    require_modalities,
-    selection_parts,
-)
-from baselines.ccau.distributed import (
-    World,
-    join_world,
-    mean_over_ranks,
-    share_buffers,
-    stop_together,
-)
-from baselines.ccau.models.batch_norms import absent_here, refuse_synchronised, synchronise
-from baselines.ccau.runs.build import build_task, class_names, describe
-from baselines.ccau.runs.checkpoint import Checkpoint, Identity
-from baselines.ccau.runs.json_files import write_json
-from baselines.ccau.runs.run_folder import (
-    BEST,
-    LAST,
-    MetricsLog,
-    begin_on_first,
-    open_on_first,
-)
-from baselines.ccau.training.compiling import require_compiler
+from baselines.ccau.data.partition import require_modalities, selection_parts
+from baselines.ccau.distributed import join_world
+from baselines.ccau.models.batch_norms import refuse_synchronised
+from baselines.ccau.runs.build import describe
+from baselines.ccau.runs.run_folder import begin_on_first, open_on_first
 from baselines.ccau.training.determinism import repeatable
-from baselines.ccau.training.nonfinite import name_fault
-from baselines.ccau.training.optimise import (
-    as_floats,
-    autocast,
-    clip_gradients,
-    make_optimizer,
-    memory_mb,
-)
+from baselines.ccau.training.loop import Progress, Trainer
 from baselines.ccau.training.progress import RunSummary, State
-from baselines.ccau.training.resume import restore, save
-from baselines.ccau.training.schedule import learning_rate
-from baselines.ccau.training.tensorboard import Board
-from baselines.ccau.training.validate import validate
-from homage_sdk.errors import ConfigError, HomageError
-from homage_sdk.loader.batch import Batch
-from homage_sdk.loader.device_feed import feed
 from homage_sdk.shards import ShardSet
 from homage_sdk.storage import exclusive, explained
-
-Progress = Callable[[int, int], None]
-
-__all__ = [
-    "RunSummary", "State", "excluded_activities", "paper_selection", "selection_parts", "train",
-]  # fmt: skip
 
 
 def train(
@@ -106,226 +50,10 @@ def train(
             if opened.finished and opened.checkpoint is not None:
                 state = State.from_json(opened.checkpoint.state["training"])
                 return RunSummary.of(out, state, train_s=0.0, already_done=True)
-            trainer = _Trainer(
+            trainer = Trainer(
                 config, shards, parts, out=out, world=world, checkpoint=opened.checkpoint
             )
             if opened.checkpoint is None:
                 # Only now: settings that no trainer can be made of leave the folder as it was.
                 begin_on_first(out, description, world)
             return trainer.run(progress)
-
-
-class _Trainer:
-    """What lives as long as the loop: the task, the optimiser, the loader, the counters."""
-
-    def __init__(
-        self,
-        config: Config,
-        shards: ShardSet,
-        parts: Parts,
-        *,
-        out: Path,
-        world: World,
-        checkpoint: Checkpoint | None,
-    ) -> None:
-        self.config, self.shards, self.parts = config, shards, parts
-        self.out, self.world = out, world
-        self.task = build_task(config, shards, world.device)
-        self.synchronised = config.optim.sync_batchnorm and world.size > 1
-        if self.synchronised:
-            synchronise(self.task.nets)
-        self.modalities = self.task.modalities
-        self.optimizer = make_optimizer(self.task, config)
-        self.state = State(world_size=world.size)
-        if checkpoint is not None:
-            self.state = restore(checkpoint, self.task, self.optimizer, shards, world)
-        self.module: nn.Module = self.task
-        if config.optim.compile:
-            require_compiler(world.device)
-            for net in self.task.nets.values():
-                # Clips without a modality change the shapes; symbolic ones fail in the compiler.
-                net.compile(dynamic=False)
-        if world.size > 1:
-            self.module = DistributedDataParallel(
-                self.module, find_unused_parameters=True, gradient_as_bucket_view=True
-            )
-        self.loader = open_loader(
-            shards,
-            config,
-            modalities=self.modalities,
-            world=world,
-            training=True,
-            sequences=parts.train,
-        )
-        self.steps_per_epoch = math.ceil(len(self.loader) / config.optim.accumulate)
-        self.last_step = config.optim.epochs * self.steps_per_epoch
-        if config.optim.max_steps:
-            self.last_step = min(self.last_step, config.optim.max_steps)
-        self.identity = Identity(config.as_dict(), class_names(shards), shards.fingerprint)
-
-    def run(self, progress: Progress | None) -> RunSummary:
-        """The loop."""
-        config, state, world = self.config, self.state, self.world
-        log = MetricsLog(
-            self.out / "metrics.jsonl" if world.is_first else None, keep_rows=state.log_rows
-        )
-        wants_board = config.run.tensorboard and world.is_first
-        board = Board(self.out / "tensorboard" if wants_board else None, first_step=state.step + 1)
-        every = config.run.checkpoint_every
-        begin_s = time.perf_counter()
-        try:
-            while not state.ended:
-                batches = self._batches()
-                while state.micro_batch < len(self.loader) and not state.ended:
-                    row = self._step(batches)
-                    self._log(log, board, row)
-                    if progress is not None and world.is_first:
-                        progress(state.step, self.last_step)
-                    if state.step >= self.last_step:
-                        by_steps = self.last_step == config.optim.max_steps
-                        state.ended = "steps" if by_steps else "epochs"
-                    elif every > 0 and state.step % every == 0:
-                        self._save(LAST)
-                if state.micro_batch >= len(self.loader):
-                    state.epoch += 1
-                    state.micro_batch = 0
-                self._end_of_epoch(log, board)
-            train_s = time.perf_counter() - begin_s
-            if world.is_first:
-                result = BEST if (self.out / BEST).is_dir() else LAST
-                write_json(self.out / "run.json", {**asdict(state), "result": result})
-            return RunSummary.of(self.out, state, train_s=train_s, already_done=False)
-        finally:
-            log.close()
-            board.close()
-
-    def _batches(self) -> Iterator[Batch]:
-        """The rest of this epoch."""
-        self.loader.set_epoch(self.state.epoch)
-        if self.state.micro_batch >= len(self.loader):
-            return iter(())
-        if self.state.micro_batch:
-            self.loader.load_state_dict(
-                {
-                    "seed": self.config.run.seed,
-                    "epoch": self.state.epoch,
-                    "position": self.state.micro_batch,
-                }
-            )
-        return feed(self.loader, self.world.device)
-
-    def _next(self, batches: Iterator[Batch]) -> Batch:
-        """The next micro-batch on the device; a rank that cannot read it stops all of them."""
-        try:
-            batch, fault = next(batches), None
-        except HomageError as error:
-            if self.world.size == 1:
-                raise
-            batch, fault = None, f"rank {self.world.rank}: {error}"
-        stop_together(self.world, fault)
-        if batch is None:
-            raise ConfigError("a rank without a batch went on")
-        return batch
-
-    def _log(self, log: MetricsLog, board: Board, row: Mapping[str, Any]) -> None:
-        log.write(row)
-        board.write(row)
-        self.state.log_rows += 1
-
-    def _step(self, batches: Iterator[Batch]) -> dict[str, Any]:
-        """One optimiser step over up to ``accumulate`` micro-batches; its row for the log."""
-        config, state = self.config, self.state
-        begin_s = time.perf_counter()
-        n_micro = min(config.optim.accumulate, len(self.loader) - state.micro_batch)
-        rate = learning_rate(config.optim, state.plateau, state.step, self.last_step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        wait_s, n_clips = 0.0, 0
-        sums: dict[str, float] = {}
-        for micro in range(n_micro):
-            waiting_s = time.perf_counter()
-            batch = self._next(batches)
-            wait_s += time.perf_counter() - waiting_s
-            n_clips += len(batch)
-            number = state.epoch * len(self.loader) + state.micro_batch
-            torch.manual_seed(number)  # nothing should draw from it; if something does, it resumes
-            inputs, targets = prepare(
-                batch, config, self.modalities, epoch=state.epoch, training=True
-            )
-            if self.synchronised:
-                learning = {m: targets.has(m) for m in self.task.trained}
-                stop_together(self.world, absent_here(learning, self.world.rank))
-            last = micro == n_micro - 1
-            quiet = (
-                self.module.no_sync()
-                if isinstance(self.module, DistributedDataParallel) and not last
-                else nullcontext()
-            )
-            with quiet:
-                with autocast(config, self.world.device):
-                    losses = self.module(inputs, targets, step=number)
-                values = as_floats(losses)
-                fault = None
-                if not math.isfinite(values["total"]):
-                    place = f"rank {self.world.rank} at step {state.step + 1}"
-                    fault = name_fault(self.task, values, inputs, batch, place=place)
-                stop_together(self.world, fault)
-                (losses["total"] / n_micro).backward()
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value / n_micro
-            state.micro_batch += 1
-        norms = clip_gradients(self.optimizer, config.optim.clip_norm, state.step + 1)
-        self.optimizer.step()
-        state.step += 1
-        means = mean_over_ranks(self.world, sums)
-        duration_s = time.perf_counter() - begin_s
-        return {
-            "kind": "step",
-            "step": state.step,
-            "epoch": state.epoch,
-            "lr": rate,
-            "losses": {k: v for k, v in means.items() if not k.startswith("stat/")},
-            "stats": {k[5:]: v for k, v in means.items() if k.startswith("stat/")},
-            "grad_norms": norms,
-            "clips_per_s": n_clips * self.world.size / duration_s,
-            "data_wait_share": wait_s / duration_s,
-            "step_s": duration_s,
-            "memory_mb": memory_mb(self.world.device),
-        }
-
-    def _end_of_epoch(self, log: MetricsLog, board: Board) -> None:
-        """Validate, keep the best, decide whether to go on, save."""
-        config, state, world = self.config, self.state, self.world
-        selecting = config.run.selection != "last" and config.run.validate_every > 0
-        is_best = False
-        if selecting and (state.ended or state.epoch % config.run.validate_every == 0):
-            on_paper = config.run.selection == "paper"
-            chosen = paper_selection(config, self.shards) if on_paper else self.parts.validation
-            share_buffers(world, self.task)
-            found = validate(self.task, self.shards, config, chosen, world)
-            is_best = state.plateau.observe(found.score, found.likelihood, state.step, config.optim)
-            if not state.ended and state.plateau.exhausted(config.optim):
-                state.ended = "early stop"
-            self._log(
-                log,
-                board,
-                {
-                    "kind": "validation",
-                    "step": state.step,
-                    "epoch": state.epoch,
-                    "score": found.score,
-                    "likelihood": found.likelihood,
-                    "is_best": is_best,
-                    "on": config.run.selection,
-                    "modalities": found.by_modality,
-                },
-            )
-        if is_best:
-            self._save(BEST)
-        self._save(LAST)
-
-    def _save(self, name: str) -> None:
-        if self.world.is_first:
-            optimizer = self.optimizer if name == LAST else None
-            save(self.out / name, self.task, optimizer, self.state, self.identity)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from baselines.ccau.models.network import ModelConfig, build_nets
-from baselines.ccau.tasks import Targets
+from baselines.ccau.tasks import ClipLabels
 from homage_sdk.loader.batch import SceneGraphBatch
 
 TINY = ModelConfig(
@@ -48,7 +48,7 @@ def batch(n_clips=4, seed=0, modalities=ALL, side=32, absent=None, dtype=torch.f
     present = {m: torch.ones(n_clips, dtype=torch.bool) for m in modalities}
     for m, rows in (absent or {}).items():
         present[m][list(rows)] = False
-    targets = Targets(
+    targets = ClipLabels(
         activity=torch.randint(0, A, (n_clips,), generator=g),
         atomic_clip=torch.rand(n_clips, C, generator=g).lt(0.4).to(dtype),
         atomic_block=torch.rand(n_clips, N, C, generator=g).lt(0.3).to(dtype),
@@ -67,7 +67,7 @@ def rows_of(inputs, targets, rows):
             return SceneGraphBatch(**{k: v[index] for k, v in vars(x).items()})
         return x[index]
 
-    part = Targets(
+    part = ClipLabels(
         activity=targets.activity[index],
         atomic_clip=targets.atomic_clip[index],
         atomic_block=targets.atomic_block[index],

@@ -9,13 +9,13 @@ import torch
 
 from baselines.ccau.tasks import (
     AlignmentConfig,
+    ClipLabels,
     CompositionConfig,
     Cooperative,
     CooperativeKD,
     DistillationConfig,
     Single,
     StaticKD,
-    Targets,
 )
 from homage_sdk.errors import UsageError
 from tests.unit.ccau.models import oracles
@@ -163,7 +163,7 @@ def test_absent_rows_leave_losses_gradients_and_statistics_as_without_them():
     inputs, targets = batch(4, modalities=("ego",), absent={"ego": (1, 3)})
     inputs["ego"][[1, 3]] = float("nan")  # whatever is there must not be looked at
     kept = torch.tensor([0, 2])
-    cut = Targets(
+    cut = ClipLabels(
         targets.activity[kept],
         targets.atomic_clip[kept],
         targets.atomic_block[kept],

@@ -1,6 +1,6 @@
 """A training run that dies at a chosen step."""
 
-from baselines.ccau.training import train as train_module
+from baselines.ccau.training import loop as train_loop
 
 
 class Killed(BaseException):
@@ -9,11 +9,11 @@ class Killed(BaseException):
 
 def killed_at(monkeypatch, step):
     """Let the next training die when it has made ``step`` steps."""
-    plain = train_module._Trainer._step
+    plain = train_loop.Trainer._step
 
     def dying(self, batches):
         if self.state.step == step:
             raise Killed
         return plain(self, batches)
 
-    monkeypatch.setattr(train_module._Trainer, "_step", dying)
+    monkeypatch.setattr(train_loop.Trainer, "_step", dying)

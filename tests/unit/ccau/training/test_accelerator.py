@@ -12,7 +12,8 @@ from baselines.ccau.evaluation import evaluate as evaluate_module
 from baselines.ccau.evaluation.evaluate import evaluate
 from baselines.ccau.models import augment
 from baselines.ccau.runs.run_folder import read_metrics
-from baselines.ccau.training import train as train_module
+from baselines.ccau.training import loop as train_loop
+from baselines.ccau.training import train as train_entry
 from baselines.ccau.training.train import train
 from tests.unit.ccau.training.accelerator import DEVICE, Accelerator
 
@@ -53,7 +54,7 @@ def accelerator(monkeypatch):
     plain = streams.stream
     monkeypatch.setattr(streams, "stream", lambda seed, *names, device: plain(seed, *names))
     monkeypatch.setattr(torch, "autocast", Autocast)
-    monkeypatch.setattr(train_module, "join_world", join)
+    monkeypatch.setattr(train_entry, "join_world", join)
     monkeypatch.setattr(evaluate_module, "join_world", join)
     with Accelerator():
         yield
@@ -85,10 +86,10 @@ def test_training_resuming_and_evaluating_stay_on_the_accelerator(
 ):
     run = tmp_path / "run"
     config = tiny(**{"optim.max_steps": 2, "run.checkpoint_every": 1, **ARMS[arm]})
-    step = train_module._Trainer._step
+    step = train_loop.Trainer._step
     with monkeypatch.context() as patch:
         patch.setattr(
-            train_module._Trainer,
+            train_loop.Trainer,
             "_step",
             lambda self, batches: (die if self.state.step == 1 else step)(self, batches),
         )

@@ -9,7 +9,7 @@ import pytest
 from baselines.ccau.config.sections import OptimConfig
 from baselines.ccau.runs import run_folder as runs
 from baselines.ccau.runs.run_folder import begin, open_run
-from baselines.ccau.training import train as train_module
+from baselines.ccau.training import loop as train_loop
 from baselines.ccau.training.progress import State
 from baselines.ccau.training.schedule import Plateau
 from baselines.ccau.training.train import train
@@ -53,9 +53,9 @@ def test_a_kill_between_the_renames_of_a_checkpoint_loses_no_step(
             train(config, small_shards, tmp_path / "run")
     killed_between_the_renames(tmp_path / "run" / "checkpoint-last")
     first = []
-    plain = train_module._Trainer.run
+    plain = train_loop.Trainer.run
     monkeypatch.setattr(
-        train_module._Trainer,
+        train_loop.Trainer,
         "run",
         lambda self, progress: (first.append(self.state.step), plain(self, progress))[1],
     )
@@ -153,7 +153,7 @@ def test_a_state_written_before_there_was_a_likelihood_is_read():
 def test_a_score_and_its_likelihood_are_logged_apart(tiny, small_shards, tmp_path, monkeypatch):
     config = tiny(**{**AUDIO, "run.selection": "validation", "optim.epochs": 3})
     said = iter([(0.50, -2.0), (0.51, -9.0), (0.50, -0.1)])
-    monkeypatch.setattr(train_module, "validate", lambda *_: Validation(*next(said), {}))
+    monkeypatch.setattr(train_loop, "validate", lambda *_: Validation(*next(said), {}))
     train(config, small_shards, tmp_path / "run")
     rows = runs.read_metrics(tmp_path / "run" / "metrics.jsonl")
     rows = [row for row in rows if row["kind"] == "validation"]

@@ -11,7 +11,7 @@ from baselines.ccau.config.config import read_config
 from baselines.ccau.evaluation.evaluate import evaluate
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import read_metrics
-from baselines.ccau.training import train as train_module
+from baselines.ccau.training import loop as train_loop
 from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet
@@ -25,13 +25,13 @@ def test_the_papers_selection_looks_at_a_test_split_and_says_so(
 ):
     config = tiny(**AUDIO, **{"run.selection": "paper", "optim.epochs": 2})
     asked = []
-    plain = train_module.validate
+    plain = train_loop.validate
 
     def validate(task, shards, config, sequences, world):
         asked.append(set(sequences))
         return plain(task, shards, config, sequences, world)
 
-    monkeypatch.setattr(train_module, "validate", validate)
+    monkeypatch.setattr(train_loop, "validate", validate)
     train(config, small_shards, tmp_path / "run")
     shards = ShardSet.open(small_shards)
     of = {
@@ -55,7 +55,7 @@ def test_tensorboard_shows_the_numbers_of_the_log_also_after_a_kill(
 
     config = tiny(**AUDIO, **{"run.tensorboard": "true", "optim.epochs": 3})
     config = config.replace(["data.batch_size=2", "data.validation_share=0.4"])
-    plain = train_module._Trainer._step
+    plain = train_loop.Trainer._step
 
     def dying(self, batches):
         row = plain(self, batches)
@@ -65,15 +65,15 @@ def test_tensorboard_shows_the_numbers_of_the_log_also_after_a_kill(
         return row
 
     board = []
-    plain_board = train_module.Board
+    plain_board = train_loop.Board
 
     def make_board(*arguments, **options):
         board.append(plain_board(*arguments, **options))
         return board[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_module, "Board", make_board)
-        patch.setattr(train_module._Trainer, "_step", dying)
+        patch.setattr(train_loop, "Board", make_board)
+        patch.setattr(train_loop.Trainer, "_step", dying)
         with pytest.raises(Killed):
             train(config, small_shards, tmp_path / "run")
     train(config, small_shards, tmp_path / "run")

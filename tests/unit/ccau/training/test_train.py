@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from baselines.ccau.runs.run_folder import read_metrics
-from baselines.ccau.training import train as train_module
+from baselines.ccau.training import loop as train_loop
 from baselines.ccau.training.train import train
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError
 from tests.unit.ccau.training.dying import Killed, killed_at
@@ -141,7 +141,7 @@ def test_a_step_logs_what_a_researcher_asks_for(tiny, small_shards, tmp_path):
 def test_a_loss_that_is_not_finite_stops_and_names_rank_and_sample(
     tiny, small_shards, tmp_path, monkeypatch
 ):
-    plain = train_module.prepare
+    plain = train_loop.prepare
     poisoned = []
 
     def poison(batch, *arguments, **options):
@@ -154,7 +154,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_rank_and_sample(
             poisoned.append(None)
         return inputs, targets
 
-    monkeypatch.setattr(train_module, "prepare", poison)
+    monkeypatch.setattr(train_loop, "prepare", poison)
     with pytest.raises(TrainingError) as caught:
         train(tiny(), small_shards, tmp_path / "run")
     text = str(caught.value)
