@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from homage_sdk.problems import Code, Place
+from homage_sdk.problems import Code, Place, Problem
 
 
 class HomageError(Exception):
@@ -54,6 +54,11 @@ class HomageError(Exception):
     def code(self) -> str:
         """Stable, e.g. ``HOM030``."""
         return self.kind.code
+
+    def to_problem(self) -> Problem:
+        """The same as a line of a report."""
+        said = {"found": self.found or "", "expected": self.expected or ""}
+        return self.kind.at(self.place or Place(), self.message, **said, hint=self.hint or "")
 
     def __str__(self) -> str:
         parts = [f"{self.place}: {self.message}" if self.place else self.message]

@@ -77,7 +77,7 @@ release, options and library versions give the same bytes.
 Schema version, where the release was and its fingerprint, the options, rows and classes, problems
 by code, what the policy left out, and for each file its rows, bytes and SHA-256, under a seal.
 Opening checks version, seal, sizes and Parquet footers and refuses what does not fit, with the
-reason; `homage verify-catalog` compares every byte. `homage migrate` brings an older schema to this
+reason; `homage verify` compares every byte. `homage migrate` brings an older schema to this
 one.
 
 ## What is left out

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from homage_sdk.catalog.schema import SCHEMA_VERSION
 from homage_sdk.errors import CatalogError
+from homage_sdk.folders import CATALOG_FILE, Kind, refusal
+from homage_sdk.storage import recover
 
 AGAIN = "make it again with `homage ingest`"
-FILE_NAME = "catalog.json"
 FORMAT: Literal["homage_catalog"] = "homage_catalog"
 
 
@@ -97,7 +98,7 @@ def read_info(path: Path) -> CatalogInfo:
             if newer
             else f"run `homage migrate {path}`",
         )
-    file = path / FILE_NAME
+    file = path / CATALOG_FILE
     try:
         info = CatalogInfo.model_validate(document)
     except ValidationError as error:
@@ -120,13 +121,14 @@ def read_info(path: Path) -> CatalogInfo:
 
 def read_version(path: Path) -> tuple[int, dict[str, Any]]:
     """Schema version and raw content of ``catalog.json``, of any version."""
-    file = path / FILE_NAME
+    recover(path)
+    file = path / CATALOG_FILE
     try:
         document = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise _no_catalog(path) from None
-    except NotADirectoryError:
-        raise CatalogError("not a folder", place=path, expected="a catalog's folder") from None
+    except (FileNotFoundError, NotADirectoryError):
+        from homage_sdk.release.files.find import what_is
+
+        raise refusal(CatalogError, Kind.CATALOG, what_is(path)) from None
     except OSError as error:
         raise CatalogError(f"cannot be read: {error.strerror}", place=file) from error
     except (ValueError, RecursionError) as error:
@@ -139,15 +141,3 @@ def read_version(path: Path) -> tuple[int, dict[str, Any]]:
             expected=f'"format": "{FORMAT}" and a schema_version',
         )
     return version, document
-
-
-def _no_catalog(path: Path) -> CatalogError:
-    if not path.exists():
-        found, hint = "no such folder", "make one with `homage ingest RELEASE CATALOG`"
-    elif any(path.glob("*.parquet")):
-        found, hint = "tables without catalog.json: half-written or half-copied", AGAIN
-    elif (path / "manifest.json").exists():
-        found, hint = "shards", "open them with homage_sdk.shards.ShardSet"
-    else:
-        found, hint = "no catalog.json", "make one with `homage ingest RELEASE CATALOG`"
-    return CatalogError("not a catalog", place=path, found=found, hint=hint)

@@ -19,6 +19,7 @@ from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
 from homage_sdk.catalog.rows import SequenceRow, ViewRow
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
 from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
+from homage_sdk.problems import Problem
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 
@@ -127,23 +128,21 @@ class Catalog:
         return self._taxonomies[kind]
 
 
-def verify_catalog(
-    path: Path, progress: Callable[[int, int], None] | None = None
-) -> list[CatalogError]:
-    """Compare every byte of the tables with what was written; an error for each that differs.
+def verify_catalog(path: Path, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
+    """Compare every byte of the tables with what was written; a problem for each that differs.
 
     Raises CatalogError when ``catalog.json`` itself is not whole.
     """
-    info, errors = read_info(path), []
+    info, problems = read_info(path), []
     for done, name in enumerate(TABLES, start=1):
         try:
             file = path / f"{name}.parquet"
             open_checked(file, info.files.get(name), every_byte=True).close()
         except CatalogError as error:
-            errors.append(error)
+            problems.append(error.to_problem())
         if progress is not None:
             progress(done, len(TABLES))
-    return errors
+    return problems
 
 
 def _reopen(path: Path, root: Path | None, seal: str) -> Catalog:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homage_sdk.catalog.info import FILE_NAME, CatalogInfo, Options, Source, TableFile
+from homage_sdk.catalog.info import CatalogInfo, Options, Source, TableFile
 from homage_sdk.catalog.parquet_table import describe
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
 from homage_sdk.errors import StorageError
+from homage_sdk.folders import CATALOG_FILE, look
 from homage_sdk.storage import explained, new_folder, write_file
 from homage_sdk.taxonomy import KINDS
 
@@ -50,20 +51,20 @@ def write_catalog(
             dropped=dict(sorted(dropped.items())),
             files=files,
         ).sealed()
-        write_file(folder / FILE_NAME, info.to_json())
+        write_file(folder / CATALOG_FILE, info.to_json())
     return info
 
 
 def check_target(target: Path) -> None:
     """Refuse to replace anything that is not a catalog, or nothing at all."""
-    if not target.exists() or (target / FILE_NAME).is_file():
+    if not target.exists() or (target / CATALOG_FILE).is_file():
         return
     if target.is_dir() and not any(target.iterdir()):
         return
     raise StorageError(
         "this is no catalog, and will not be replaced by one",
         place=target,
-        found="a folder with other files" if target.is_dir() else "a file",
+        found=look(target).found,
         expected="a new path, or a catalog to replace",
         hint="choose another path for the catalog",
     )

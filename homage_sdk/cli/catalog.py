@@ -1,4 +1,4 @@
-"""Commands of the catalog stage: ingest, info, verify-catalog, migrate."""
+"""Commands of the catalog stage: ingest, info, migrate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
     app.command("ingest")(_ingest)
     app.command("info")(_info)
-    app.command("verify-catalog")(_verify)
     app.command("migrate")(_migrate)
 
 
@@ -74,24 +73,32 @@ def _ingest(
 
 
 def _info(
-    path: Annotated[Path, typer.Argument(help="A release, a catalog or a folder of shards.")],
+    path: Annotated[Path, typer.Argument(help="A release, a catalog, shards or a run.")],
 ) -> None:
     """Say what a folder is and what it holds."""
     from homage_sdk.cli.console import out
+    from homage_sdk.errors import UsageError
+    from homage_sdk.folders import Kind, look
 
-    if (path / "catalog.json").exists():
+    folder = look(path)
+    if folder.kind is None:
+        _release_info(path)
+    elif not folder.is_whole:
+        raise UsageError(folder.found, place=path, hint=folder.hint)
+    elif folder.kind is Kind.CATALOG:
         from homage_sdk.catalog import Catalog
 
         info = Catalog(path).info
         out.print(f"{path}: a catalog of schema version {info.schema_version}", markup=False)
         _show(info)
-    elif (path / "manifest.json").exists():
+    elif folder.kind is Kind.SHARDS:
         from homage_sdk.shards import ShardSet
 
-        shards = ShardSet.open(path)
-        out.print(f"{path}: shards, {len(shards.sequences)} samples", markup=False)
+        manifest = ShardSet.open(path).manifest
+        out.print(f"{path}: shards", markup=False)
+        _table("holds", {"samples": len(manifest.samples), "shards": len(manifest.shards)})
     else:
-        _release_info(path)
+        out.print(f"{path}: {folder.found}; {folder.hint_for()}", markup=False)
 
 
 def _release_info(path: Path) -> None:
@@ -113,19 +120,6 @@ def _release_info(path: Path) -> None:
     found = Counter(problem.code for problem in release.problems)
     if found:
         _table("problems met while reading (`homage validate` finds more)", dict(found))
-
-
-def _verify(
-    catalog: Annotated[Path, typer.Argument(help="Folder of the catalog.")],
-) -> None:
-    """Compare every byte of a catalog with what ingest wrote."""
-    from homage_sdk.catalog.tables import verify_catalog
-    from homage_sdk.cli.console import out
-
-    errors = verify_catalog(catalog)
-    if errors:
-        raise errors[0]
-    out.print(f"{catalog} is whole", markup=False)
 
 
 def _migrate(

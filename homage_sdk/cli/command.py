@@ -47,7 +47,7 @@ _STAGES = ("synth", "catalog", "validate", "stats", "query", "media", "shards", 
 """Each is a module of this package with ``register(app)``; none imports its stage at the top."""
 
 _PANELS = {
-    "Your download": ("validate", "explain", "ingest", "info", "verify-catalog", "migrate"),
+    "Your download": ("validate", "explain", "ingest", "info", "migrate"),
     "Look and ask": ("stats", "show", "find", "query", "sync", "report", "export"),
     "Shards for training": ("pack", "verify", "repair"),
     "Without the dataset": ("synth",),

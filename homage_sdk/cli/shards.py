@@ -174,33 +174,46 @@ def _announcement(dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], fo
 
 
 def verify(
-    shards: Annotated[Path, typer.Argument(help="A folder that `homage pack` wrote.")],
+    path: Annotated[Path, typer.Argument(help="Shards, or a catalog.")],
     *,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Decode every picture and sound as well.")
+        bool, typer.Option("--deep", help="Of shards: decode every picture and sound as well.")
     ] = False,
 ) -> None:
-    """Check shards against their manifest and name every sample that is damaged.
+    """Compare every byte of shards or of a catalog with what was written.
 
-    Exit code 0: whole. 1: damaged.
+    Names every file and every sample that is damaged. Exit code 0: whole. 1: damaged.
     """
+    from homage_sdk.catalog.tables import verify_catalog
     from homage_sdk.cli.console import out, progress
+    from homage_sdk.errors import UsageError
+    from homage_sdk.folders import Kind, look
     from homage_sdk.problems import Severity
+    from homage_sdk.release.files.find import what_is
     from homage_sdk.shards import verify as run_verify
 
+    kind = look(path).kind
     with progress("verifying") as step:
-        problems = run_verify(shards, deep=deep, progress=step)
+        if kind is Kind.SHARDS:
+            problems = run_verify(path, deep=deep, progress=step)
+        elif kind is Kind.CATALOG:
+            problems = verify_catalog(path, progress=step)
+        else:
+            there = what_is(path)
+            raise UsageError(
+                "neither shards nor a catalog",
+                place=path,
+                found=there.found,
+                hint=there.hint_for() or None,
+            )
     if not problems:
-        how = "manifest, hashes, index and payload" if deep else "manifest, hashes and index"
-        out.print(f"{shards}: whole ({how})", markup=False)
+        out.print(f"{path}: {kind}, whole", markup=False)
         return
     for problem in problems:
         out.print(str(problem), markup=False)
-    samples = {problem.sequence for problem in problems if problem.sequence}
+    again = "repair SHARDS CATALOG" if kind is Kind.SHARDS else "ingest RELEASE CATALOG"
     out.print(
-        f"{shards}: {len(problems)} problems, {len(samples)} sequences touched; "
-        "`homage repair SHARDS CATALOG` makes broken shards again",
-        markup=False,
+        f"{path}: {kind} with {len(problems)} problems; `homage {again}` mends them", markup=False
     )
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise typer.Exit(1)

@@ -19,6 +19,7 @@ from baselines.ccau.distributed import World, broadcast
 from baselines.ccau.runs.checkpoint import Checkpoint, load
 from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
+from homage_sdk.folders import Kind, look, refusal
 from homage_sdk.storage import explained, recover, sweep, write_file
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
@@ -51,7 +52,12 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
         if resume:
             raise CheckpointError("no run to resume", place=out, hint="leave out --resume")
         if out.exists() and any(not path.name.startswith(".tmp-") for path in out.iterdir()):
-            raise ConfigError("not empty and not a run", place=out, hint="choose another --out")
+            raise ConfigError(
+                "not empty and not a run",
+                place=out,
+                found=look(out).found,
+                hint="choose another --out",
+            )
     if fresh or not (out / "config.json").is_file():
         return Opened(finished=False, checkpoint=None)
     _refuse_another(out, read_json(out, "config.json"), description)
@@ -122,14 +128,18 @@ def _drop(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def check_run(run: Path) -> None:
+    """Raise CheckpointError unless the folder is a training run that has ended."""
+    there = look(run)
+    if there.kind is not Kind.RUN or not there.is_whole:
+        from homage_sdk.release.files.find import what_is
+
+        raise refusal(CheckpointError, Kind.RUN, what_is(run))
+
+
 def result_checkpoint(run: Path) -> Path:
     """The checkpoint that a finished run is judged by."""
-    if not (run / "config.json").is_file():
-        raise CheckpointError("not a run folder", place=run, expected="a folder `ccau train` wrote")
-    if not (run / "run.json").is_file():
-        raise CheckpointError(
-            "this run has not ended", place=run, hint="run the same `ccau train` command again"
-        )
+    check_run(run)
     checkpoint = run / str(read_json(run, "run.json")["result"])
     recover(checkpoint)
     return checkpoint

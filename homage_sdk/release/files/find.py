@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homage_sdk.errors import ReleaseError
+from homage_sdk.folders import Folder, Kind, look, refusal
 from homage_sdk.release.files.layouts import (
     HACGEN,
     LAYOUTS,
@@ -37,12 +38,8 @@ def find_release(path: Path) -> Found:
     none or more than one.
     """
     path = Path(path)
-    if not path.exists():
-        raise ReleaseError(
-            "no such folder", place=path, hint="check the path, or make one with `homage synth`"
-        )
     if not path.is_dir():
-        raise ReleaseError("not a folder", place=path, expected="the folder of a release")
+        raise refusal(ReleaseError, Kind.RELEASE, look(path))
     here = _best(path)
     if here is not None:
         return here
@@ -65,6 +62,21 @@ def find_release(path: Path) -> Found:
         if loose is not None:
             return loose
     raise _nothing(path)
+
+
+def what_is(path: Path) -> Folder:
+    """What a folder is, releases and parts of them included."""
+    folder = look(path)
+    if folder.kind is not None or not path.is_dir():
+        return folder
+    above = _above(path)
+    if above is not None:
+        return Folder(path, Kind.RELEASE, f"a part of the release at {above}", "name that folder")
+    try:
+        find_release(path)
+    except ReleaseError:
+        return folder
+    return Folder(path, Kind.RELEASE, Kind.RELEASE)
 
 
 def _best(folder: Path) -> Found | None:
@@ -114,7 +126,10 @@ def _nothing(path: Path) -> ReleaseError:
     expected = " or ".join(
         f"{layout.lists}/, {layout.atomic_actions}/, {layout.videos}/" for layout in LAYOUTS
     )
-    entries = sorted(p.name for p in path.iterdir())
+    folder = look(path)
+    if folder.kind is not None:
+        return refusal(ReleaseError, Kind.RELEASE, folder)
+    entries = [p.name for p in path.iterdir()]
     above = _above(path)
     if above is not None:
         hint = f"this looks like a part of the release at {above}: name that folder"
@@ -124,11 +139,10 @@ def _nothing(path: Path) -> ReleaseError:
         hint = "unpack the archives first, then run the same command again"
     else:
         hint = "point at the folder that holds these, or try `homage synth OUT` for a synthetic one"
-    shown = ", ".join(entries[:4]) + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")
     return ReleaseError(
         "no HOMAGE release here",
         place=path,
-        found=shown or "an empty folder",
+        found=folder.found,
         expected=expected,
         hint=hint,
     )

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
+from homage_sdk.folders import CATALOG_FILE, MANIFEST_FILE
 from homage_sdk.problems import Code, Place, Problem
 from homage_sdk.release.files.layouts import file_kind
 
-_PRODUCTS = ("catalog.json", "manifest.json")
+_PRODUCTS = (CATALOG_FILE, MANIFEST_FILE)
 """A folder below the root that holds one of these is a catalog or shards, not release data."""
 
 

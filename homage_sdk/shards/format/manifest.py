@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from homage_sdk.errors import ShardError, UsageError
+from homage_sdk.folders import INDEX_FILE, MANIFEST_FILE, Kind, look, refusal
 from homage_sdk.problems import Place
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SENSORS
@@ -20,8 +21,7 @@ from homage_sdk.shards.format.tar import MEND
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 SCHEMA_VERSION: Literal[1] = 1
-MANIFEST = "manifest.json"
-INDEX = "index.parquet"
+MANIFEST, INDEX = MANIFEST_FILE, INDEX_FILE
 MAX_BYTES = 256_000_000
 """No manifest is larger."""
 
@@ -251,16 +251,10 @@ def _check_activities(manifest: Manifest, place: str) -> None:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder; raises ShardError where there is none, or packing never ended."""
     path = folder / MANIFEST
-    if not path.is_file():
-        begun = (folder / "plan.json").is_file()
-        raise ShardError(
-            "packing was begun and not finished" if begun else "no shards here",
-            place=str(folder),
-            expected=f"a {MANIFEST}",
-            hint="run the same `homage pack` again: it goes on where it stopped"
-            if begun
-            else "`homage pack CATALOG SHARDS` makes them",
-        )
+    if not path.is_file() or look(folder).kind is not Kind.SHARDS:
+        from homage_sdk.release.files.find import what_is
+
+        raise refusal(ShardError, Kind.SHARDS, what_is(folder))
     if path.stat().st_size > MAX_BYTES:
         raise ShardError("a manifest of absurd size", place=str(path))
     return parse_manifest(path.read_bytes(), str(path))

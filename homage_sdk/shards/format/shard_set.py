@@ -96,10 +96,6 @@ class ShardSet:
                 patience=patience,
                 progress=progress,
             )
-        if not path.is_dir():
-            raise ShardError(
-                "no such folder", place=str(path), hint="`homage pack CATALOG SHARDS` makes one"
-            )
         manifest = read_manifest(path)
         fingerprint = hashlib.sha256(manifest.to_bytes()).hexdigest()
         for name, size in (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from homage_sdk.errors import MediaError, StorageError, UsageError
+from homage_sdk.folders import PLAN_FILE, look
 from homage_sdk.shards.format.index import index_bytes
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
     from homage_sdk.release.sensors import SensorReader
 
-PLAN = "plan.json"
+PLAN = PLAN_FILE
 LOCK = ".tmp-pack.lock"
 """What holds the folder while it is written."""
 
@@ -211,16 +212,14 @@ def _adopt(out: Path, plan: Plan) -> None:
                 hint="finish it with its own options, choose another folder, or remove this one",
             )
         return
-    strangers = sorted(p.name for p in out.iterdir() if p.name != LOCK)
-    if strangers:
+    if any(p.name != LOCK for p in out.iterdir()):
+        there = look(out)
         raise UsageError(
             "the folder is not empty",
-            place=str(out),
-            found=", ".join(strangers[:3]),
+            place=out,
+            found=there.found,
             expected="a new or empty folder",
-            hint="shards whose manifest was lost? `homage repair SHARDS CATALOG` brings it back"
-            if INDEX in strangers
-            else None,
+            hint=there.hint or None,
         )
     write_file(path, written)
 

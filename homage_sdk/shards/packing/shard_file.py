@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import orjson
 
 from homage_sdk.errors import ShardError
+from homage_sdk.folders import PARTS_FOLDER
 from homage_sdk.shards.format.manifest import Quarantined, SampleInfo, ShardInfo
 from homage_sdk.shards.format.strict_json import dump_json
 from homage_sdk.shards.format.tar import Member, ShardWriter
@@ -24,7 +25,7 @@ from homage_sdk.shards.packing.plan import PlannedShard
 from homage_sdk.shards.packing.sample import Job, MadeSample, make_sample
 from homage_sdk.storage import explained, fsync_folder, write_file
 
-PARTS = ".parts"
+PARTS = PARTS_FOLDER
 
 Made = TypeVar("Made")
 

@@ -225,7 +225,7 @@ def test_taxonomies_are_those_of_the_whole_catalog(ds: Dataset) -> None:
 
 BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (shutil.rmtree, "not a catalog"),
-    "no manifest": (lambda c: (c / "catalog.json").unlink(), "not a catalog"),
+    "no manifest": (lambda c: (c / "catalog.json").unlink(), "half-copied"),
     "manifest cut": (lambda c: (c / "catalog.json").write_text('{"sch'), "no JSON"),
     "no version": (lambda c: (c / "catalog.json").write_text("[]"), "not a HOMAGE catalog"),
     "no sequences": (lambda c: (c / "sequences.parquet").unlink(), "missing"),

@@ -63,7 +63,7 @@ def test_the_fuller_layout_wins_where_two_share_a_folder(tmp_path: Path) -> None
     [
         (lambda p: None, r"no such folder.*homage synth"),
         (lambda p: p.mkdir(), r"no HOMAGE release here; found an empty folder; expected list_with"),
-        (lambda p: p.write_text("x"), "not a folder"),
+        (lambda p: p.write_text("x"), "no HOMAGE release here; found a file"),
         (lambda p: (p / "cats").mkdir(parents=True), r"no HOMAGE release here; found cats;"),
     ],
 )

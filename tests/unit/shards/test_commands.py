@@ -56,7 +56,7 @@ def test_faults_are_one_line_and_exit_code_two(
         assert code == 2 and words in said and "Traceback" not in said
         assert len([line for line in said.splitlines() if "error" in line]) == 1
         assert not (tmp_path / "o").exists()
-    assert homage(capsys, "verify", tmp_path)[0] == 1
+    assert homage(capsys, "verify", tmp_path)[0] == 2
 
 
 def test_a_quarantined_video_is_said_and_gives_exit_code_one(

@@ -137,7 +137,7 @@ def test_an_interrupted_run_goes_on_and_keeps_what_was_whole(
         pack(dataset, out, SMALL, workers=1, progress=stop_at_three)
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("*.tar")}
     assert kept
-    with pytest.raises(ShardError, match=r"begun and not finished.*same `homage pack` again"):
+    with pytest.raises(ShardError, match=r"not all packed.*same `homage pack` again"):
         ShardSet.open(out)
     seen: list[int] = []
     summary = pack(dataset, out, SMALL, workers=1, progress=lambda done, total: seen.append(done))
