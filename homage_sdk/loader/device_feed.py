@@ -71,7 +71,9 @@ def _fill(
     ready: queue.Queue[_Fed],
     ended: threading.Event,
 ) -> None:
-    stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+    stream: torch.cuda.Stream | None = None
+    if device.type == "cuda":
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     try:
         for batch in batches:
             ready.put(_copied(batch, device, stream))
