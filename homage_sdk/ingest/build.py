@@ -54,7 +54,7 @@ def build_tables(
         "relationship": records.relationships.classes.used(order.relationships),
     }
     taxonomies = build_taxonomies(release["class_entries"], used)
-    tables = label_tables(release["frames"], records, order, names, taxonomies)
+    tables = label_tables(records, order, names, taxonomies)
     tables["sensors"] = _sensors_table(release, ranks)
     tables["classes"] = _classes_table(taxonomies)
     annotated = zip(

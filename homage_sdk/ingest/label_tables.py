@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from homage_sdk.ingest.arrow_tables import columns_table
-from homage_sdk.release.records import LARGEST
-from homage_sdk.soundness.columns import Ints, Words, integers
+from homage_sdk.soundness.columns import Ints, Words
 from homage_sdk.soundness.judge import ObjectColumns, Records, RelationshipColumns
 from homage_sdk.soundness.reasons import Reason
 from homage_sdk.taxonomy import Taxonomy
@@ -64,7 +63,6 @@ def _by_graph(columns: ObjectColumns | RelationshipColumns, new_graph: Ints) -> 
 
 
 def label_tables(
-    raw_frames: pa.Table,
     records: Records,
     order: CatalogOrder,
     names: pa.Array,
@@ -74,7 +72,6 @@ def label_tables(
     actions, frames = records.actions, records.frames
     objects, relationships = records.objects, records.relationships
     links = order.relationships
-    sizes = [_sizes(raw_frames[name])[order.frames] for name in ("width", "height")]
     return {
         "atomic_actions": columns_table(
             "atomic_actions",
@@ -90,7 +87,7 @@ def label_tables(
             names.take(pa.array(order.frame_sequence)),
             frames.view[order.frames],
             frames.frame[order.frames],
-            *(pa.array(side, pa.int32(), mask=side == 0) for side in sizes),
+            *(pa.array(s, pa.int32(), mask=s == 0) for s in frames.size[:, order.frames]),
             active_actions(records, order),
         ),
         "objects": columns_table(
@@ -113,12 +110,6 @@ def label_tables(
 def _class_ids(words: Words, taxonomy: Taxonomy) -> Ints:
     found = {text: taxonomy.get_name(text) for text in words.spellings}
     return words.mapped({text: item.id for text, item in found.items() if item})
-
-
-def _sizes(column: pa.ChunkedArray) -> Ints:
-    """A side of each frame in pixels, 0 where it is not known."""
-    sides = integers(column, 0)
-    return np.asarray(np.where((sides > 0) & (sides <= LARGEST), sides, 0))
 
 
 def active_actions(records: Records, order: CatalogOrder) -> pa.ListArray:

@@ -141,7 +141,7 @@ class _Reading:
         classes, problems = read_class_lists(inventory)
         self.problems += problems
         tables = {
-            "files": self._files(),
+            "files": raw_table("files", [(e.path, e.kind, e.bytes) for e in inventory.files]),
             "list_entries": lists,
             "class_entries": classes,
             "actions": self._actions(),
@@ -163,14 +163,18 @@ class _Reading:
         if self._progress is not None:
             self._progress(self._done, self._total)
 
-    def _files(self) -> pa.Table:
-        files = self.inventory.files
-        return raw_table("files", [(entry.path, entry.kind, entry.bytes) for entry in files])
-
     def _actions(self) -> pa.Table:
         files = []
-        for number, entry, sequence in self._owned("atomic_actions", "p0002_r001_a007"):
-            files.append(LabelFile(number, entry, sequence))
+        first = self._first("atomic_actions", sequence_in)
+        for number, entry in self.inventory.of_kind("atomic_actions"):
+            sequence = sequence_in(entry.name)
+            if sequence is None:
+                expected = "a name like p0002_r001_a007__aa.json"
+                self._note(NO_ID, entry, found=entry.name, expected=expected)
+            elif first[sequence] != entry.path:
+                self._second(entry, first[sequence], sequence)
+            else:
+                files.append(LabelFile(number, entry, sequence))
         reader = LabelReader(self.inventory.root, plain_actions, actions_of)
         rows, problems = reader.read(files, self._advance)
         self.problems += problems
@@ -208,20 +212,6 @@ class _Reading:
             files.append(LabelFile(number, entry, sequence, view))
         return files
 
-    def _owned(self, kind: str, example: str) -> list[tuple[int, FileEntry, str]]:
-        """Files of a kind that belong to a sequence, one each."""
-        owned = []
-        first = self._first(kind, sequence_in)
-        for number, entry in self.inventory.of_kind(kind):
-            sequence = sequence_in(entry.name)
-            if sequence is None:
-                self._note(NO_ID, entry, found=entry.name, expected=f"a name like {example}")
-            elif first[sequence] != entry.path:
-                self._second(entry, first[sequence], sequence)
-            else:
-                owned.append((number, entry, sequence))
-        return owned
-
     def _videos(self) -> pa.Table:
         rows: list[tuple[int, str | None, int | None]] = []
         first = self._first("video", view_key)
@@ -233,20 +223,19 @@ class _Reading:
         for number, entry in videos:
             if not names_only:
                 self._stand_in(entry)
-            sequence, view_id = ids_in(entry.name)
-            if view_key(entry.name) is None:
+            sequence, view_id = sequence_in(entry.name), view_key(entry.name)
+            if view_id is None:
                 meant = ids_in(entry.name.lower())[1] or "p0002_r001_v000_a007"
                 suffix = entry.name[entry.name.rfind(".") :]
                 self._note(NO_ID, entry, found=entry.name, expected=f"{meant}{suffix}")
-                rows.append((number, None, None))
-            elif view_id is not None and first[view_id] != entry.path:
+            elif first[view_id] != entry.path:
                 self._second(entry, first[view_id], sequence or "")
-                rows.append((number, None, None))
-            elif view_id is not None and view_number(view_id) > LARGEST_VIEW:
+            elif view_number(view_id) > LARGEST_VIEW:
                 self._note(OUT_OF_RANGE, entry, found=view_id, expected=f"<= {LARGEST_VIEW}")
-                rows.append((number, None, None))
-            elif view_id is not None:
+            else:
                 rows.append((number, sequence, view_number(view_id)))
+                continue
+            rows.append((number, None, None))
         return raw_table("videos", rows)
 
     def _stand_in(self, entry: FileEntry) -> None:

@@ -12,8 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from homage_sdk.release.records import LARGEST, LARGEST_VIEW, Release
-from homage_sdk.soundness.columns import Bools, Floats, Ints, Words, floats, integers
+from homage_sdk.soundness.columns import NULL, Bools, Floats, Ints, Words, floats, integers
 from homage_sdk.soundness.reasons import Reason, Reasons, counted, first_reason, mark_repeats
+
+LARGEST_SIDE = 16384
+"""In pixels: no view is wider or higher."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,16 @@ class ActionColumns:
 
 @dataclass(frozen=True)
 class FrameColumns:
-    """Annotated frames; each column is [frames]."""
+    """Annotated frames; each column is [frames].
+
+    ``size`` [2, frames] is width and height, 0 where it is not known or impossible.
+    """
 
     sequence: Words
     view: Ints
     frame: Ints
+    size: Ints
+    impossible_size: Bools
     reasons: Reasons
 
 
@@ -130,7 +138,10 @@ def judge_frames(raw: pa.Table) -> FrameColumns:
         (_low(frame), Reason.FRAME_BELOW_ONE),
         (~(named & _in_range(frame)), Reason.FRAME_INCOMPLETE),
     )
-    return FrameColumns(sequence, view, frame, reasons)
+    size = np.stack([integers(raw[side]) for side in ("width", "height")])
+    known = (size > 0) & (size <= LARGEST_SIDE)
+    impossible = ((size != NULL) & ~known).any(axis=0)
+    return FrameColumns(sequence, view, frame, np.where(known, size, 0), impossible, reasons)
 
 
 def judge_objects(raw: pa.Table, frames: FrameColumns) -> ObjectColumns:

@@ -17,10 +17,8 @@ class Finding:
     """One place where a rule does not hold; the rule adds its code, severity, title and hint."""
 
     place: Place
-    sequence: str | None = ""
     found: str = ""
     expected: str = ""
-    message: str = ""
     hint: str = ""
 
 
@@ -39,14 +37,7 @@ class Rule(Code):
     def problems(self, data: Data) -> list[Problem]:
         """What this rule finds in ``data``."""
         return [
-            self.at(
-                each.place,
-                each.message,
-                sequence=each.sequence or "",
-                found=each.found,
-                expected=each.expected,
-                hint=each.hint,
-            )
+            self.at(each.place, found=each.found, expected=each.expected, hint=each.hint)
             for each in self.check(data)
         ]
 

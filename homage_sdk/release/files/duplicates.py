@@ -29,16 +29,11 @@ def first_of(inventory: Inventory, kind: str, key_of: KeyOf, layout: Layout) -> 
     A copy of a folder beside the original (``action_split_data (copy)``) so never wins.
     """
     first: dict[str, str] = {}
-    settled: set[str] = set()
-    for _, entry in inventory.of_kind(kind):
+    entries = (entry for _, entry in inventory.of_kind(kind))
+    for entry in sorted(entries, key=lambda entry: not at_home(entry, layout)):
         key = key_of(entry.name)
-        if key is None:
-            continue
-        home = at_home(entry, layout)
-        if key not in first or (home and key not in settled):
-            first[key] = entry.path
-        if home:
-            settled.add(key)
+        if key is not None:
+            first.setdefault(key, entry.path)
     return first
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from homage_sdk.problems import Severity
 from homage_sdk.soundness.columns import NULL
+from homage_sdk.soundness.judge import LARGEST_SIDE
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_file
+from homage_sdk.validation.places import at_file_of
 from homage_sdk.validation.rule import Finding, rule
-
-_LARGEST_SIDE = 16384
 
 
 @rule(
@@ -31,8 +28,7 @@ def two_views(data: Data) -> Iterator[Finding]:
     for row in views.index[views.duplicated("sequence")]:
         sequence, view = views["sequence"].at[row], views["view"].at[row]
         first = views.loc[views["sequence"] == sequence, "view"].iat[0]
-        file = views["file"].at[row]
-        yield at_file(data, file, f"view {view}", f"only view {first}", sequence=sequence)
+        yield at_file_of(data, row, f"view {view}", f"only view {first}")
 
 
 @rule(
@@ -47,9 +43,8 @@ def two_views(data: Data) -> Iterator[Finding]:
 def ego_annotated(data: Data) -> Iterator[Finding]:
     """Once a file whose frames are of view 0."""
     frames = data.frames[data.frames["view"] == 0]
-    columns = frames.drop_duplicates("file")[["file", "sequence"]]
-    for file, sequence in columns.itertuples(index=False):
-        yield at_file(data, file, "view 0", "view 1 or above", sequence=sequence)
+    for row in frames.drop_duplicates("file").index:
+        yield at_file_of(data, row, "view 0", "view 1 or above")
 
 
 @rule(
@@ -67,12 +62,12 @@ def view_without_video(data: Data) -> Iterator[Finding]:
     there = set(zip(videos["sequence"], videos["view"], strict=True))
     filmed = set(videos["sequence"])
     frames = data.frames[data.frames["view"] > 0]
-    columns = ["file", "sequence", "view"]
-    for file, sequence, view in frames.drop_duplicates("file")[columns].itertuples(index=False):
+    columns = ["sequence", "view"]
+    for row, sequence, view in frames.drop_duplicates("file")[columns].itertuples():
         if sequence in filmed and (sequence, view) not in there:
             views = sorted(v for s, v in there if s == sequence)
             expected = f"one of the views {', '.join(map(str, views))}"
-            yield at_file(data, file, f"view {view}", expected, sequence=sequence)
+            yield at_file_of(data, row, f"view {view}", expected)
 
 
 @rule(
@@ -90,8 +85,7 @@ def size_missing(data: Data) -> Iterator[Finding]:
     missing = (frames["width"] == NULL) | (frames["height"] == NULL)
     faulty = data.in_faulty_file(frames)
     for row in where(missing & ~faulty & ~frames["file"].where(missing).duplicated()):
-        at = frames.iloc[row]
-        yield at_file(data, at["file"], "no width or height", "both", sequence=at["sequence"])
+        yield at_file_of(data, row, "no width or height", "both")
 
 
 @rule(
@@ -117,25 +111,20 @@ def size_differs(data: Data) -> Iterator[Finding]:
         size = sizes.get((at["sequence"], at["view"]))
         if size is not None and size != (at["width"], at["height"]):
             found, expected = f"{at['width']}x{at['height']}", f"{size[0]}x{size[1]} as the video"
-            yield at_file(data, at["file"], found, expected, sequence=at["sequence"])
+            yield at_file_of(data, row, found, expected)
 
 
 @rule(
     "HOM413",
     "annotated view of no possible size",
     why="A width or height of 0 or less, or beyond any camera, makes every box of the file "
-    "meaningless.",
+    "meaningless. It is taken as not known.",
     example='"width": 0, "height": 720',
     hint="correct the size",
 )
 def size_impossible(data: Data) -> Iterator[Finding]:
     """Once a file."""
-    frames = data.frames
-    wrong = pd.Series(False, index=frames.index)
-    for side in ("width", "height"):
-        given = frames[side] != NULL
-        wrong |= given & ((frames[side] < 1) | (frames[side] > _LARGEST_SIDE))
+    frames, wrong = data.frames, data.records.frames.impossible_size
     for row in where(wrong & ~frames["file"].where(wrong).duplicated()):
         at = frames.iloc[row]
-        found, expected = f"{at['width']}x{at['height']}", f"1 to {_LARGEST_SIDE}"
-        yield at_file(data, at["file"], found, expected, sequence=at["sequence"])
+        yield at_file_of(data, row, f"{at['width']}x{at['height']}", f"1 to {LARGEST_SIDE}")

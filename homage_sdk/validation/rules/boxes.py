@@ -11,7 +11,7 @@ from homage_sdk.problems import Severity
 from homage_sdk.soundness import Reason
 from homage_sdk.soundness.columns import Bools, Floats, Ints, repeated
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_file, at_frame, at_object
+from homage_sdk.validation.places import at_file_of, at_frame, at_object
 from homage_sdk.validation.rule import Finding, rule
 
 _SLACK_PX = 1.0  # a box may end on the far side of the last pixel, and be rounded
@@ -85,7 +85,7 @@ def over_the_edge(data: Data) -> Iterator[Finding]:
 def tiny(data: Data) -> Iterator[Finding]:
     """Sound, one side under two pixels; files of normalised boxes are HOM424."""
     boxes = data.objects.boxes
-    small = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) < _TINY_PX
+    small = (boxes[:, 2] < boxes[:, 0] + _TINY_PX) | (boxes[:, 3] < boxes[:, 1] + _TINY_PX)
     fractions = np.isin(_files(data), _normalised_files(data))
     yield from _boxes(data, _sound(data) & small & ~fractions, f"{_TINY_PX:g} pixels or more")
 
@@ -103,9 +103,8 @@ def normalised(data: Data) -> Iterator[Finding]:
     files = _files(data)
     for file in _normalised_files(data):
         rows = where(files == file)
-        sequence = data.frame_cells[data.objects.graph[rows[0]]][2]
         found = f"{len(rows)} boxes between 0 and 1"
-        yield at_file(data, file, found, "pixels", sequence=sequence)
+        yield at_file_of(data, data.objects.graph[rows[0]], found, "pixels")
 
 
 @rule(
@@ -219,13 +218,9 @@ def _boxes(data: Data, rows: Bools, expected: str) -> Iterator[Finding]:
 
 
 def _sizes(data: Data) -> tuple[Floats, Floats]:
-    """Width and height of each object's frame; infinite where not given or impossible."""
-    sides = []
-    for name in ("width", "height"):
-        side = data.frames[name].to_numpy().astype(np.float64)
-        side[side < 1] = np.inf
-        sides.append(side[data.objects.graph])
-    return sides[0], sides[1]
+    """Width and height of each object's frame; infinite where not known."""
+    width, height = data.records.frames.size[:, data.objects.graph]
+    return np.where(width, width, np.inf), np.where(height, height, np.inf)
 
 
 def _sound(data: Data) -> Bools:

@@ -12,7 +12,7 @@ from homage_sdk.soundness import Reason
 from homage_sdk.soundness.columns import NULL, Bools, Ints
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data, Table, where
-from homage_sdk.validation.places import at_action, at_file, at_frame
+from homage_sdk.validation.places import at_action, at_file_of, at_frame
 from homage_sdk.validation.rule import Finding, rule
 from homage_sdk.validation.rules.intervals import last_frames, suspect
 
@@ -174,9 +174,8 @@ def too_many_frames(data: Data) -> Iterator[Finding]:
     counts = frames.groupby("sequence")["frame"].nunique()
     for sequence, count in counts.items():
         if sequence in most.index and count > most[sequence]:
-            file = frames["file"].iat[where(frames["sequence"] == sequence)[0]]
-            expected = f"at most {most[sequence]}"
-            yield at_file(data, file, f"{count} frames", expected, sequence=str(sequence))
+            row = where(frames["sequence"] == sequence)[0]
+            yield at_file_of(data, row, f"{count} frames", f"at most {most[sequence]}")
 
 
 def _sampled(data: Data) -> Table:
