@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the panels of ``homage --help``."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ Root = Annotated[
         help="Where the videos lie now, if not where they were ingested.",
     ),
 ]
+
+DOWNLOAD = "Your download"
+LOOK = "Look and ask"
+SHARDS = "Shards for training"
+WITHOUT = "Without the dataset"

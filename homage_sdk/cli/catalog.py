@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homage_sdk.cli.arguments import DOWNLOAD
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,9 +20,9 @@ _SHOWN_CODES = 12
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
-    app.command("ingest")(_ingest)
-    app.command("info")(_info)
-    app.command("migrate")(_migrate)
+    app.command("ingest", rich_help_panel=DOWNLOAD)(_ingest)
+    app.command("info", rich_help_panel=DOWNLOAD)(_info)
+    app.command("migrate", rich_help_panel=DOWNLOAD)(_migrate)
 
 
 def _ingest(

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from typer.models import CommandInfo
 
-from homage_sdk.cli import STOPPED
 from homage_sdk.cli.console import fail
+from homage_sdk.cli.interrupts import STOPPED
 
 app = typer.Typer(
     name="homage",
@@ -43,34 +42,12 @@ def _root(
     """Home Action Genome: read, validate, query, pack and look at a release."""
 
 
-_STAGES = ("synth", "catalog", "validate", "stats", "query", "media", "shards", "report")
-"""Each is a module of this package with ``register(app)``; none imports its stage at the top."""
-
-_PANELS = {
-    "Your download": ("validate", "explain", "ingest", "info", "migrate"),
-    "Look and ask": ("stats", "show", "find", "query", "sync", "report", "export"),
-    "Shards for training": ("pack", "verify", "repair"),
-    "Without the dataset": ("synth",),
-}
-"""How ``homage --help`` groups the commands, and in which order."""
+_STAGES = ("validate", "catalog", "report", "query", "shards", "synth")
+"""Each is a module of this package with ``register(app)``; none imports its stage at the top. Their
+order is that of the panels in ``homage --help``."""
 
 for _stage in _STAGES:
     importlib.import_module(f"homage_sdk.cli.{_stage}").register(app)
-
-
-def _arrange() -> None:
-    listed = [(panel, name) for panel, names in _PANELS.items() for name in names]
-
-    def place(info: CommandInfo) -> int:
-        name = info.name or getattr(info.callback, "__name__", "")
-        return next((k for k, (_, each) in enumerate(listed) if each == name), len(listed))
-
-    for info in app.registered_commands:
-        info.rich_help_panel = [*listed, ("More", "")][place(info)][0]
-    app.registered_commands.sort(key=place)
-
-
-_arrange()
 
 
 EXTRAS = {

@@ -1,4 +1,4 @@
-"""Commands of the query stage: show, query, find, export."""
+"""Commands that look and ask: show, query, find, export, sync."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homage_sdk.cli.arguments import LOOK, Root
 from homage_sdk.cli.print_rows import RowFormat
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
+    from homage_sdk.media.sync import ViewOffset
     from homage_sdk.query.patterns import Action
 
 CatalogPath = Annotated[Path, typer.Argument(help="A catalog that `homage ingest` made.")]
@@ -21,10 +23,11 @@ Limit = Annotated[int, typer.Option(min=0, help="Rows of a table on the terminal
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
-    app.command("show")(_show)
-    app.command("query")(_query)
-    app.command("find")(_find)
-    app.command("export")(_export)
+    app.command("show", rich_help_panel=LOOK)(_show)
+    app.command("query", rich_help_panel=LOOK)(_query)
+    app.command("find", rich_help_panel=LOOK)(_find)
+    app.command("export", rich_help_panel=LOOK)(_export)
+    app.command("sync", rich_help_panel=LOOK)(_sync)
 
 
 def _open(catalog: Path, split: str | None, root: Path | None = None) -> Dataset:
@@ -176,3 +179,67 @@ def _export(
         out.print(f"  {name}: {count}", markup=False)
     if len(counts) > 1:
         raise typer.Exit(1)
+
+
+def _sync(
+    catalog: Annotated[Path, typer.Argument(help="A catalog that `homage ingest` wrote.")],
+    *,
+    max_offset: Annotated[
+        float, typer.Option(min=0.1, max=60.0, help="The largest offset looked for, seconds.")
+    ] = 2.5,
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    root: Root = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Say how far the views of each sequence are apart, by their clocks and their sound.
+
+    Nothing is corrected. Exit code 1: a view is more than one frame off.
+    """
+    from dataclasses import asdict
+
+    import orjson
+
+    from homage_sdk import Dataset
+    from homage_sdk.cli.console import out, progress
+    from homage_sdk.media.sync import ViewSource, sync_views
+    from homage_sdk.time import NOMINAL_FPS
+
+    dataset = Dataset(catalog, root=root)
+    chosen = dataset if split is None else dataset.split(split)
+    frame_s = float(1 / NOMINAL_FPS)
+    pairs = late = unknown = 0
+    with progress("listening") as step:
+        for done, sequence in enumerate(chosen):
+            step(done, len(chosen))
+            sources = [
+                ViewSource(view.number, view.path, view.start_time_s, view.audio_start_s)
+                for view in sequence.views
+                if view.path is not None
+            ]
+            for offset in sync_views(sources, max_s=max_offset):  # said at once: it takes long
+                apart = offset.sound_s is not None and abs(offset.sound_s) > frame_s
+                pairs, late = pairs + 1, late + apart
+                unknown += offset.sound_s is None
+                if json:
+                    line = {"sequence": str(sequence.id), **asdict(offset)}
+                    typer.echo(orjson.dumps(line).decode())
+                elif apart or offset.sound_s is None:
+                    out.print(f"{sequence.id} {_said(offset)}", markup=False)
+        step(len(chosen), len(chosen))
+    if not json:
+        out.print(
+            f"{pairs} pairs of views: {pairs - late - unknown} within one frame, {late} apart, "
+            f"{unknown} unknown",
+            markup=False,
+        )
+    if late:
+        raise typer.Exit(1)
+
+
+def _said(offset: ViewOffset) -> str:
+    said = (
+        f"unknown ({offset.reason})"
+        if offset.sound_s is None
+        else f"{offset.sound_s:+.3f} s (confidence {offset.confidence:.2f})"
+    )
+    return f"v{offset.view:03d} against v{offset.reference:03d}: {said}"

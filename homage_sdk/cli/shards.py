@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from homage_sdk.cli.arguments import Root
+from homage_sdk.cli.arguments import SHARDS, Root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,6 +245,6 @@ def repair(
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
-    app.command()(pack)
-    app.command()(verify)
-    app.command()(repair)
+    app.command(rich_help_panel=SHARDS)(pack)
+    app.command(rich_help_panel=SHARDS)(verify)
+    app.command(rich_help_panel=SHARDS)(repair)

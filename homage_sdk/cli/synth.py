@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from homage_sdk.cli.arguments import WITHOUT
+
 
 def _size(text: str) -> tuple[int, int]:
     from homage_sdk.errors import UsageError
@@ -89,4 +91,4 @@ def synth(
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
-    app.command("synth")(synth)
+    app.command("synth", rich_help_panel=WITHOUT)(synth)

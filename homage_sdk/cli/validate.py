@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homage_sdk.cli.arguments import DOWNLOAD
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -200,5 +202,5 @@ def explain(
 
 def register(app: typer.Typer) -> None:
     """Add this stage's commands to ``app``."""
-    app.command("validate")(validate)
-    app.command("explain")(explain)
+    app.command("validate", rich_help_panel=DOWNLOAD)(validate)
+    app.command("explain", rich_help_panel=DOWNLOAD)(explain)

@@ -23,7 +23,7 @@ from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.sampling import ClipChoice, Grid, eval_clips, train_clip, usable
 from homage_sdk.problems import Place
 from homage_sdk.shards.format.address import Address
-from homage_sdk.shards.format.far import Folder, Patience
+from homage_sdk.shards.format.far import FarFolder, Patience
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -117,7 +117,7 @@ class _Source:
     """Where the rows of an epoch come from."""
 
     options: LoaderOptions
-    folder: Folder
+    folder: FarFolder
     manifest: Manifest
     index: Index
     wanted: dict[str, list[ClipChoice]]
@@ -136,7 +136,7 @@ class _Source:
     ) -> _Source:
         """The shards that these addresses name, and what an epoch takes from them."""
         url, chosen = _folder_of(urls)
-        folder = Folder(url, storage, patience)
+        folder = FarFolder(url, storage, patience)
         manifest = parse_manifest(folder.read(MANIFEST, MAX_BYTES), folder.place(MANIFEST))
         data = folder.read(INDEX, manifest.index.bytes)
         index = index_of(manifest, data, folder.place(INDEX))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from homage_sdk.errors import ShardError, StorageError, UsageError
-from homage_sdk.shards.format.far import Folder, Patience
+from homage_sdk.shards.format.far import FarFolder, Patience
 from homage_sdk.shards.format.manifest import INDEX, MANIFEST, MAX_BYTES, Manifest, parse_manifest
 from homage_sdk.storage import exclusive, explained, fsync_folder, write_file
 
@@ -64,7 +64,7 @@ def fetch(
         StorageError: too little room for them, or a file system without locks.
 
     """
-    far = Folder(url, storage, patience)
+    far = FarFolder(url, storage, patience)
     data = far.read(MANIFEST, MAX_BYTES)
     manifest = parse_manifest(data, far.place(MANIFEST))
     files = _files(manifest)
@@ -140,7 +140,7 @@ def _require_room(folder: Path, missing: list[_File]) -> None:
         )
 
 
-def _fetch_file(far: Folder, folder: Path, file: _File, tick: Callable[[int], None]) -> None:
+def _fetch_file(far: FarFolder, folder: Path, file: _File, tick: Callable[[int], None]) -> None:
     """Fetch and verify one file; it has its name only when it is whole."""
     part = _part(folder, file.name)
     with explained(part):
@@ -166,7 +166,7 @@ def _fetch_file(far: Folder, folder: Path, file: _File, tick: Callable[[int], No
 
 
 def _download(
-    far: Folder, part: Path, file: _File, tick: Callable[[int], None]
+    far: FarFolder, part: Path, file: _File, tick: Callable[[int], None]
 ) -> tuple[bool, int, str]:
     """Whether there was a part to go on from; size and SHA-256 of what there is now."""
     digest = hashlib.sha256()

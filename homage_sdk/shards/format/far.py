@@ -38,7 +38,7 @@ class Patience:
     stall_s: float = 60.0
 
 
-class Folder:
+class FarFolder:
     """The files of one folder, on this machine or far away.
 
     Args:

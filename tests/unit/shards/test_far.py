@@ -13,13 +13,13 @@ import fsspec  # noqa: F401 - its registry is looked into
 import pytest
 
 from homage_sdk.errors import ShardError, UsageError
-from homage_sdk.shards.format.far import Folder, Patience
+from homage_sdk.shards.format.far import FarFolder, Patience
 from tests.unit.shards.servers import begin_of, send, serving
 
 HASTY = Patience(tries=3, pause_s=0.01, stall_s=1.0)
 
 
-class Dripping(Folder):
+class Dripping(FarFolder):
     """A store whose connections end after a few bytes of a file of ``size``."""
 
     def __init__(self, size: int, each: int, tries: int) -> None:
@@ -75,7 +75,7 @@ def test_a_password_in_an_address_is_used_and_never_shown() -> None:
 
     pytest.importorskip("aiohttp")
     with serving(Path("nowhere"), refuse) as (url, _):
-        far = Folder(url.replace("//", "//somebody:secret@"))
+        far = FarFolder(url.replace("//", "//somebody:secret@"))
         with pytest.raises(ShardError) as caught:
             far.read("manifest.json", 100)
     assert asked[0].startswith("Basic ") and len(asked) == 1
@@ -99,7 +99,7 @@ def test_a_lost_connection_is_made_again_where_it_stopped(tmp_path: Path, ranges
         return cut is not None
 
     with serving(tmp_path, twice, ranges=ranges) as (url, requests):
-        assert b"".join(Folder(url, patience=HASTY).parts("a.tar", 0, len(content))) == content
+        assert b"".join(FarFolder(url, patience=HASTY).parts("a.tar", 0, len(content))) == content
     assert [asked for _, asked in requests] == ["", "bytes=70000-", "bytes=100000-"]
 
 
@@ -118,7 +118,7 @@ def test_a_server_that_recovers_is_waited_for(tmp_path: Path) -> None:
         return True
 
     with serving(tmp_path, first) as (url, _):
-        assert Folder(url, patience=HASTY).read("a", 100) == b"at last"
+        assert FarFolder(url, patience=HASTY).read("a", 100) == b"at last"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
@@ -131,7 +131,7 @@ def test_a_refusal_is_not_tried_again(status: int) -> None:
 
     with serving(Path("nowhere"), refuse) as (url, requests):
         with pytest.raises(ShardError) as caught:
-            Folder(url, patience=HASTY).read("manifest.json", 100)
+            FarFolder(url, patience=HASTY).read("manifest.json", 100)
         assert str(caught.value.place) == f"{url}/manifest.json"
         assert status == 404 or str(status) in (caught.value.found or "")
         assert len(requests) == 1 and "\n" not in str(caught.value)
@@ -147,14 +147,14 @@ def test_a_silent_server_counts_as_lost(tmp_path: Path) -> None:
 
     start = time.monotonic()
     with serving(tmp_path, silent) as (url, requests), pytest.raises(ShardError):
-        Folder(url, patience=Patience(tries=1, pause_s=0.01, stall_s=0.5)).read("a", 100)
+        FarFolder(url, patience=Patience(tries=1, pause_s=0.01, stall_s=0.5)).read("a", 100)
     assert time.monotonic() - start < 10 and len(requests) == 2
 
 
 def test_nobody_there_is_said_in_one_line() -> None:
     pytest.importorskip("aiohttp")
     with pytest.raises(ShardError) as caught:
-        Folder("http://127.0.0.1:9", patience=Patience(1, 0.01)).read("manifest.json", 100)
+        FarFolder("http://127.0.0.1:9", patience=Patience(1, 0.01)).read("manifest.json", 100)
     assert "\n" not in str(caught.value) and "2 times" in caught.value.message
 
 
@@ -174,9 +174,9 @@ def test_local_folders_are_read_however_they_are_written(
         (f"file:{plain}", "plain"),
         (f"file://{plain}/", "plain"),
     ):
-        assert Folder(url).read("a", 100) == said.encode()
+        assert FarFolder(url).read("a", 100) == said.encode()
     with pytest.raises(ShardError):
-        Folder(Path("pipe:touch trace")).read("a", 100)
+        FarFolder(Path("pipe:touch trace")).read("a", 100)
 
 
 @pytest.mark.parametrize(
@@ -194,5 +194,5 @@ def test_a_missing_package_is_said_with_how_to_install_it(
     monkeypatch.setitem(sys.modules, hidden, None)
     monkeypatch.delitem(known, url.partition(":")[0], raising=False)
     with pytest.raises(UsageError) as caught:
-        Folder(url).read("manifest.json", 100)
+        FarFolder(url).read("manifest.json", 100)
     assert caught.value.hint == f"pip install '{package}'"
