@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from homage_sdk.catalog.schema import SCHEMA_VERSION
+from homage_sdk.commit import reading
 from homage_sdk.errors import CatalogError
 
 AGAIN = "make it again with `homage ingest`"
@@ -122,7 +123,7 @@ def read_version(path: Path) -> tuple[int, dict[str, Any]]:
     """Schema version and raw content of ``catalog.json``, of any version."""
     file = path / FILE_NAME
     try:
-        document = json.loads(file.read_text("utf-8"))
+        document = json.loads(reading(path, FILE_NAME, lambda it: it.read_text("utf-8")))
     except FileNotFoundError:
         raise _no_catalog(path) from None
     except NotADirectoryError:
@@ -139,6 +140,15 @@ def read_version(path: Path) -> tuple[int, dict[str, Any]]:
             expected=f'"format": "{FORMAT}" and a schema_version',
         )
     return version, document
+
+
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes when ``catalog.json`` of a folder is replaced; None where there is none."""
+    try:
+        state = reading(path, FILE_NAME, Path.stat)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size
 
 
 def _no_catalog(path: Path) -> CatalogError:

@@ -13,7 +13,7 @@ import typer
 from typer.models import CommandInfo
 
 from homage_sdk.cli import STOPPED
-from homage_sdk.cli.console import fail
+from homage_sdk.cli.console import Stopped, fail
 
 app = typer.Typer(
     name="homage",
@@ -97,6 +97,9 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
             raise KeyboardInterrupt
     except HomageError as error:
         return fail(error)
+    except Stopped as stopped:
+        sys.stderr.write(f"\n{stopped}\n")
+        return 130
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write(STOPPED)
         return 130

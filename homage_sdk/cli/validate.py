@@ -67,6 +67,7 @@ def validate(
     Exit code 0: clean (or only worth knowing). 1: errors or warnings. 2: could not run.
     """
     from homage_sdk.cli.console import out
+    from homage_sdk.commit import current
     from homage_sdk.problems import Severity
     from homage_sdk.validation import chooser
     from homage_sdk.validation.reports import baseline as baselines
@@ -74,7 +75,7 @@ def validate(
 
     known = baselines.read_baseline(baseline) if baseline else None
     wanted = chooser(_codes(select), _codes(ignore))
-    if (path / "catalog.json").exists():
+    if current(path, "catalog.json").exists():
         problems, contents = _recorded(path, deep=deep), None
     else:
         problems, contents = _find(

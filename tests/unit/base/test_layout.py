@@ -14,7 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 LAYERS = (
-    "ids time annotations taxonomy problems errors storage processes folders version",
+    "ids time annotations taxonomy problems errors storage commit folder_swap trees processes "
+    "folders version",
     "media",
     "release",
     "soundness",
