@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from homage_sdk.errors import HomageError
-from homage_sdk.storage import recover
+from homage_sdk.storage.commit import current
+from homage_sdk.storage.folder_swap import recover
 
 CATALOG_FILE: Final = "catalog.json"
 """Written last: a folder that holds it is a catalog."""
@@ -118,7 +119,7 @@ def look(path: Path) -> Folder:
     except OSError as error:
         return Folder(path, None, f"a folder that cannot be read: {error.strerror}")
     there = set(names)
-    if CATALOG_FILE in there:
+    if CATALOG_FILE in there or current(path, CATALOG_FILE).is_file():
         return Folder(path, Kind.CATALOG, Kind.CATALOG)
     if MANIFEST_FILE in there and "state.json" in there:
         return Folder(path, Kind.RUN, "a checkpoint", f"name the run it belongs to: {path.parent}")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from homage_sdk.catalog.schema import SCHEMA_VERSION
 from homage_sdk.errors import CatalogError
 from homage_sdk.folders import CATALOG_FILE, Kind, refusal
-from homage_sdk.storage import recover
+from homage_sdk.storage.commit import reading
 
 AGAIN = "make it again with `homage ingest`"
 FORMAT: Literal["homage_catalog"] = "homage_catalog"
@@ -121,10 +121,9 @@ def read_info(path: Path) -> CatalogInfo:
 
 def read_version(path: Path) -> tuple[int, dict[str, Any]]:
     """Schema version and raw content of ``catalog.json``, of any version."""
-    recover(path)
     file = path / CATALOG_FILE
     try:
-        document = json.loads(file.read_text("utf-8"))
+        document = json.loads(reading(path, CATALOG_FILE, lambda it: it.read_text("utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         from homage_sdk.release.files.find import what_is
 
@@ -141,3 +140,12 @@ def read_version(path: Path) -> tuple[int, dict[str, Any]]:
             expected=f'"format": "{FORMAT}" and a schema_version',
         )
     return version, document
+
+
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes when ``catalog.json`` of a folder is replaced; None where there is none."""
+    try:
+        state = reading(path, CATALOG_FILE, Path.stat)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size

@@ -6,6 +6,7 @@ step *from* each older version; a release of the SDK that changes the schema add
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
 from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import write_catalog
 from homage_sdk.errors import CatalogError
-from homage_sdk.storage import sha256_file
+from homage_sdk.storage.commit import reading
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ STEPS: dict[int, Step] = {}
 def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[int, int]:
     """Rewrite ``catalog`` in this SDK's schema; (version before, version after).
 
-    The old catalog stands until the new one is whole. Raises CatalogError when the catalog is
-    newer, damaged, or so old that no steps lead here.
+    The old catalog stands until the new one is whole; other files in its folder stay. Raises
+    CatalogError when the catalog is newer, damaged, or so old that no steps lead here.
     """
     catalog = Path(catalog)
     before, document = read_version(catalog)
@@ -71,8 +72,9 @@ def _tables(catalog: Path, document: Mapping[str, Any]) -> dict[str, pa.Table]:
     for name, stated in files.items():
         file = catalog / f"{name}.parquet"
         try:
-            intact = sha256_file(file) == stated["sha256"]
-            tables[name] = pq.read_table(file)
+            data = reading(catalog, file.name, Path.read_bytes)
+            intact = hashlib.sha256(data).hexdigest() == stated["sha256"]
+            tables[name] = pq.read_table(pa.BufferReader(data))
         except (OSError, KeyError, TypeError, pa.ArrowException) as error:
             raise CatalogError(
                 "a table cannot be read", place=file, found=type(error).__name__

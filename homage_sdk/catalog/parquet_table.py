@@ -20,8 +20,10 @@ from homage_sdk.catalog.info import AGAIN, TableFile
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError
 from homage_sdk.storage import sha256_file
+from homage_sdk.storage.commit import reading
 
 _MAX_FOOTER_BYTES = 64 << 20
+_CHUNK_BYTES = 1 << 20
 _CACHED_ROW_GROUPS = 64
 """Kept decoded, about 0.4 MB each: all boxes of HOMAGE are 31, all relationships 36."""
 
@@ -136,7 +138,7 @@ def open_checked(
             f"catalog.json lacks the table {path.stem}", place=path.parent, hint=AGAIN
         )
     try:
-        file = pa.OSFile(str(path))
+        file = reading(path.parent, path.name, lambda it: pa.OSFile(str(it)))
     except FileNotFoundError:
         raise CatalogError(
             "a table is missing: half-copied", place=path, expected="a Parquet file", hint=AGAIN
@@ -152,7 +154,7 @@ def open_checked(
             hint=AGAIN,
         )
     if _footer_sha256(file) != stated.footer_sha256 or (
-        every_byte and sha256_file(path) != stated.sha256
+        every_byte and _sha256(file) != stated.sha256
     ):
         raise CatalogError(
             "a table was changed after ingest",
@@ -173,6 +175,14 @@ def describe(path: Path) -> TableFile:
             sha256=sha256_file(path),
             footer_sha256=_footer_sha256(file),
         )
+
+
+def _sha256(file: pa.NativeFile) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _footer_sha256(file: pa.NativeFile) -> str:

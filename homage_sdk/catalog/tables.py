@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from homage_sdk.catalog.info import read_info
+from homage_sdk.catalog.info import CatalogInfo, read_info, stamp
 from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
 from homage_sdk.catalog.rows import SequenceRow, ViewRow
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
@@ -37,11 +37,9 @@ class Catalog:
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
         self.path = Path(path)
-        self.info = read_info(self.path)
+        self.info, self._stamp = _whole_state(self.path)
         self._given_root = root
         self._open: dict[str, ParquetTable] = {}
-        for name in TABLES:
-            open_checked(self.path / f"{name}.parquet", self.info.files.get(name)).close()
 
     def __repr__(self) -> str:
         return f"Catalog({str(self.path)!r})"
@@ -75,8 +73,27 @@ class Catalog:
                 f"no table {name!r}", expected=f"one of {', '.join(TABLES)}", place=self.path
             )
         if name not in self._open:
-            self._open[name] = ParquetTable(self.path, name, self.info.files.get(name))
+            try:
+                opened = ParquetTable(self.path, name, self.info.files.get(name))
+            finally:  # a file that fits neither is no damage where the catalog was rebuilt
+                self._require_same_state()
+            self._open[name] = opened
         return self._open[name]
+
+    def _require_same_state(self) -> None:
+        """Raise CatalogError unless ``catalog.json`` is still the one that was opened.
+
+        An open file stays what it is when another takes its name, so that this is asked once a
+        table, after it was opened.
+        """
+        now = stamp(self.path)
+        if now == self._stamp or now is None:
+            return
+        if read_info(self.path).seal != self.info.seal:
+            raise CatalogError(
+                "the catalog was rebuilt while it was open", place=self.path, hint="open it again"
+            )
+        self._stamp = now
 
     def table(self, name: str, sequences: Collection[str] | None = None) -> pa.Table:
         """A table, or its rows of these sequences; UnknownIdError for a name that is no table.
@@ -145,10 +162,26 @@ def verify_catalog(path: Path, progress: Callable[[int, int], None] | None = Non
     return problems
 
 
+def _whole_state(path: Path) -> tuple[CatalogInfo, tuple[int, ...] | None]:
+    """``catalog.json`` and its stamp, once every table is found to fit it."""
+    while True:
+        before = stamp(path)
+        info = read_info(path)
+        try:
+            for name in TABLES:
+                open_checked(path / f"{name}.parquet", info.files.get(name)).close()
+        except CatalogError:
+            if stamp(path) == before:
+                raise
+        else:
+            if stamp(path) == before:
+                return info, before
+
+
 def _reopen(path: Path, root: Path | None, seal: str) -> Catalog:
     catalog = Catalog(path, root)
     if catalog.info.seal != seal:
         raise CatalogError(
-            "the catalog was replaced since this was made from it", place=path, hint="open it again"
+            "the catalog was rebuilt since this was made from it", place=path, hint="open it again"
         )
     return catalog

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homage_sdk.catalog.info import CatalogInfo, Options, Source, TableFile
+from homage_sdk.catalog.info import (
+    CatalogInfo,
+    Options,
+    Source,
+    TableFile,
+    read_version,
+)
 from homage_sdk.catalog.parquet_table import describe
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
-from homage_sdk.errors import StorageError
+from homage_sdk.errors import CatalogError, StorageError
 from homage_sdk.folders import CATALOG_FILE, look
-from homage_sdk.storage import explained, new_folder, write_file
+from homage_sdk.storage import explained, write_file
+from homage_sdk.storage.commit import OUR_NAMES, current, real, refuse_in_the_way, replacing
 from homage_sdk.taxonomy import KINDS
 
 _ROWS_A_GROUP = 1 << 14
 """Small, so that the labels of one sequence cost two milliseconds to read, not ten."""
+
+_TABLE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def write_catalog(
@@ -30,13 +41,12 @@ def write_catalog(
     versions: Mapping[str, str],
     dropped: Mapping[str, int],
 ) -> CatalogInfo:
-    """Write every table and ``catalog.json``; what stood at ``target`` is replaced at the end.
+    """Write every table and ``catalog.json``; those of an older catalog are replaced at once.
 
-    Raises StorageError when ``target`` is something other than a catalog, when another process
-    writes it, or when the disk refuses.
+    Nothing else in ``target`` is touched. Raises StorageError when ``target`` is something other
+    than a catalog, when another process writes it, or when the disk refuses.
     """
-    check_target(target)
-    with new_folder(target) as folder:
+    with replacing(target, _owned, check_target, first=CATALOG_FILE) as folder:
         files = {}
         for name in TABLES:
             files[name] = _write_table(folder / f"{name}.parquet", tables[name])
@@ -56,18 +66,52 @@ def write_catalog(
 
 
 def check_target(target: Path) -> None:
-    """Refuse to replace anything that is not a catalog, or nothing at all."""
-    if not target.exists() or (target / CATALOG_FILE).is_file():
+    """Refuse to write a catalog beside files of something else, or over a file that is not ours."""
+    target = real(target)
+    if not os.path.lexists(target):
         return
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    raise StorageError(
-        "this is no catalog, and will not be replaced by one",
-        place=target,
-        found=look(target).found,
-        expected="a new path, or a catalog to replace",
-        hint="choose another path for the catalog",
-    )
+    owned = _owned(target)
+    is_free = target.is_dir() and all(path.name in OUR_NAMES for path in target.iterdir())
+    if not owned and not is_free:
+        raise StorageError(
+            "this is no catalog, and will not be replaced by one",
+            place=target,
+            found=look(target).found,
+            expected="a new path, or a catalog to replace",
+            hint="choose another path for the catalog",
+        )
+    refuse_in_the_way(target, _names(TABLES), owned)
+
+
+def check_apart(release: Path, target: Path) -> None:
+    """Refuse a catalog in the release that it is made of, and a release inside the catalog."""
+    source, target = real(release), real(target)
+    if target == source or target in source.parents or source in target.parents:
+        raise StorageError(
+            "the catalog and the release lie in one another",
+            place=target,
+            found=f"the release is {source}",
+            expected="two folders side by side",
+            hint="choose another path for the catalog",
+        )
+
+
+def _owned(folder: Path) -> tuple[str, ...]:
+    """The files of the catalog in ``folder``; nothing where there is none."""
+    if not current(folder, CATALOG_FILE).is_file():
+        return ()
+    try:
+        _, document = read_version(folder)
+    except CatalogError:
+        # Damaged, or not ours: where all the tables lie beside it, it is a catalog's.
+        whole = all(current(folder, name).is_file() for name in _names(TABLES))
+        return _names(TABLES) if whole else ()
+    files = document.get("files")
+    return _names(name for name in files if _TABLE.fullmatch(name)) if files else _names(())
+
+
+def _names(tables: Iterable[str]) -> tuple[str, ...]:
+    return (*(f"{name}.parquet" for name in tables), CATALOG_FILE)
 
 
 def _write_table(file: Path, table: pa.Table) -> TableFile:

@@ -48,21 +48,29 @@ def _ingest(
     Exit code 0: done, perhaps with warnings. 1: done, and the release has errors, which are listed.
     2: could not run.
     """
-    from homage_sdk.cli.console import out, progress
-    from homage_sdk.ingest import ingest
+    from homage_sdk.catalog.info import stamp
+    from homage_sdk.cli.console import Stopped, out, progress
 
-    with progress("reading") as told:
-        summary = ingest(
-            release,
-            catalog,
-            scene_graph_map=scene_graph_map,
-            media=media,
-            hash_media=hash_media,
-            workers=workers,
-            progress=told,
-            force=force,
-            strict=strict,
-        )
+    before = stamp(catalog)
+    try:
+        from homage_sdk.ingest import ingest
+
+        with progress("reading") as told:
+            summary = ingest(
+                release,
+                catalog,
+                scene_graph_map=scene_graph_map,
+                media=media,
+                hash_media=hash_media,
+                workers=workers,
+                progress=told,
+                force=force,
+                strict=strict,
+            )
+    except KeyboardInterrupt:
+        if stamp(catalog) == before:
+            raise Stopped("stopped; nothing was written, the catalog is as before") from None
+        raise Stopped("stopped; the new catalog is written") from None
     if summary.unchanged:
         out.print(f"{catalog} is up to date: the release was not touched since", markup=False)
     else:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from homage_sdk.cli.console import fail
+from homage_sdk.cli.console import Stopped, fail
 from homage_sdk.cli.interrupts import STOPPED
 
 app = typer.Typer(
@@ -74,6 +74,9 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
             raise KeyboardInterrupt
     except HomageError as error:
         return fail(error)
+    except Stopped as stopped:
+        sys.stderr.write(f"\n{stopped}\n")
+        return 130
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write(STOPPED)
         return 130

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """Ctrl-C, by a command that says what it left behind."""
+
+
 ProgressCallback = Callable[[int, int], None]
 """Called with (done, total) by a stage that takes long."""
 

@@ -32,7 +32,9 @@ def synth(
     ),
     workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
     clean: Annotated[bool, typer.Option("--clean", help="None of a real release's mess.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what OUT holds.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace another synthetic release at OUT.")
+    ] = False,
     labels_only: Annotated[
         bool, typer.Option("--labels-only", help="Label files at full size, no video.")
     ] = False,

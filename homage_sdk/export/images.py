@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import MediaError
+from homage_sdk.export.mark import exported, mark
 from homage_sdk.export.scene_graph_rows import FrameRow, frame_rows
-from homage_sdk.storage import new_folder
+from homage_sdk.storage.folder_swap import new_folder
 from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def write_pictures(
     rows = list(frame_rows(dataset))
     counts = {"pictures": 0}
     done = 0
-    with new_folder(out) as folder:
+    with new_folder(out, exported) as folder:
         for _, group in groupby(rows, key=lambda row: (row.sequence, row.view)):
             for row in group:
                 try:
@@ -63,6 +64,7 @@ def write_pictures(
                 done += 1
                 if progress is not None:
                     progress(done, len(rows))
+        mark(folder, "pictures")
     return counts
 
 

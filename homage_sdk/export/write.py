@@ -11,30 +11,31 @@ import orjson
 
 from homage_sdk.errors import UsageError
 from homage_sdk.export.images import action_genome_name, coco_name, write_pictures
-from homage_sdk.storage import new_folder, write_file
+from homage_sdk.export.mark import exported, mark
+from homage_sdk.storage import write_file
+from homage_sdk.storage.folder_swap import new_folder
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
 
 FORMATS = ("coco", "action-genome", "csv")
-_MARK = ".homage-export"
 
 
 def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
     """Write the selection in another tool's format; what was written, and what had no place.
 
     ``coco`` writes one JSON file at ``out``; ``action-genome`` and ``csv`` a folder, which takes
-    the place of an earlier export there. Raises UsageError for another format, or where ``out`` is
-    a folder of something else.
+    the place of an earlier export there; files in it that are not the export's stay. Raises
+    UsageError for another format, or where ``out`` is a folder of something else.
     """
     check_target(to, out)
     if to == "coco":
         return _write_coco(dataset, out)
-    with new_folder(out) as folder:
-        (folder / _MARK).write_text(f"{to}\n")
-        if to == "csv":
-            return _write_csv(dataset, folder)
-        return _write_action_genome(dataset, folder)
+    with new_folder(out, exported) as folder:
+        write = _write_csv if to == "csv" else _write_action_genome
+        counts = write(dataset, folder)
+        mark(folder, to)
+    return counts
 
 
 def export_pictures(
@@ -45,9 +46,7 @@ def export_pictures(
     if to not in names:
         raise UsageError(f"an export to {to} names no pictures", expected=" or ".join(names))
     check_target("pictures", out)
-    counts = write_pictures(dataset, out, names[to], progress)
-    write_file(out / _MARK, "pictures\n")
-    return counts
+    return write_pictures(dataset, out, names[to], progress)
 
 
 def check_target(to: str, out: Path) -> None:
@@ -57,7 +56,7 @@ def check_target(to: str, out: Path) -> None:
     if to == "coco":
         if out.is_dir():
             raise UsageError("a COCO export is one file", place=str(out), found="a folder")
-    elif out.exists() and not (out / _MARK).exists() and (out.is_file() or any(out.iterdir())):
+    elif out.exists() and not exported(out) and (out.is_file() or any(out.iterdir())):
         raise UsageError(
             "this is no earlier export, and will not be replaced by one",
             place=str(out),

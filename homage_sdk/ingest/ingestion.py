@@ -13,8 +13,9 @@ import pyarrow as pa
 from homage_sdk import __version__
 from homage_sdk.catalog.info import CatalogInfo, Options, Source
 from homage_sdk.catalog.tables import Catalog
-from homage_sdk.catalog.write import check_target, write_catalog
+from homage_sdk.catalog.write import check_apart, check_target, write_catalog
 from homage_sdk.errors import CatalogError, ReleaseError
+from homage_sdk.folders import CATALOG_FILE
 from homage_sdk.ingest.build import build_tables, problems_table
 from homage_sdk.ingest.probe import hash_videos, probe_videos
 from homage_sdk.problems import Problem, Severity
@@ -23,10 +24,12 @@ from homage_sdk.release.files.inventory import take_inventory
 from homage_sdk.release.read import read_found
 from homage_sdk.release.sensors import SensorReader
 from homage_sdk.soundness import judge
-from homage_sdk.storage import sha256_file, sweep
+from homage_sdk.storage import sha256_file
+from homage_sdk.storage.commit import require_writable, settle
 
 Progress = Callable[[int, int], None]
 
+_LABELS = ("atomic_actions", "scene_graphs")
 _VERSIONS = {"homage-sdk": __version__, "numpy": np.__version__, "pyarrow": pa.__version__}
 """Of what decides a catalog's bytes; a bare checkout without an installed package has them too."""
 
@@ -70,11 +73,13 @@ def ingest(
     unless ``force``. ``progress`` hears (files and videos done, in all). Faults in the data are
     rows of the table ``problems``; with ``strict`` the first of severity error is raised as a
     ReleaseError and nothing is written. Raises ReleaseError, ConfigError or StorageError when it
-    cannot be done; what stood at ``catalog`` then still stands.
+    cannot be done; what stood at ``catalog`` then still stands. A target that cannot be written is
+    refused before any file of the release is read. Files in it that are not the catalog's stay.
     """
     release, catalog = Path(release), Path(catalog)
-    found = find_release(release)
     check_target(catalog)
+    found = find_release(release)
+    check_apart(found.root, catalog)
     inventory = take_inventory(found.root)
     source = Source(
         root=_recordable(found.root),
@@ -91,9 +96,11 @@ def ingest(
     if not force:
         current = _up_to_date(catalog, source, options, versions)
         if current is not None and not (strict and current.severities.get("error")):
-            sweep(catalog)
+            settle(catalog, CATALOG_FILE)
             return IngestSummary(catalog, current, unchanged=True)
 
+    # Room as for the label files: what the tables take is known only when they are made.
+    require_writable(catalog, sum(e.bytes for e in inventory.files if e.kind in _LABELS))
     n_videos = sum(entry.kind == "video" for entry in inventory.files)
     meter = _Meter(progress, n_videos * (media + hash_media))
     raw = read_found(

@@ -97,6 +97,6 @@ def _track(scene: Scene, view: int, sound: Samples) -> Track:
 
 
 def _write(path: Path, text: str) -> None:
-    # Into a folder that appears as a whole: `write_release` holds it with `storage.new_folder`.
+    # Into a folder that appears as a whole: `write_release` holds it with `new_folder`.
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

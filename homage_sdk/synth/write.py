@@ -13,7 +13,8 @@ from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
 from homage_sdk.processes import leave_with
-from homage_sdk.storage import new_folder, sweep
+from homage_sdk.storage.folder_swap import new_folder, recover, sweep
+from homage_sdk.storage.trees import inner_paths
 from homage_sdk.synth.label_files import write_lists
 from homage_sdk.synth.record_take import TakeOptions, TakeSummary, write_take
 from homage_sdk.synth.release_paths import LAYOUTS
@@ -61,11 +62,12 @@ def write_release(
 
     The bytes are a pure function of the options, whatever the number of ``workers``. With ``clean``
     there is none of the mess of ``mess.py`` and validation has nothing to find. A folder that
-    already holds this very release is left alone.
+    already holds this very release is left alone. ``force`` replaces another synthetic release, and
+    keeps what else lies in its folder.
 
     Raises:
-        UsageError: an option that makes no sense, or ``out`` holds something else and ``force`` is
-            off.
+        UsageError: an option that makes no sense, or ``out`` holds something else: another release
+            without ``force``, or files that are none.
         StorageError: the disk is full, or someone else writes there.
 
     """
@@ -88,7 +90,7 @@ def write_release(
         return found
     takes = plan_takes(seed, sequences, activities, seconds, clean=clean)
     paths = LAYOUTS[layout]
-    with new_folder(out) as folder:
+    with new_folder(out, release_files if force else None) as folder:
         write_lists(folder, paths, takes, used_classes(seed, takes))
         job = TakeOptions(str(folder), layout, seed, size)
         done = list(_render(job, takes, workers, progress))
@@ -134,6 +136,7 @@ def _check(
 
 def existing(out: Path, marker: dict[str, object], *, force: bool) -> SynthSummary | None:
     """The summary of the same release if ``out`` holds it; None if the way is free."""
+    recover(out)
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
@@ -142,22 +145,33 @@ def existing(out: Path, marker: dict[str, object], *, force: bool) -> SynthSumma
     except (OSError, ValueError, KeyError, TypeError):
         document, same = {}, False
     if same:
-        sweep(out)
+        sweep(out, release_files)
         return SynthSummary(path=out, already_there=True, **document["holds"])
-    if force and out.is_dir():
+    is_release = bool(release_files(out))
+    if force and is_release:
         return None
     raise UsageError(
         "the folder is not empty",
         place=str(out),
-        found="something else" if not document else "a release made with other options",
-        hint="choose another folder, or pass --force to replace it",
+        found="a release made with other options" if is_release else "something else",
+        hint="choose another folder" + (", or pass --force to replace it" if is_release else ""),
     )
 
 
+def release_files(folder: Path) -> list[str]:
+    """The files of a synthetic release, by its marker, itself last; nothing where there is none."""
+    try:
+        document = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return [*inner_paths(document["files"]), MARKER]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def write_marker(folder: Path, marker: dict[str, object], summary: SynthSummary) -> None:
-    """Say at the root with which options this release was made, and what it holds."""
+    """Say at the root with which options this release was made, and which files are its own."""
+    files = sorted(str(p.relative_to(folder).as_posix()) for p in folder.rglob("*") if p.is_file())
     holds = {k: v for k, v in asdict(summary).items() if k not in ("path", "already_there")}
-    text = json.dumps({**marker, "holds": holds}, indent=2) + "\n"
+    text = json.dumps({**marker, "holds": holds, "files": files}, indent=2) + "\n"
     (folder / MARKER).write_text(text, encoding="utf-8")
 
 

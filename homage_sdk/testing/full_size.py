@@ -16,12 +16,12 @@ import orjson
 
 from homage_sdk.errors import UsageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.storage import new_folder
+from homage_sdk.storage.folder_swap import new_folder
 from homage_sdk.synth.label_files import published_split, write_classes
 from homage_sdk.synth.random_streams import stream
 from homage_sdk.synth.release_paths import LAYOUTS, ReleasePaths
 from homage_sdk.synth.world.timeline import FPS
-from homage_sdk.synth.write import VERSION, SynthSummary, existing, write_marker
+from homage_sdk.synth.write import VERSION, SynthSummary, existing, release_files, write_marker
 from homage_sdk.testing.full_size_graphs import GraphCounts, graph_documents
 from homage_sdk.testing.full_size_intervals import place_actions
 from homage_sdk.testing.full_size_names import ACTIVITIES, OBJECTS, RELATIONSHIPS, atomic_names
@@ -102,7 +102,7 @@ def write_labels(
     found = existing(out, marker, force=force)
     if found is not None:
         return found
-    with new_folder(out) as folder:
+    with new_folder(out, release_files if force else None) as folder:
         summary = _write(folder, out, LAYOUTS[layout], seed, SCALES[scale], placeholders, progress)
         write_marker(folder, marker, summary)
     return summary
@@ -164,7 +164,7 @@ def _write(
 
 
 def _put(path: Path, data: bytes) -> None:
-    # Into a folder that appears as a whole: `write_labels` holds it with `storage.new_folder`.
+    # Into a folder that appears as a whole: `write_labels` holds it with `new_folder`.
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 

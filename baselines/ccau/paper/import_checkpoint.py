@@ -17,7 +17,7 @@ from baselines.ccau.runs.run_folder import LAST
 from baselines.ccau.training.progress import State
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.shards import ShardSet
-from homage_sdk.storage import new_folder
+from homage_sdk.storage.folder_swap import new_folder
 
 
 @dataclass(frozen=True)

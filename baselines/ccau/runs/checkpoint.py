@@ -22,10 +22,13 @@ from torch import Tensor, nn
 from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk import __version__
 from homage_sdk.errors import CheckpointError
-from homage_sdk.storage import new_folder, sha256_file
+from homage_sdk.storage import explained, sha256_file
+from homage_sdk.storage.folder_swap import new_folder
+from homage_sdk.storage.trees import remove_owned
 
 SCHEMA = "ccau-checkpoint"
 VERSION = 1
+MANIFEST = "manifest.json"
 _PICKLE_HINT = (
     "pickles can run code and are never loaded; for the authors' files use `ccau import-official`"
 )
@@ -91,11 +94,12 @@ def save(
 ) -> None:
     """Write a checkpoint; ``files`` maps ``model``/``optimizer`` to named tensors.
 
-    Raises StorageError (disk full, no permission); then nothing of the old one is lost.
+    Other files in the folder of an older one stay. Raises StorageError (disk full, no permission);
+    then nothing of the old one is lost.
     """
     from safetensors.torch import save_file
 
-    with new_folder(folder) as temporary:
+    with new_folder(folder, files_of) as temporary:
         for name, tensors in files.items():
             save_file(_standalone(tensors), temporary / f"{name}.safetensors")
         write_json(temporary / "state.json", state)
@@ -112,10 +116,27 @@ def save(
         write_json(temporary / "manifest.json", written)
 
 
+def files_of(_: Path) -> tuple[str, ...]:
+    """The files that a checkpoint can have, the one it is known by last."""
+    return ("model.safetensors", "optimizer.safetensors", "state.json", MANIFEST)
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a checkpoint lies there; its files may still turn out damaged."""
+    return (folder / MANIFEST).is_file()
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint, and its folder where nothing else lies in it; raises StorageError."""
+    with explained(folder):
+        (folder / MANIFEST).unlink(missing_ok=True)  # without it, the rest counts as nothing
+        remove_owned(folder, files_of(folder))
+
+
 def load(folder: Path) -> Checkpoint:
     """Open and verify a checkpoint; every refusal is a CheckpointError in one line."""
     _refuse_pickles(folder)
-    if not (folder / "manifest.json").is_file():
+    if not is_checkpoint(folder):
         raise CheckpointError(
             "no checkpoint here", place=folder, expected="a folder with manifest.json"
         )

@@ -16,11 +16,12 @@ from typing import IO, Any, TypeVar, cast
 
 from baselines.ccau.config.toml_settings import flat
 from baselines.ccau.distributed import World, broadcast
-from baselines.ccau.runs.checkpoint import Checkpoint, load
+from baselines.ccau.runs.checkpoint import Checkpoint, files_of, is_checkpoint, load, remove
 from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
 from homage_sdk.folders import Kind, look, refusal
-from homage_sdk.storage import explained, recover, sweep, write_file
+from homage_sdk.storage import explained, write_file
+from homage_sdk.storage.folder_swap import recover, sweep
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
 _MAY_DIFFER = ("run.device", "run.tensorboard", "run.bootstrap_draws", "data.workers")
@@ -62,7 +63,7 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
         return Opened(finished=False, checkpoint=None)
     _refuse_another(out, read_json(out, "config.json"), description)
     finished = (out / "run.json").is_file()
-    has_last = (out / LAST).is_dir()
+    has_last = is_checkpoint(out / LAST)
     if finished and not has_last:
         raise CheckpointError("the finished run has lost its checkpoint", place=out / LAST)
     if resume and not has_last:
@@ -101,31 +102,24 @@ def _by_first(world: World, act: Callable[[], T]) -> T:
 def begin(out: Path, description: Mapping[str, Any]) -> None:
     """Start from nothing: drop what the folder holds of an earlier run, describe the new one.
 
+    Files that no run writes stay where they are.
+
     Whatever moment a kill comes at, the same command is accepted again: ``config.json``, by which a
     folder is known as a run, is replaced last and never missing.
     """
     for name in ("run.json", "results.json", "predictions.npz", "fewshot.json"):
         _drop(out / name)
     for name in (LAST, BEST):
-        sweep(out / name)
-        _drop(out / name)
+        sweep(out / name, files_of)
+        remove(out / name)
     _drop(out / "metrics.jsonl")
     write_json(out / "config.json", description)
 
 
 def _drop(path: Path) -> None:
-    """Remove a file or folder, a folder whole or not at all; raises StorageError."""
-    import shutil
-
-    gone = path.with_name(f".tmp-{path.name}.gone")
+    """Remove a file; raises StorageError."""
     with explained(path):
-        if gone.exists():  # an earlier try was killed on the way
-            shutil.rmtree(gone)
-        if path.is_dir():
-            path.rename(gone)
-            shutil.rmtree(gone)
-        else:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def check_run(run: Path) -> None:

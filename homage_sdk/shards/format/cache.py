@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, NamedTuple
 from homage_sdk.errors import ShardError, StorageError, UsageError
 from homage_sdk.shards.format.far import FarFolder, Patience
 from homage_sdk.shards.format.manifest import INDEX, MANIFEST, MAX_BYTES, Manifest, parse_manifest
-from homage_sdk.storage import exclusive, explained, fsync_folder, write_file
+from homage_sdk.storage import exclusive, explained, write_file
+from homage_sdk.storage.trees import fsync_folder
 
 _LOCK = ".tmp-fetch.lock"
 _CHUNK_BYTES = 1 << 20

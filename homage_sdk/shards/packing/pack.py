@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from homage_sdk.errors import MediaError, StorageError, UsageError
-from homage_sdk.folders import PLAN_FILE, look
+from homage_sdk.folders import look
 from homage_sdk.shards.format.index import index_bytes
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -25,19 +24,16 @@ from homage_sdk.shards.format.manifest import (
 )
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.packing.engines import processes, ray
+from homage_sdk.shards.packing.leftovers import LOCK, PLAN, clean, leftovers, sweep
 from homage_sdk.shards.packing.plan import Plan, PlannedShard, chosen_views, make_plan
 from homage_sdk.shards.packing.sample import Job
-from homage_sdk.shards.packing.shard_file import PARTS, ShardRecord, finished
+from homage_sdk.shards.packing.shard_file import ShardRecord, finished
 from homage_sdk.storage import exclusive, explained, write_file
 from homage_sdk.taxonomy import KINDS
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
     from homage_sdk.release.sensors import SensorReader
-
-PLAN = PLAN_FILE
-LOCK = ".tmp-pack.lock"
-"""What holds the folder while it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +91,7 @@ def pack(
     plan = make_plan(dataset, options)
     done = _complete(out, plan)
     if done is not None:
-        if _leftovers(out):  # of one killed after its last write, or at work still: then refused
+        if leftovers(out):  # of one killed after its last write, or at work still: then refused
             with exclusive(out / LOCK, out):
                 clean(out)
         return _summary(out, done, 0)
@@ -200,7 +196,7 @@ def _complete(out: Path, plan: Plan) -> Manifest | None:
 
 def _adopt(out: Path, plan: Plan) -> None:
     """Make ``out`` ours: a new folder, or one begun with the same plan."""
-    _sweep(out)
+    sweep(out)
     written = plan.to_bytes()
     path = out / PLAN
     if path.is_file():
@@ -222,12 +218,6 @@ def _adopt(out: Path, plan: Plan) -> None:
             hint=there.hint or None,
         )
     write_file(path, written)
-
-
-def _sweep(out: Path) -> None:
-    for leftover in out.glob(".tmp-*"):
-        if leftover.name != LOCK:
-            leftover.unlink(missing_ok=True)
 
 
 def collect(out: Path, shards: Iterable[PlannedShard]) -> list[ShardRecord]:
@@ -262,18 +252,6 @@ def _require_media(dataset: Dataset, options: PackOptions) -> None:
             found=f"{missing} missing files",
             hint="say where the media are now: --root FOLDER",
         )
-
-
-def _leftovers(out: Path) -> bool:
-    """Whether there is anything that ``clean`` or a lock would remove."""
-    return (out / PARTS).exists() or (out / PLAN).exists() or any(out.glob(".tmp-*"))
-
-
-def clean(out: Path) -> None:
-    """Remove what packing leaves beside the shards, also after a kill."""
-    _sweep(out)
-    shutil.rmtree(out / PARTS, ignore_errors=True)
-    (out / PLAN).unlink(missing_ok=True)
 
 
 def _summary(out: Path, manifest: Manifest, made: int) -> PackSummary:

@@ -14,11 +14,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import UsageError
 from homage_sdk.shards.format.manifest import SCHEMA_VERSION
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.strict_json import dump_json
 from homage_sdk.storage import sha256_file
+from homage_sdk.storage.commit import reading
 from homage_sdk.time import n_frames_in
 
 if TYPE_CHECKING:
@@ -155,9 +157,10 @@ def chosen_views(sequence: Sequence, options: PackOptions) -> tuple[View, ...]:
 def fingerprint(dataset: Dataset, sequences: Iterable[str]) -> str:
     """A hash of every table that the shards are made from, and of which sequences they hold."""
     digest = hashlib.sha256()
-    for path in sorted(dataset.path.glob("*.parquet")):
-        if path.stem != "problems":
-            digest.update(f"{path.stem} {sha256_file(path)}\n".encode())
+    for name in sorted(TABLES):
+        if name != "problems":
+            table = reading(dataset.path, f"{name}.parquet", sha256_file)
+            digest.update(f"{name} {table}\n".encode())
     digest.update("\n".join(sorted(set(sequences))).encode())
     return digest.hexdigest()
 

@@ -19,7 +19,8 @@ from homage_sdk.shards.format.manifest import (
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.tar import read_members
 from homage_sdk.shards.packing.engines import processes
-from homage_sdk.shards.packing.pack import LOCK, PLAN, clean, collect, processors, write_manifest
+from homage_sdk.shards.packing.leftovers import LOCK, PLAN, clean
+from homage_sdk.shards.packing.pack import collect, processors, write_manifest
 from homage_sdk.shards.packing.plan import Plan, PlannedShard, make_plan
 from homage_sdk.shards.packing.sample import Job
 from homage_sdk.shards.packing.shard_file import ShardRecord, as_planned

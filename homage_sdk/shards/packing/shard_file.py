@@ -23,7 +23,8 @@ from homage_sdk.shards.format.strict_json import dump_json
 from homage_sdk.shards.format.tar import Member, ShardWriter
 from homage_sdk.shards.packing.plan import PlannedShard
 from homage_sdk.shards.packing.sample import Job, MadeSample, make_sample
-from homage_sdk.storage import explained, fsync_folder, write_file
+from homage_sdk.storage import explained, write_file
+from homage_sdk.storage.trees import fsync_folder
 
 PARTS = PARTS_FOLDER
 

@@ -13,7 +13,8 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.errors import StorageError
 from homage_sdk.shards import pack
-from homage_sdk.storage import exclusive, new_folder, write_file
+from homage_sdk.storage import exclusive, write_file
+from homage_sdk.storage.folder_swap import new_folder
 
 
 @pytest.fixture(params=[errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])

@@ -11,17 +11,23 @@ from pathlib import Path
 import pytest
 
 from homage_sdk.errors import StorageError
-from homage_sdk.storage import new_folder, sha256_file, write_file
+from homage_sdk.storage import sha256_file, write_file
+from homage_sdk.storage.folder_swap import new_folder
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from homage_sdk.storage import new_folder
-with new_folder(Path(sys.argv[1])) as folder:
+from homage_sdk.storage.folder_swap import new_folder
+with new_folder(Path(sys.argv[1]), lambda _: ["a", "b"]) as folder:
     (folder / "half").write_text("half")
     print("writing", flush=True)
     time.sleep(60)
 """
+
+
+def ours(folder: Path) -> list[str]:
+    """What an earlier call wrote; the tests' folders hold a and b."""
+    return [name for name in ("a", "b") if (folder / name).exists()]
 
 
 def _start_writer(target: Path) -> subprocess.Popen[bytes]:
@@ -39,7 +45,7 @@ def test_a_killed_writer_leaves_the_old_folder_and_the_next_one_goes_on(tmp_path
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert [p.name for p in target.iterdir()] == ["a"]
-    with new_folder(target) as folder:
+    with new_folder(target, ours) as folder:
         (folder / "b").write_text("new")
     assert [p.name for p in tmp_path.iterdir()] == ["catalog"], "no leftovers"
     assert [p.name for p in target.iterdir()] == ["b"]
@@ -62,7 +68,7 @@ def test_an_error_while_writing_leaves_the_old_folder(tmp_path: Path) -> None:
     target = tmp_path / "catalog"
     with new_folder(target) as folder:
         (folder / "a").write_text("old")
-    with pytest.raises(ZeroDivisionError), new_folder(target) as folder:
+    with pytest.raises(ZeroDivisionError), new_folder(target, ours) as folder:
         (folder / "a").write_text("new")
         raise ZeroDivisionError
     assert (target / "a").read_text() == "old"
@@ -73,7 +79,7 @@ def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
     retired = tmp_path / ".tmp-catalog.old"
     retired.mkdir()
     (retired / "a").write_text("old")
-    with pytest.raises(RuntimeError), new_folder(tmp_path / "catalog"):
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "catalog", ours):
         raise RuntimeError
     assert (tmp_path / "catalog" / "a").read_text() == "old"
 

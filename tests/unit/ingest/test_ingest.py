@@ -96,9 +96,10 @@ def test_any_change_is_noticed(tmp_path: Path, touch: str) -> None:
 
 
 def test_a_catalog_inside_its_release_is_not_read_as_a_part_of_it(tmp_path: Path) -> None:
-    tiny = whole(tmp_path)
-    ingest(tiny.root, tmp_path / "catalog")
-    assert ingest(tiny.root, tmp_path / "catalog").unchanged
+    tiny = whole(tmp_path / "r")
+    ingest(tiny.root, tmp_path / "c")
+    shutil.copytree(tmp_path / "c", tiny.root / "catalog")
+    assert ingest(tiny.root, tmp_path / "c").unchanged
 
 
 @pytest.mark.parametrize("what", ["release", "other folder", "file"])

@@ -14,7 +14,9 @@ from homage_sdk.catalog import Catalog
 from homage_sdk.catalog.tables import verify_catalog
 from homage_sdk.errors import StorageError
 from homage_sdk.ingest import ingest
-from homage_sdk.storage import new_folder, sweep
+from homage_sdk.storage import exclusive
+from homage_sdk.storage.commit import LOCK, STAGED
+from homage_sdk.storage.folder_swap import new_folder, sweep
 from tests.unit.release.tiny import action, whole
 
 LOOP = """
@@ -43,7 +45,8 @@ def test_a_kill_leaves_a_whole_catalog(tmp_path: Path, wait_s: float) -> None:
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     worker.stdout.close()
-    # Killed between two renames, the old folder waits beside its place for the next writer.
+    before = Catalog(tmp_path / "c").info
+    assert before == expected, "a reader needs no writer"
     summary = ingest(tiny.root, tmp_path / "c", media=False)
     assert summary.info == expected
     assert Catalog(tmp_path / "c").info == expected
@@ -53,27 +56,28 @@ def test_a_kill_leaves_a_whole_catalog(tmp_path: Path, wait_s: float) -> None:
 
 def test_two_ingests_of_one_catalog_refuse_each_other(tmp_path: Path) -> None:
     tiny = whole(tmp_path / "r")
+    (tmp_path / "c").mkdir()
     with (
-        new_folder(tmp_path / "c") as folder,
+        exclusive(tmp_path / "c" / LOCK, tmp_path / "c"),
         pytest.raises(StorageError, match="another process is writing here"),
     ):
-        (folder / "catalog.json").write_text("{}")
         ingest(tiny.root, tmp_path / "c", media=False)
 
 
-def test_what_a_kill_left_beside_an_unchanged_catalog_is_swept_away(tmp_path: Path) -> None:
+def test_what_a_kill_left_in_an_unchanged_catalog_is_swept_away(tmp_path: Path) -> None:
     tiny = whole(tmp_path / "r")
     ingest(tiny.root, tmp_path / "c", media=False)
-    (tmp_path / ".tmp-c.lock").touch()
-    (tmp_path / ".tmp-c").mkdir()
-    (tmp_path / ".tmp-c.old").mkdir()
+    before = sorted((tmp_path / "c").iterdir())
+    (tmp_path / "c" / LOCK).touch()
+    (tmp_path / "c" / STAGED).mkdir()
+    (tmp_path / "c" / STAGED / "classes.parquet").touch()
     assert ingest(tiny.root, tmp_path / "c", media=False).unchanged
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["c", "r"]
+    assert sorted((tmp_path / "c").iterdir()) == before
 
 
 def test_a_sweep_leaves_a_writer_alone(tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
     with new_folder(tmp_path / "c") as folder:
         (folder / "half").touch()
-        sweep(tmp_path / "c")
+        sweep(tmp_path / "c", lambda _: [])
         assert (folder / "half").exists()

@@ -9,6 +9,8 @@ import pytest
 
 from homage_sdk.errors import UsageError
 from homage_sdk.synth import write_release
+from homage_sdk.testing import write_labels
+from tests.command import tree
 from tests.unit.synth.files import digests
 
 TINY = {"sequences": 4, "size": (96, 72), "activities": 2, "seconds": (4, 5)}
@@ -88,19 +90,28 @@ def test_the_same_command_again_does_nothing(release: Path) -> None:
     assert {p: p.stat().st_mtime_ns for p in release.rglob("*")} == before
 
 
-def test_a_folder_with_something_else_is_refused_unless_forced(
+def test_a_folder_with_something_else_is_refused_also_when_forced(
     release: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    with pytest.raises(UsageError, match=r"not empty.*--force"):
-        write_release(tmp_path / "mine", workers=1, **TINY)
-    assert (tmp_path / "mine" / "thesis.tex").exists()
-    with pytest.raises(UsageError, match="other options"):
+    for force in (False, True):
+        with pytest.raises(UsageError, match="not empty"):
+            write_release(tmp_path / "mine", workers=1, force=force, **TINY)
+        assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(UsageError, match=r"other options.*--force"):
         write_release(release, workers=1, seed=9, **TINY)
-    small = {**TINY, "sequences": 1}
-    assert not write_release(tmp_path / "mine", workers=1, force=True, **small).already_there
-    assert not (tmp_path / "mine" / "thesis.tex").exists()
+
+
+def test_a_forced_release_replaces_another_one_and_keeps_what_else_lies_there(
+    tmp_path: Path,
+) -> None:
+    write_labels(tmp_path / "out", scale="tiny", seed=1)
+    (tmp_path / "out" / "thesis.tex").write_text("years of work")
+    write_labels(tmp_path / "out", scale="tiny", seed=2, force=True)
+    (tmp_path / "out" / "thesis.tex").unlink()
+    write_labels(tmp_path / "fresh", scale="tiny", seed=2)
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
 
 
 def test_ctrl_c_midway_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from baselines.ccau.training.schedule import Plateau
 from baselines.ccau.training.train import train
 from baselines.ccau.training.validate import Validation
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
-from homage_sdk.storage import new_folder, recover
+from homage_sdk.storage.folder_swap import new_folder, recover
 from tests.unit.ccau.training.dying import Killed, killed_at
 
 AUDIO = {"task.kind": "single", "task.modalities": '["audio"]', "run.selection": "last"}

@@ -1,8 +1,8 @@
 """Writing so that a reader sees the old whole or the new whole, never a part.
 
-Everything the product writes goes through here: a temporary name beside the target, ``fsync``, one
-``rename``. A kill at any moment leaves the old file or folder as it was, and at most a leftover
-whose name begins with ``.tmp-``, which the next writer removes.
+Everything the product writes goes through here, ``commit`` or ``folder_swap``: a temporary name
+beside the target, ``fsync``, one ``rename``. A kill at any moment leaves the old file or folder as
+it was, and at most a leftover whose name begins with ``.tmp-``, which the next writer removes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import errno
 import fcntl
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from homage_sdk.errors import StorageError
+from homage_sdk.storage.trees import fsync_folder
 
 _CHUNK_BYTES = 1 << 20
 
@@ -35,6 +35,8 @@ def explained(target: Path) -> Iterator[None]:
             errno.ENOSPC: "the disk is full: free some space and run the same command again",
             errno.EDQUOT: "the quota is used up: free some space and run the same command again",
             errno.EACCES: "no permission: choose another folder or change its rights",
+            errno.EPERM: "no permission: choose another folder or change its rights",
+            errno.ENOTEMPTY: "something was put there meanwhile: choose another folder",
             errno.EROFS: "the file system is read-only: choose another folder",
             errno.ENOTDIR: "a part of the path is a file: choose another folder",
             errno.EEXIST: "a part of the path is a file: choose another folder",
@@ -51,18 +53,6 @@ def explained(target: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot write: {os.strerror(error.errno or 0)}", place=str(target), hint=hint
         ) from error
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable, where the file system knows how."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:  # some network and FUSE file systems sync files only
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF):
-            raise
-    finally:
-        os.close(handle)
 
 
 def sha256_file(path: Path) -> str:
@@ -90,84 +80,6 @@ def write_file(target: Path, data: bytes | str) -> None:
             fsync_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Build a folder under a temporary name; on success it takes the place of ``target``.
-
-    Raises StorageError when another process is writing the same target. On any error, and on
-    Ctrl-C, ``target`` is what it was before.
-    """
-    with explained(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    lock, temporary, retired = _beside(target)
-    with exclusive(lock, target):
-        if retired.exists():
-            # A kill between the two renames below: the old folder is the only whole one.
-            if target.exists():
-                shutil.rmtree(retired)
-            else:
-                retired.rename(target)
-        shutil.rmtree(temporary, ignore_errors=True)
-        try:
-            with explained(target):
-                temporary.mkdir()
-                yield temporary
-                for path in sorted(temporary.rglob("*")):
-                    if path.is_file():
-                        handle = os.open(path, os.O_RDONLY)
-                        try:
-                            os.fsync(handle)
-                        finally:
-                            os.close(handle)
-                    else:
-                        fsync_folder(path)
-                fsync_folder(temporary)
-                if target.exists():
-                    target.rename(retired)
-                temporary.rename(target)
-                fsync_folder(target.parent)
-        finally:
-            if not target.exists() and retired.exists():
-                retired.rename(target)
-            shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(retired, ignore_errors=True)
-
-
-def _beside(target: Path) -> tuple[Path, Path, Path]:
-    """The lock, the folder being built and the folder being replaced, of ``new_folder``."""
-    name = f".tmp-{target.name}"
-    return (target.parent / f"{name}.lock", target.parent / name, target.parent / f"{name}.old")
-
-
-def recover(target: Path) -> None:
-    """Put back a folder that a kill between the two renames of ``new_folder`` left retired.
-
-    A reader calls it before it takes ``target`` for missing. Raises StorageError while somebody
-    writes there, or where nothing may be changed.
-    """
-    lock, _, retired = _beside(target)
-    if target.exists() or not retired.exists():
-        return
-    with exclusive(lock, target), explained(target):
-        if retired.exists() and not target.exists():
-            retired.rename(target)
-            fsync_folder(target.parent)
-
-
-def sweep(target: Path) -> None:
-    """Remove what a killed ``new_folder`` left beside a ``target`` that needs no writing.
-
-    Nothing happens while somebody writes there, or where nothing may be changed.
-    """
-    lock, temporary, retired = _beside(target)
-    leftovers = (lock, temporary, retired)
-    if not target.exists() or not any(path.exists() for path in leftovers):
-        return
-    with suppress(StorageError), exclusive(lock, target):
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
 
 
 @contextmanager
