@@ -25,7 +25,7 @@ from typing import Any
 
 import made
 
-from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.runs.metrics_log import read_metrics
 
 WAIT_LIMIT = 0.05
 RANKS_LIMIT = 1.6
@@ -77,7 +77,7 @@ def steps_of(
         launcher: list[str] = []
         if ranks > 1:
             launcher = ["torch.distributed.run", "--standalone", f"--nproc_per_node={ranks}", "-m"]
-        command = [sys.executable, "-m", *launcher, "baselines.ccau.cli", *words]
+        command = [sys.executable, "-m", *launcher, "baselines.ccau", *words]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

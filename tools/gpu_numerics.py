@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from baselines.ccau.config.config import from_dict
 from baselines.ccau.losses.alignment import Negatives
-from baselines.ccau.models.network import ModelConfig, build_nets
+from baselines.ccau.models.build_nets import ModelConfig, build_nets
 from baselines.ccau.random_streams import Dropout
 from baselines.ccau.tasks import (
     AlignmentConfig,

@@ -68,13 +68,14 @@ def train(
     wanted = read_config(config, settings or (), size=size)
     with progress(f"train {wanted.name}") as update:
         summary = train_run(wanted, shards, run, fresh=fresh, resume=resume, progress=update)
+    state = summary.state
     if summary.already_done:
-        _say(f"already done: {summary.steps} steps in {run}")
+        _say(f"already done: {state.step} steps in {run}")
         return
-    best = f", best {summary.best_score:.4f} at step {summary.best_step}"
+    best = f", best {state.plateau.best:.4f} at step {state.plateau.best_step}"
     _say(
-        f"trained {summary.steps} steps in {summary.train_s:.1f} s (ended by {summary.ended})"
-        f"{best if summary.best_step else ''}: {run}"
+        f"trained {state.step} steps in {summary.train_s:.1f} s (ended by {state.ended})"
+        f"{best if state.plateau.best_step else ''}: {run}"
     )
 
 
@@ -87,7 +88,7 @@ def evaluate(
     draws: Annotated[int | None, typer.Option(help="Bootstrap draws.")] = None,
 ) -> None:
     """Each modality alone on both test splits, beside chance and the paper's numbers."""
-    from baselines.ccau.evaluation.evaluate import evaluate as evaluate_run
+    from baselines.ccau.evaluation.evaluate_run import evaluate as evaluate_run
     from baselines.ccau.report.result_rows import result_rows
 
     with progress("evaluate") as update:
@@ -226,15 +227,14 @@ def import_official(
     settings: Settings = None,
 ) -> None:
     """The authors' checkpoints, never run as code, as safetensors and JSON."""
-    from baselines.ccau.paper.import_checkpoint import write_imported
+    from baselines.ccau.paper.import_official import write_imported
 
-    written = write_imported(files, folder, shards_folder=shards, settings=settings or ())
-    found = written.imported
+    found = write_imported(files, folder, shards_folder=shards, settings=settings or ())
     for modality, epoch in found.epochs.items():
         n_parameters = sum(p.numel() for p in found.nets[modality].parameters())
         when = "epoch unknown" if epoch is None else f"epoch {epoch}"
         _say(f"{modality}: {n_parameters:,} parameters, {when}")
-    kind = "run" if written.is_run else "checkpoint"
+    kind = "checkpoint" if shards is None else "run"
     _say(f"{kind}: {folder} ({found.n_activities} activities, {found.n_atomic} atomic classes)")
 
 
@@ -246,7 +246,3 @@ def main() -> None:
     if code and not _is_first():
         err.print(f"rank {os.environ['RANK']} stopped", markup=False)
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """One process or many: ranks from torchrun's environment, gloo on CPU, nccl on GPUs.
 
 The training code is the same either way; only the launcher changes:
-``python -m torch.distributed.run --nproc_per_node 2 -m baselines.ccau.cli train ...``
+``python -m torch.distributed.run --nproc_per_node 2 -m baselines.ccau train ...``
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
-from homage_sdk.errors import TrainingError
+from homage_sdk.errors import HomageError, TrainingError
 
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
 
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+"""Called with (done, total) by what takes long."""
 COLLECTIVE_TIMEOUT_S = 600.0
 """A rank that says nothing for so long is lost."""
 
@@ -148,6 +151,27 @@ def broadcast(world: World, value: Any) -> Any:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def by_first(world: World, act: Callable[[], T]) -> T:
+    """What ``act`` returns on the first rank, or the HomageError that it raises, on every rank."""
+    done: tuple[T | None, HomageError | None] = (None, None)
+    if world.is_first:
+        try:
+            done = (act(), None)
+        except HomageError as error:
+            done = (None, error)
+    found, refusal = broadcast(world, done)
+    if refusal is not None:
+        raise refusal
+    return cast(T, found)
+
+
+def on_first(world: World, progress: Progress | None) -> Progress:
+    """``progress`` on the first rank; on the others something that says nothing."""
+    if progress is None or not world.is_first:
+        return lambda _done, _total: None
+    return progress
 
 
 def share_buffers(world: World, module: nn.Module) -> None:

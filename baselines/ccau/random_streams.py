@@ -138,7 +138,3 @@ class Dropout(nn.Module):
         """``x`` with a share p of its values set to 0 and the rest scaled by 1 / (1 - p)."""
         mask = self.mask(tuple(x.shape), x)
         return x if mask is None else x * mask
-
-    def extra_repr(self) -> str:
-        """Shown by ``print(net)``."""
-        return f"p={self.p}, stream=({self.source.seed}, dropout, {self.source.modality})"

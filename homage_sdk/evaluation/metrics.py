@@ -2,7 +2,7 @@
 
 Letters: S sequences (or clips), A activities, C atomic classes. Every function takes optional
 ``weights [S]``: how often each row counts. Whole-number weights give exactly what repeating the
-rows would give, which is how ``bootstrap.py`` resamples without sorting anything twice.
+rows would give, which is how a bootstrap resamples without sorting anything twice.
 """
 
 from __future__ import annotations
@@ -157,11 +157,11 @@ def mean_ap(scores: NDArray[np.floating], labels: NDArray[np.generic]) -> MeanAv
 
 
 def class_frequencies(labels: NDArray[np.integer], n_classes: int) -> Floats:
-    """How often each activity occurs, ``[A]``, summing to 1: the constant row ``prior``."""
+    """How often each activity occurs, ``[A]``, summing to 1: constant scores by prior alone."""
     counts = np.bincount(labels[labels >= 0], minlength=n_classes).astype(np.float64)
     return np.asarray(counts / max(counts.sum(), 1.0))
 
 
 def random_scores(shape: tuple[int, ...], seed: int) -> Floats:
-    """Uniform scores of the row ``random``, from their own stream."""
+    """Uniform scores, from a stream of their own: what chance answers."""
     return np.random.default_rng([seed, 0xC4A5]).random(shape)

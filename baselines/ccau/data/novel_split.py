@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -38,12 +38,7 @@ class NovelSplit:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "base": list(self.base),
-            "novel": list(self.novel),
-            "seed": self.seed,
-            "sha256": self.sha256,
-        }
+        return {**asdict(self), "sha256": self.sha256}
 
 
 def novel_split(shards: ShardSet, *, share: float = PAPER_SHARE, seed: int = 0) -> NovelSplit:

@@ -58,6 +58,12 @@ def excluded_activities(config: Config, shards: ShardSet) -> tuple[str, ...]:
     return (*config.data.exclude_activities, *novel)
 
 
+def selected_on(config: Config, shards: ShardSet, parts: Parts) -> tuple[str, ...]:
+    """The sequences that a checkpoint is selected on."""
+    on_paper = config.run.selection == "paper"
+    return paper_selection(config, shards) if on_paper else parts.validation
+
+
 def paper_selection(config: Config, shards: ShardSet) -> tuple[str, ...]:
     """The sequences the public code selects checkpoints on: a test split.
 

@@ -10,7 +10,6 @@ k and draw, with nothing of the novel classes in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,12 @@ from numpy.typing import NDArray
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
 from baselines.ccau.data.partition import TEST_SPLITS
-from baselines.ccau.distributed import World, gather, join_world
-from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_atomic
+from baselines.ccau.distributed import Progress, World, gather, join_world, on_first
+from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
 from baselines.ccau.evaluation.predict import predict
 from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clips
 from baselines.ccau.random_streams import numpy_stream
-from baselines.ccau.runs.build import load_nets
+from baselines.ccau.runs.build_task import load_nets
 from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import result_checkpoint
 from homage_sdk.errors import ConfigError, ShardError, UsageError
@@ -35,7 +34,6 @@ from homage_sdk.shards import ShardSet
 KS = (1, 5, 10, 20)
 MIN_DRAWS = 20
 FEATURES = "standardised over the clips of the base classes' training sequences"
-Progress = Callable[[int, int], None]
 
 
 def fewshot(
@@ -82,8 +80,7 @@ def fewshot(
                 results["modalities"][modality] = probe_modality(
                     found, labels, split, standard, ks=ks, draws=draws, seed=seed, world=world
                 )
-            if progress is not None and world.is_first:
-                progress(done + 1, len(nets))
+            on_first(world, progress)(done + 1, len(nets))
         if world.is_first:
             write_json(run / "fewshot.json", results)
         return results
@@ -115,14 +112,11 @@ def probe_modality(
     def probe(k: int, draw: int) -> dict[str, float]:
         support = draw_support(predictions, where, split, k=k, draw=draw, seed=seed)
         clips = np.isin(predictions.clip_sequence, support)
-        features = predictions.clip_embedding[clips]
-        by_activity = fit_activity(features, clip_activity[clips], len(split.novel), standard)
-        by_atomic = fit_atomic(features, predictions.clip_atomic_label[clips], standard)
-        shown = _sequence_scores(
-            predictions,
-            by_activity.logits(predictions.clip_embedding),
-            by_atomic.logits(predictions.clip_embedding),
-        )
+        known, query = predictions.clip_embedding[clips], predictions.clip_embedding
+        activities = activity_scores(known, clip_activity[clips], query, len(split.novel), standard)
+        atomic = atomic_scores(known, predictions.clip_atomic_label[clips], query, standard)
+        rows = predictions.clip_sequence, predictions.clip_view
+        shown = join_clips(activities, *rows, "mean"), join_clips(atomic, *rows, "max")
         return {"support": len(support), **_judge(shown, activity, predictions, where)}
 
     probes = [(k, draw) for draw in range(draws) for k in ks]
@@ -165,17 +159,6 @@ def draw_support(
 
         rows += sorted(own, key=place)[:k]
     return np.array(sorted(rows), dtype=np.intp)
-
-
-def _sequence_scores(
-    predictions: Predictions, activity: NDArray[np.float64], atomic: NDArray[np.float64]
-) -> tuple[Floats, Floats]:
-    """Logits of clips ``[clips, ...]`` to scores of sequences ``[S, ...]``, as in evaluation."""
-    shifted = np.exp(activity - activity.max(axis=1, keepdims=True))
-    softmax = shifted / shifted.sum(axis=1, keepdims=True)
-    sigmoid = 0.5 * (1 + np.tanh(atomic / 2))
-    rows = predictions.clip_sequence, predictions.clip_view
-    return join_clips(softmax, *rows, "mean"), join_clips(sigmoid, *rows, "max")
 
 
 def _judge(

@@ -18,7 +18,7 @@ from baselines.ccau.data.loaders import open_loader, prepare
 from baselines.ccau.data.partition import having
 from baselines.ccau.distributed import World, gather, stop_together
 from baselines.ccau.evaluation.predictions import ClipScores, Predictions, merge
-from baselines.ccau.models.network import ModalityNet
+from baselines.ccau.models.build_nets import ModalityNet
 from homage_sdk.loader.sampling import eval_clips
 from homage_sdk.shards import ShardSet
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.ccau.config.config import SIZES, read_config
-from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.fewshot import fewshot
 from baselines.ccau.training.train import train
 from homage_sdk.errors import UsageError

@@ -14,7 +14,7 @@ import numpy as np
 
 from baselines.ccau.report.result_rows import TITLES, is_learned, middle
 from baselines.ccau.runs.json_files import read_json
-from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.runs.metrics_log import read_metrics
 from homage_sdk.errors import CheckpointError
 
 if TYPE_CHECKING:

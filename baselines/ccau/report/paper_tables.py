@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from baselines.ccau.evaluation.predictions_file import SavedPredictions, load_predictions
-from baselines.ccau.evaluation.results import activity_measure, atomic_measure, split_rows
+from baselines.ccau.evaluation.measures import activity_measure, atomic_measure, split_rows
+from baselines.ccau.evaluation.predictions_file import load_predictions
 from baselines.ccau.paper.arms import ARMS, Arm
-from baselines.ccau.paper.numbers import PAPER, Cell
+from baselines.ccau.paper.published_numbers import PAPER, Cell
 from baselines.ccau.report.result_rows import TITLES
 from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError
-from homage_sdk.evaluation.intervals import Floats, PairedDifference, paired_difference, resamples
+from homage_sdk.evaluation.intervals import Floats, paired_difference, resamples
 from homage_sdk.storage import write_file
 
 TITLE = {
@@ -71,7 +71,7 @@ def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cel
             for cell in rows[row]:
                 first = next(arms[r] for r in rows if cell in rows[r])
                 against = None if first is arm else ready[first.name]
-                found[cell] = _cell(cell, arm, ready[arm.name], against, draws)
+                found[cell] = compare(cell, ready[arm.name], against, draws)
             kept = {cell: value for cell, value in found.items() if value is not None}
             if kept:
                 tables.setdefault(table, {})[row] = kept
@@ -83,41 +83,50 @@ def _file(arm: Arm) -> str:
     return "fewshot.json" if arm.is_fewshot else "predictions.npz"
 
 
-def _cell(
-    cell: Cell, arm: Arm, runs: list[Path], against: list[Path] | None, draws: int
+def compare(
+    cell: Cell, runs: list[Path], against: list[Path] | None = None, draws: int = 1000
 ) -> OurCell | None:
-    if arm.is_fewshot:
-        return _fewshot_cell(cell, runs, against)
-    metric, modality = cell
-    found = _statistics(runs, metric, modality)
+    """One number over ``runs`` (one a seed), with its difference to the runs ``against``.
+
+    None where the runs have not got it. Raises CheckpointError for seeds that were judged on
+    different sequences.
+    """
+    found = _statistics(runs, *cell)
     if found is None:
         return None
     own, groups = found
     seeds = [100 * statistic(np.ones(len(groups))) for statistic in own.values()]
     difference = None
-    other = _statistics(against, metric, modality) if against else None
+    other = _statistics(against, *cell) if against else None
     shared = [name for name in own if other is not None and name in other[0]]
     if other is not None and other[1] == groups and shared:
         counts = resamples(list(groups.values()), draws=draws)
         ours, theirs = ([of[name] for name in shared] for of in (own, other[0]))
-        difference = _as_percent(paired_difference(_mean(ours), _mean(theirs), counts))
+        paired = paired_difference(_mean(ours), _mean(theirs), counts)
+        difference = {name: 100 * value for name, value in asdict(paired).items()}
+        difference["p_value"] = paired.p_value
+        if "@" in cell[0] and paired.high - paired.low < 1e-12:
+            # A class with no more than k sequences has one support set only: all draws are then
+            # equal, and nothing can be said of others.
+            difference |= {"low": None, "high": None, "p_value": None}
     return OurCell(float(np.mean(seeds)), seeds, difference)
 
 
 def _statistics(
     runs: list[Path], metric: str, modality: str
 ) -> tuple[dict[str, Statistic], dict[str, str]] | None:
-    """One statistic a seed, as functions of how often each sequence counts, and their splits.
+    """One statistic a seed, as functions of how often each unit counts, and the units' groups.
 
-    Raises CheckpointError for seeds that were judged on different sequences.
+    Units are sequences, grouped by split; those of few-shot are draws: both models had the same
+    supports in a draw, and all seeds share them.
     """
     found: dict[str, Statistic] = {}
     groups: dict[str, str] = {}
     for run in runs:
-        saved = load_predictions(run / "predictions.npz")
-        if modality not in saved.by_modality:
+        judged = (_of_draws if "@" in metric else _of_sequences)(run, metric, modality)
+        if judged is None:
             return None
-        own = {s: saved.split[s] for s in saved.by_modality[modality].sequences}
+        statistic, own = judged
         if found and own != groups:
             raise CheckpointError(
                 "seeds of one arm were judged on different sequences",
@@ -126,73 +135,38 @@ def _statistics(
                 expected=f"the {len(groups)} of {runs[0].name}",
                 hint="evaluate all of them on the same shards",
             )
-        found[run.name], groups = _statistic(saved, metric, modality), own
+        found[run.name], groups = statistic, own
     return (found, groups) if found else None
 
 
-def _statistic(saved: SavedPredictions, metric: str, modality: str) -> Statistic:
-    """The mean over the test splits of one metric of one run."""
-    found = saved.by_modality[modality]
-    parts = split_rows([saved.split[s] for s in found.sequences])
+def _of_sequences(run: Path, metric: str, modality: str) -> tuple[Statistic, dict[str, str]] | None:
+    """The mean over the test splits of a metric of one run."""
+    saved = load_predictions(run / "predictions.npz")
+    found = saved.by_modality.get(modality)
+    if found is None:
+        return None
+    splits = {s: saved.split[s] for s in found.sequences}
+    parts = split_rows(list(splits.values()))
     if metric == "accuracy":
         measure, key = activity_measure(found.activity, found.activity_label, parts), "mean/top1"
     else:
         measure, key = atomic_measure(found.atomic, found.atomic_label, parts), "mean/weighted"
-    return lambda weights: measure(weights)[key]
+    return lambda weights: measure(weights)[key], splits
+
+
+def _of_draws(run: Path, metric: str, modality: str) -> tuple[Statistic, dict[str, str]] | None:
+    """The mean over the draws of support sets of one run; ``metric`` is ``map@5`` or the like."""
+    name, _, k = metric.partition("@")
+    table = read_json(run, "fewshot.json")["modalities"].get(modality, {})
+    if k not in table:
+        return None
+    values = np.array(table[k][name]["draws"])
+    draws = {str(number): "draw" for number in range(len(values))}
+    return lambda weights: float((weights * values).sum() / weights.sum()), draws
 
 
 def _mean(statistics: list[Statistic]) -> Statistic:
     return lambda weights: float(np.mean([statistic(weights) for statistic in statistics]))
-
-
-def _as_percent(found: PairedDifference) -> dict[str, float | None]:
-    values: dict[str, float | None] = {n: 100 * value for n, value in asdict(found).items()}
-    return {**values, "p_value": found.p_value}
-
-
-def _fewshot_cell(cell: Cell, runs: list[Path], against: list[Path] | None) -> OurCell | None:
-    """Paired by seed and draw: both models had the same supports.
-
-    All seeds share the supports of a draw, so a draw counts once, averaged over seeds.
-    """
-    metric, modality = cell
-    name, _, k = metric.partition("@")
-    own = {run.name: _draws(run, modality, k, name) for run in runs}
-    other = {run.name: _draws(run, modality, k, name) for run in against or []}
-    values = {seed: np.array(v) for seed, v in own.items() if v is not None}
-    if not values or len(values) < len(own):
-        return None
-    gaps = [
-        values[seed] - np.array(theirs)
-        for seed, theirs in other.items()
-        if seed in values and theirs is not None and len(theirs) == len(values[seed])
-    ]
-    difference = None
-    if gaps:
-        difference = _between_draws(np.mean(gaps, axis=0))
-    seeds = [100 * float(v.mean()) for v in values.values()]
-    return OurCell(float(np.mean(seeds)), seeds, difference)
-
-
-def _between_draws(gap: Floats) -> dict[str, float | None]:
-    """The mean of a gap a draw, with what other draws would have given.
-
-    A class with no more than k sequences has one support set only: all draws are then equal, and
-    nothing can be said of others.
-    """
-    if float(np.ptp(gap)) < 1e-12:
-        value = 100 * float(gap[0])
-        return {"value": value, "low": None, "high": None, "p_value": None}
-    counts = resamples(["draw"] * len(gap))
-    return _as_percent(
-        paired_difference(lambda w: float((w * gap).sum() / w.sum()), lambda _: 0.0, counts)
-    )
-
-
-def _draws(run: Path, modality: str, k: str, name: str) -> list[float] | None:
-    table = read_json(run, "fewshot.json")["modalities"].get(modality, {})
-    values: list[float] | None = table.get(k, {}).get(name, {}).get("draws")
-    return values
 
 
 def _write(out: Path, tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from baselines.ccau.paper.numbers import PAPER
+from baselines.ccau.paper.published_numbers import PAPER
 
 TITLES = {"ego": "Ego", "third": "3rd person", "audio": "Audio", "scene_graph": "Scene graph"}
 CHANCE = ("prior", "random")

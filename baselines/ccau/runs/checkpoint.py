@@ -12,6 +12,7 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -242,23 +243,19 @@ def require_classes(
     checkpoint: Checkpoint, classes: Mapping[str, tuple[str, ...]], *, shards: Path | str
 ) -> None:
     """Refuse shards whose class lists differ from the checkpoint's, naming the first difference."""
-    for kind, expected in checkpoint.manifest.classes.items():
-        found = classes.get(kind, ())
-        if found == expected:
-            continue
-        column = next(
-            (i for i, pair in enumerate(zip(expected, found, strict=False)) if len({*pair}) > 1),
-            min(len(expected), len(found)),
-        )
-        raise CheckpointError(
-            f"the {kind} classes of these shards differ from the checkpoint's at column {column}",
-            place=str(shards),
-            found=repr(found[column]) if column < len(found) else f"only {len(found)} classes",
-            expected=(
-                repr(expected[column]) if column < len(expected) else f"{len(expected)} classes"
-            ),
-            hint="pack the shards from a catalog with the class files the model was trained with",
-        )
+    for kind, names in checkpoint.manifest.classes.items():
+        pairs = zip_longest(names, classes.get(kind, ()))
+        for column, (expected, found) in enumerate(pairs):
+            if expected != found:
+                raise CheckpointError(
+                    f"the {kind} classes of these shards differ from the checkpoint's at column "
+                    f"{column}",
+                    place=str(shards),
+                    found=f"only {column} classes" if found is None else repr(found),
+                    expected=f"{column} classes" if expected is None else repr(expected),
+                    hint="pack the shards from a catalog with the class files the model was "
+                    "trained with",
+                )
 
 
 def _standalone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""A run folder: what is in it, whether a command continues it, and its log.
+"""A run folder: what is in it, and whether a command continues it.
 
 ``config.json`` (configuration, shards, class lists, who trained and who validated),
 ``metrics.jsonl``, ``checkpoint-last/``, ``checkpoint-best/``, ``run.json`` when training has ended,
@@ -8,27 +8,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import Any
 
 from baselines.ccau.config.toml_settings import flat
-from baselines.ccau.distributed import World, broadcast
 from baselines.ccau.runs.checkpoint import Checkpoint, files_of, is_checkpoint, load, remove
 from baselines.ccau.runs.json_files import read_json, write_json
-from homage_sdk.errors import CheckpointError, ConfigError, HomageError
+from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.folders import Kind, look, refusal
-from homage_sdk.storage import explained, write_file
+from homage_sdk.storage import exclusive, explained
 from homage_sdk.storage.folder_swap import recover, sweep
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
 _MAY_DIFFER = ("run.device", "run.tensorboard", "run.bootstrap_draws", "data.workers")
 """Settings that leave the trained weights as they are."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,30 +69,13 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
     return Opened(finished=finished, checkpoint=load(out / LAST) if has_last else None)
 
 
-def open_on_first(
-    out: Path, description: Mapping[str, Any], world: World, *, fresh: bool, resume: bool
-) -> Opened:
-    """The first rank opens the run; what it found, or its refusal, is everybody's."""
-    return _by_first(world, lambda: open_run(out, description, fresh=fresh, resume=resume))
-
-
-def begin_on_first(out: Path, description: Mapping[str, Any], world: World) -> None:
-    """The first rank begins the run; a refusal is everybody's."""
-    _by_first(world, lambda: begin(out, description))
-
-
-def _by_first(world: World, act: Callable[[], T]) -> T:
-    """What ``act`` returns on the first rank, or the HomageError that it raises, on every rank."""
-    done: tuple[T | None, HomageError | None] = (None, None)
-    if world.is_first:
-        try:
-            done = (act(), None)
-        except HomageError as error:
-            done = (None, error)
-    found, refusal = broadcast(world, done)
-    if refusal is not None:
-        raise refusal
-    return cast(T, found)
+@contextmanager
+def reserved(out: Path) -> Iterator[None]:
+    """Make the folder and keep other training commands out; StorageError when one is at work."""
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with exclusive(out / ".tmp-train.lock", out):
+        yield
 
 
 def begin(out: Path, description: Mapping[str, Any]) -> None:
@@ -150,44 +129,3 @@ def _refuse_another(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -
                 expected=str(after.get(key))[:80],
                 hint="choose another --out, or start again with --fresh",
             )
-
-
-class MetricsLog:
-    """``metrics.jsonl``: one JSON object a line, flushed as it is written.
-
-    A log grows, so it is the one file that is not replaced whole; a torn last line is dropped when
-    the run goes on.
-    """
-
-    def __init__(self, path: Path | None, *, keep_rows: int) -> None:
-        self._file: IO[str] | None = None
-        if path is None:
-            return
-        rows = list(islice(read_metrics(path), keep_rows)) if path.exists() else []
-        write_file(path, "".join(json.dumps(row) + "\n" for row in rows))
-        self._path = path
-        self._file = path.open("a", encoding="utf-8")
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Append one line."""
-        if self._file is not None:
-            with explained(self._path):
-                self._file.write(json.dumps(row) + "\n")
-                self._file.flush()
-
-    def close(self) -> None:
-        """End the log."""
-        if self._file is not None:
-            self._file.close()
-
-
-def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a log; stops at a line that a kill has torn."""
-    if not path.is_file():
-        raise CheckpointError("this run has no metrics", place=path, hint="run `ccau train` first")
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            return
-        yield row

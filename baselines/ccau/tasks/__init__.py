@@ -1,9 +1,8 @@
 """Tasks: a batch in, named losses out. The trainer knows no modality."""
 
-from baselines.ccau.tasks.base import ClipLabels, CompositionConfig, Inputs, Task
 from baselines.ccau.tasks.cooperative import AlignmentConfig, Cooperative
 from baselines.ccau.tasks.distill import CooperativeKD, DistillationConfig, StaticKD
-from baselines.ccau.tasks.single import Single
+from baselines.ccau.tasks.task import ClipLabels, CompositionConfig, Inputs, Single, Task
 
 __all__ = [
     "AlignmentConfig",

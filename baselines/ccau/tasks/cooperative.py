@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from baselines.ccau.losses.alignment import Negatives, alignment, over_pairs
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.attention import make_attention, pool
+from baselines.ccau.models.build_nets import ModalityNet, ModalityOutput
 from baselines.ccau.models.initialise import initialise, torch_default
-from baselines.ccau.models.network import ModalityNet, ModalityOutput
 from baselines.ccau.random_streams import undisturbed
-from baselines.ccau.tasks.base import ClipLabels, CompositionConfig, Extra, Task
+from baselines.ccau.tasks.task import ClipLabels, CompositionConfig, Extra, Task
 from homage_sdk.errors import UsageError
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from baselines.ccau.losses.distillation import activity_divergence, atomic_divergence, distilled
 from baselines.ccau.losses.ranks import Ranks
-from baselines.ccau.models.network import ModalityNet, ModalityOutput
-from baselines.ccau.tasks.base import ClipLabels, CompositionConfig, Task
+from baselines.ccau.models.build_nets import ModalityNet, ModalityOutput
+from baselines.ccau.tasks.task import ClipLabels, CompositionConfig, Task
 from homage_sdk.errors import UsageError
 
 
@@ -63,26 +63,18 @@ class _Distilling(Task):
         teachers = self.teachers(modality)
         rows = [own & targets.has(t) & outputs[t].valid.any(dim=1) for t in teachers]
         w, temperature = self.distillation.weight, self.distillation.temperature
-        divergences = {
-            "activity": lambda: activity_divergence(
-                outputs[modality].activity,
-                [outputs[t].activity for t in teachers],
+        divergences = {"activity": activity_divergence, "atomic": atomic_divergence}
+        soft = {
+            name: divergences[name](
+                getattr(outputs[modality], name),
+                [getattr(outputs[t], name) for t in teachers],
                 rows,
                 temperature,
                 ranks=ranks,
-            ),
-            "atomic": lambda: atomic_divergence(
-                outputs[modality].atomic,
-                [outputs[t].atomic for t in teachers],
-                rows,
-                temperature,
-                ranks=ranks,
-            ),
+            )
+            for name in parts
         }
-        return {
-            name: distilled(hard, divergences[name](), w, temperature)
-            for name, hard in parts.items()
-        }
+        return {name: distilled(hard, soft[name], w, temperature) for name, hard in parts.items()}
 
 
 class CooperativeKD(_Distilling):

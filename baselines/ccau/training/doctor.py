@@ -21,9 +21,9 @@ from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.batch_norms import refuse_synchronised
-from baselines.ccau.runs.build import build_task
+from baselines.ccau.runs.build_task import build_task
 from baselines.ccau.tasks import Task
-from baselines.ccau.training.optimise import as_floats, autocast, make_optimizer, memory_mb
+from baselines.ccau.training.optimizer import as_floats, autocast, make_optimizer, memory_mb
 from homage_sdk.loader.batch import Batch
 from homage_sdk.shards import ShardSet
 

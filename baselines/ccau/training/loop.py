@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -21,45 +21,37 @@ from torch.nn.parallel import DistributedDataParallel
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.loaders import open_loader, prepare
-from baselines.ccau.data.partition import (
-    Parts,
-    paper_selection,
-)
+from baselines.ccau.data.partition import Parts, selected_on
 from baselines.ccau.distributed import (
+    Progress,
     World,
     mean_over_ranks,
     share_buffers,
     stop_together,
 )
 from baselines.ccau.models.batch_norms import absent_here, synchronise
-from baselines.ccau.runs.build import build_task, class_names
+from baselines.ccau.runs.build_task import build_task, class_names
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity
 from baselines.ccau.runs.json_files import write_json
-from baselines.ccau.runs.run_folder import (
-    BEST,
-    LAST,
-    MetricsLog,
-)
-from baselines.ccau.training.compiling import require_compiler
-from baselines.ccau.training.nonfinite import name_fault
-from baselines.ccau.training.optimise import (
+from baselines.ccau.runs.metrics_log import MetricsLog
+from baselines.ccau.runs.run_folder import BEST, LAST
+from baselines.ccau.training.not_finite import name_fault
+from baselines.ccau.training.optimizer import (
     as_floats,
     autocast,
     clip_gradients,
     make_optimizer,
     memory_mb,
+    require_compiler,
 )
-from baselines.ccau.training.progress import RunSummary, State
-from baselines.ccau.training.resume import restore, save
 from baselines.ccau.training.schedule import learning_rate
-from baselines.ccau.training.tensorboard import Board
-from baselines.ccau.training.validate import validate
-from homage_sdk.errors import ConfigError, HomageError
+from baselines.ccau.training.training_checkpoint import restore, save
+from baselines.ccau.training.training_state import RunSummary, State
+from baselines.ccau.training.validation_score import validate
+from homage_sdk.errors import HomageError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.device_feed import feed
 from homage_sdk.shards import ShardSet
-
-Progress = Callable[[int, int], None]
 
 
 class Trainer:
@@ -104,30 +96,29 @@ class Trainer:
             training=True,
             sequences=parts.train,
         )
-        self.steps_per_epoch = math.ceil(len(self.loader) / config.optim.accumulate)
-        self.last_step = config.optim.epochs * self.steps_per_epoch
+        steps_per_epoch = math.ceil(len(self.loader) / config.optim.accumulate)
+        self.last_step = config.optim.epochs * steps_per_epoch
         if config.optim.max_steps:
             self.last_step = min(self.last_step, config.optim.max_steps)
         self.identity = Identity(config.as_dict(), class_names(shards), shards.fingerprint)
 
-    def run(self, progress: Progress | None) -> RunSummary:
+    def run(self, progress: Progress) -> RunSummary:
         """The loop."""
         config, state, world = self.config, self.state, self.world
-        log = MetricsLog(
-            self.out / "metrics.jsonl" if world.is_first else None, keep_rows=state.log_rows
+        self.log = MetricsLog(
+            self.out if world.is_first else None,
+            keep_rows=state.log_rows,
+            tensorboard=config.run.tensorboard,
+            next_step=state.step + 1,
         )
-        wants_board = config.run.tensorboard and world.is_first
-        board = Board(self.out / "tensorboard" if wants_board else None, first_step=state.step + 1)
         every = config.run.checkpoint_every
         begin_s = time.perf_counter()
         try:
             while not state.ended:
                 batches = self._batches()
                 while state.micro_batch < len(self.loader) and not state.ended:
-                    row = self._step(batches)
-                    self._log(log, board, row)
-                    if progress is not None and world.is_first:
-                        progress(state.step, self.last_step)
+                    self._log(self.step(batches))
+                    progress(state.step, self.last_step)
                     if state.step >= self.last_step:
                         by_steps = self.last_step == config.optim.max_steps
                         state.ended = "steps" if by_steps else "epochs"
@@ -136,50 +127,40 @@ class Trainer:
                 if state.micro_batch >= len(self.loader):
                     state.epoch += 1
                     state.micro_batch = 0
-                self._end_of_epoch(log, board)
+                self._end_of_epoch()
             train_s = time.perf_counter() - begin_s
             if world.is_first:
                 result = BEST if (self.out / BEST).is_dir() else LAST
                 write_json(self.out / "run.json", {**asdict(state), "result": result})
-            return RunSummary.of(self.out, state, train_s=train_s, already_done=False)
+            return RunSummary(state, train_s, already_done=False)
         finally:
-            log.close()
-            board.close()
+            self.log.close()
 
     def _batches(self) -> Iterator[Batch]:
         """The rest of this epoch."""
-        self.loader.set_epoch(self.state.epoch)
-        if self.state.micro_batch >= len(self.loader):
-            return iter(())
-        if self.state.micro_batch:
-            self.loader.load_state_dict(
-                {
-                    "seed": self.config.run.seed,
-                    "epoch": self.state.epoch,
-                    "position": self.state.micro_batch,
-                }
-            )
-        return feed(self.loader, self.world.device)
+        state = self.state
+        self.loader.load_state_dict(
+            {"seed": self.config.run.seed, "epoch": state.epoch, "position": state.micro_batch}
+        )
+        yield from feed(self.loader, self.world.device)
 
     def _next(self, batches: Iterator[Batch]) -> Batch:
         """The next micro-batch on the device; a rank that cannot read it stops all of them."""
+        fault = None
         try:
-            batch, fault = next(batches), None
+            batch = next(batches)
         except HomageError as error:
             if self.world.size == 1:
                 raise
-            batch, fault = None, f"rank {self.world.rank}: {error}"
+            fault = f"rank {self.world.rank}: {error}"
         stop_together(self.world, fault)
-        if batch is None:
-            raise ConfigError("a rank without a batch went on")
         return batch
 
-    def _log(self, log: MetricsLog, board: Board, row: Mapping[str, Any]) -> None:
-        log.write(row)
-        board.write(row)
+    def _log(self, row: Mapping[str, Any]) -> None:
+        self.log.write(row)
         self.state.log_rows += 1
 
-    def _step(self, batches: Iterator[Batch]) -> dict[str, Any]:
+    def step(self, batches: Iterator[Batch]) -> dict[str, Any]:
         """One optimiser step over up to ``accumulate`` micro-batches; its row for the log."""
         config, state = self.config, self.state
         begin_s = time.perf_counter()
@@ -241,22 +222,19 @@ class Trainer:
             "memory_mb": memory_mb(self.world.device),
         }
 
-    def _end_of_epoch(self, log: MetricsLog, board: Board) -> None:
+    def _end_of_epoch(self) -> None:
         """Validate, keep the best, decide whether to go on, save."""
         config, state, world = self.config, self.state, self.world
         selecting = config.run.selection != "last" and config.run.validate_every > 0
         is_best = False
         if selecting and (state.ended or state.epoch % config.run.validate_every == 0):
-            on_paper = config.run.selection == "paper"
-            chosen = paper_selection(config, self.shards) if on_paper else self.parts.validation
             share_buffers(world, self.task)
+            chosen = selected_on(config, self.shards, self.parts)
             found = validate(self.task, self.shards, config, chosen, world)
             is_best = state.plateau.observe(found.score, found.likelihood, state.step, config.optim)
             if not state.ended and state.plateau.exhausted(config.optim):
                 state.ended = "early stop"
             self._log(
-                log,
-                board,
                 {
                     "kind": "validation",
                     "step": state.step,
@@ -266,7 +244,7 @@ class Trainer:
                     "is_best": is_best,
                     "on": config.run.selection,
                     "modalities": found.by_modality,
-                },
+                }
             )
         if is_best:
             self._save(BEST)

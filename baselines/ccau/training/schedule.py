@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from baselines.ccau.config.sections import OptimConfig
+from baselines.ccau.config.training_config import OptimConfig
 
 
 @dataclass

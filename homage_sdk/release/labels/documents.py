@@ -10,8 +10,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from homage_sdk.release.records import LARGEST
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
-FrameNumber = Annotated[int, Field(ge=1, description="1-based, inclusive")]
+FrameNumber = Annotated[int, Field(ge=1, le=LARGEST, description="1-based, inclusive")]
+Id = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 
 
 class _Document(BaseModel):
@@ -34,7 +37,7 @@ class ActionDocument(RootModel[list[ActionRecord]]):
 class ObjectRecord(_Document):
     """One object of an annotated frame."""
 
-    id: int = Field(description="Unique within the frame")
+    id: Id = Field(description="Unique within the frame")
     category: str = Field(min_length=1)
     bbox: tuple[Number, Number, Number, Number] = Field(description="x1, y1, x2, y2 in pixels")
 
@@ -42,8 +45,8 @@ class ObjectRecord(_Document):
 class RelationshipRecord(_Document):
     """One relationship; both ids are objects of the same frame."""
 
-    subject: int
-    object: int
+    subject: Id
+    object: Id
     category: str = Field(min_length=1)
 
 

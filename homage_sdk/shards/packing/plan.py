@@ -182,9 +182,9 @@ def expected_bytes(dataset: Dataset, shards: Iterable[PlannedShard], options: Pa
     size = 0.0
     for name, samples in of_sequence.items():
         sequence = dataset[name]
+        whole = sequence.n_frames
         shares = sum(
-            1.0 if each.last is None else (each.last - each.first + 1) / sequence.n_frames
-            for each in samples
+            1.0 if each.last is None else (each.last - each.first + 1) / whole for each in samples
         )
         size += rough_bytes(sequence, options) * shares
     return round(size)

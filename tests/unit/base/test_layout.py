@@ -198,7 +198,7 @@ def test_a_public_class_name_means_one_thing() -> None:
         ("homage_sdk.dataset.dataset", "torch webdataset librosa cv2 av"),
         ("homage_sdk.loader.clip_loader", "duckdb webdataset librosa"),
         ("baselines.ccau.training.train", "duckdb webdataset librosa torchvision"),
-        ("baselines.ccau.evaluation.evaluate", "duckdb webdataset librosa torchvision"),
+        ("baselines.ccau.evaluation.evaluate_run", "duckdb webdataset librosa torchvision"),
         ("homage_sdk.cli.command", "torch pandas pyarrow duckdb av cv2"),
     ],
 )

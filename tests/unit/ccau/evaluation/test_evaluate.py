@@ -8,23 +8,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
+from torch.nn import functional as F
 
 from baselines.ccau.data.novel_split import split_ranked
 from baselines.ccau.distributed import World
-from baselines.ccau.evaluation import evaluate as evaluate_module
+from baselines.ccau.evaluation import evaluate_run as evaluate_module
 from baselines.ccau.evaluation import predict as predict_module
-from baselines.ccau.evaluation.evaluate import evaluate, selection_note
+from baselines.ccau.evaluation.evaluate_run import evaluate, selection_note
 from baselines.ccau.evaluation.fewshot import fewshot
-from baselines.ccau.evaluation.linear_probe import Standard, fit_activity, fit_atomic
+from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
+from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import predict
 from baselines.ccau.evaluation.predictions import ClipScores, join_clips, merge
 from baselines.ccau.evaluation.predictions_file import load_predictions, save_predictions
-from baselines.ccau.evaluation.results import compute_results
-from baselines.ccau.runs.build import build_task, make_nets
+from baselines.ccau.runs.build_task import build_task, make_nets
 from baselines.ccau.tasks import StaticKD
 from baselines.ccau.training.train import train
-from baselines.ccau.training.validate import validate
+from baselines.ccau.training.validation_score import validate
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, UsageError
 from homage_sdk.shards import ShardSet
 
@@ -211,20 +211,48 @@ def test_an_unfinished_run_is_refused(tmp_path, small_shards):
         evaluate(tmp_path / "empty", small_shards)
 
 
-def test_the_probe_equals_scikit_learn():
+def minimised(x, target, n_classes, loss_of):
+    """Logits at the minimum of sum of losses + ||w||^2 / 2, by torch's L-BFGS."""
+    x, target = torch.from_numpy(x), torch.from_numpy(target)
+    weight = torch.zeros(x.shape[1], n_classes, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(n_classes, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias], max_iter=500, tolerance_grad=1e-9, line_search_fn="strong_wolfe"
+    )
+
+    def closure():
+        optimizer.zero_grad()
+        loss = loss_of(x @ weight + bias, target, reduction="sum") + weight.square().sum() / 2
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return (x @ weight + bias).detach()
+
+
+def test_the_probe_is_at_the_minimum_of_its_objective():
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 5))
-    y = (x @ rng.normal(size=(5, 3)) + rng.normal(size=(60, 3))).argmax(axis=1)
+    x = rng.normal(loc=3.0, scale=2.0, size=(60, 5))
+    y = (x @ rng.normal(size=(5, 3)) + 2 * rng.normal(size=(60, 3))).argmax(axis=1)
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
-    theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(standard, y)
-    ours = fit_activity(x, y, 3, Standard.of(x)).logits(x)
-    softmax = np.exp(ours) / np.exp(ours).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(softmax, theirs.predict_proba(standard), atol=1e-3)
-    labels = np.stack([y == 0, y == 1], axis=1).astype(int)
-    many = fit_atomic(x, labels, Standard.of(x)).logits(x)
-    for column in range(2):
-        one = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(standard, labels[:, column])
-        np.testing.assert_allclose(many[:, column], one.decision_function(standard), atol=1e-2)
+    expected = torch.softmax(minimised(standard, y, 3, F.cross_entropy), dim=1)
+    found = activity_scores(x, y, x, 3, Standard.of(x))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    labels = np.stack([y == 0, y == 1, y > 5, y >= 0], axis=1).astype(float)
+    logits = minimised(standard, labels[:, :2], 2, F.binary_cross_entropy_with_logits)
+    many = atomic_scores(x, labels, x, Standard.of(x))
+    np.testing.assert_allclose(many[:, :2], torch.sigmoid(logits), atol=1e-4)
+    assert (many[:, 2] == 0).all() and (many[:, 3] == 1).all()  # none and all of the support
+
+
+def test_a_class_without_support_is_never_the_answer():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 3))
+    standard = Standard.of(x)
+    two = activity_scores(x, np.array([0, 2] * 4), x, 4, standard)
+    assert (two[:, [1, 3]] == 0).all() and np.allclose(two.sum(axis=1), 1)
+    one = activity_scores(x, np.full(8, 2), x, 4, standard)
+    assert (one == np.eye(4)[2]).all()
 
 
 def test_the_novel_split_is_seeded_stratified_and_published_by_hash():

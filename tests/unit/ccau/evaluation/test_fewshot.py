@@ -1,7 +1,6 @@
 """Few-shot: one set of supports for every model, nested in k, of classes no backbone has seen."""
 
 import hashlib
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,8 +14,7 @@ from baselines.ccau.data.partition import paper_selection, selection_parts
 from baselines.ccau.distributed import World
 from baselines.ccau.evaluation import fewshot as fewshot_module
 from baselines.ccau.evaluation.fewshot import draw_support, probe_modality
-from baselines.ccau.evaluation.linear_probe import Standard, fit_activity
-from baselines.ccau.evaluation.predictions import ClipScores, merge
+from baselines.ccau.evaluation.linear_probe import Standard, activity_scores
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.training.train import train
 from homage_sdk.shards import ShardSet
@@ -188,8 +186,10 @@ def test_ranks_share_the_probes_and_each_has_the_whole(shards, monkeypatch):
         )
 
     alone = probed(None)
-    plain, fitted, shares = fewshot_module.fit_activity, [], []
-    monkeypatch.setattr(fewshot_module, "fit_activity", lambda *a: (fitted.append(1), plain(*a))[1])
+    plain, fitted, shares = fewshot_module.activity_scores, [], []
+    monkeypatch.setattr(
+        fewshot_module, "activity_scores", lambda *a: (fitted.append(1), plain(*a))[1]
+    )
     # One process in the place of three ranks, one after the other.
     monkeypatch.setattr(fewshot_module, "gather", lambda _, own: (shares.append(own), shares)[1])
     counts = []
@@ -219,38 +219,11 @@ def test_a_feature_that_happens_to_be_equal_in_the_support_does_not_decide():
     query, truth = clips(50, 1.0)
 
     def judged(standard):
-        probe = fit_activity(support, labels, 3, standard)
-        return (probe.logits(query).argmax(axis=1) == truth).mean()
+        scores = activity_scores(support, labels, query, 3, standard)
+        return (scores.argmax(axis=1) == truth).mean()
 
     assert judged(Standard.of(base)) > 0.95
     assert judged(Standard.of(support)) < 0.7
-
-
-def test_clips_are_joined_to_sequences_as_in_evaluation():
-    # Two views of unlike length: the mean over views is not the mean over clips.
-    rng = np.random.default_rng(0)
-    lengths = {("a", 1): 3, ("a", 2): 1, ("b", 1): 2}
-    rows = [(s, v, c) for (s, v), n in lengths.items() for c in range(n)]
-    activity, atomic = rng.normal(size=(len(rows), 4)), rng.normal(size=(len(rows), 5))
-
-    def softmax(x):
-        return np.exp(x) / np.exp(x).sum()
-
-    clips = [
-        ClipScores(
-            sequence=s, view=v, clip=c, present=True, activity=softmax(activity[i]),
-            atomic=1 / (1 + np.exp(-atomic[i])), atomic_label=np.zeros(5), activity_label=0,
-            embedding=np.zeros(2),
-        )
-        for i, (s, v, c) in enumerate(rows)
-    ]  # fmt: skip
-    # As the loader gives them, the clips that the shorter view does not reach are there, absent.
-    beyond = [replace(clips[0], clip=c, view=-1, present=False) for c in (1, 2)]
-    planned = {("a", 0): 2, ("a", 1): 2, ("a", 2): 2, ("b", 0): 1, ("b", 1): 1}
-    expected = merge([*clips, *beyond], planned)
-    found = fewshot_module._sequence_scores(expected, activity, atomic)
-    np.testing.assert_allclose(found[0], expected.activity, atol=1e-12)
-    np.testing.assert_allclose(found[1], expected.atomic, atol=1e-12)
 
 
 def test_features_are_measured_by_the_base_sequences_that_trained(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from baselines.ccau.models.network import ModelConfig, build_nets
+from baselines.ccau.models.build_nets import ModelConfig, build_nets
 from baselines.ccau.tasks import ClipLabels
 from homage_sdk.loader.batch import SceneGraphBatch
 

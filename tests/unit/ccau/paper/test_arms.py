@@ -8,7 +8,7 @@ import pytest
 from baselines.ccau.config.config import read_config
 from baselines.ccau.evaluation.predictions_file import load_predictions
 from baselines.ccau.paper.arms import ARMS, choose, run_arms, run_folder
-from baselines.ccau.paper.numbers import PAPER
+from baselines.ccau.paper.published_numbers import PAPER
 from baselines.ccau.report.paper_tables import make_tables
 from baselines.ccau.training.doctor import gather_check
 from homage_sdk.errors import CheckpointError, UsageError

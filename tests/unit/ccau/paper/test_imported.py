@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from baselines.ccau.cli import app
 from baselines.ccau.config.config import from_dict
-from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.predictions_file import load_predictions
 from baselines.ccau.runs import checkpoint
-from baselines.ccau.runs.build import load_nets
+from baselines.ccau.runs.build_task import load_nets
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.shards import ShardSet

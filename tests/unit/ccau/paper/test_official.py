@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from baselines.ccau.config.config import from_dict
-from baselines.ccau.models.network import build_nets
-from baselines.ccau.paper.official import import_official
+from baselines.ccau.models.build_nets import build_nets
+from baselines.ccau.paper.authors_weights import import_official
 from homage_sdk.errors import CheckpointError
 from tests.unit.ccau.models.authors import AuthorsAudio, AuthorsVideo, stir
 

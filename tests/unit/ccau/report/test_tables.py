@@ -8,13 +8,11 @@ import pytest
 
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.report import paper_tables as tables
+from baselines.ccau.report.paper_tables import compare
 from homage_sdk.errors import CheckpointError
 
 SINGLE, COOPERATIVE = (
     next(a for a in ARMS if a.name == n) for n in ("single_activity", "coop_activity")
-)
-FEW_SINGLE, FEW_CCAU = (
-    next(a for a in ARMS if a.name == n) for n in ("fewshot_single", "fewshot_ccau")
 )
 CELL = ("accuracy", "ego")
 
@@ -44,7 +42,7 @@ def judged(tmp_path, monkeypatch):
 def test_a_difference_compares_the_seeds_that_both_arms_have(judged):
     single = [judged(SINGLE, s, h) for s, h in ((0, [1, 1, 0, 0]), (1, [0, 0, 0, 0]))]
     coop = [judged(COOPERATIVE, 0, [1, 1, 1, 0])]  # its second seed is not trained yet
-    found = tables._cell(CELL, COOPERATIVE, coop, single, draws=200)
+    found = compare(CELL, coop, single, draws=200)
     assert found.mean == pytest.approx(75.0)
     assert found.difference["value"] == pytest.approx(25.0)  # not 50: seed 1 has no partner
 
@@ -52,25 +50,29 @@ def test_a_difference_compares_the_seeds_that_both_arms_have(judged):
 def test_seeds_judged_on_different_sequences_are_refused(judged):
     runs = [judged(SINGLE, 0, [1, 0, 1, 0]), judged(SINGLE, 1, [1, 0])]
     with pytest.raises(CheckpointError, match="different sequences"):
-        tables._cell(CELL, SINGLE, runs, None, draws=10)
+        compare(CELL, runs, None, draws=10)
 
 
-def test_the_same_support_under_three_seeds_is_one_observation(tmp_path):
+@pytest.fixture
+def drawn(tmp_path):
+    """``drawn(name, draws, n_seeds)`` makes runs whose ego mAP at k = 5 is ``draws``."""
+
+    def make(name, draws, n_seeds=1):
+        runs = [tmp_path / f"{name}-{n_seeds}" / f"seed-{seed}" for seed in range(n_seeds)]
+        for run in runs:
+            run.mkdir(parents=True)
+            table = {"5": {"map": {"draws": list(draws)}}}
+            (run / "fewshot.json").write_text(json.dumps({"modalities": {"ego": table}}))
+        return runs
+
+    return make
+
+
+def test_the_same_support_under_three_seeds_is_one_observation(drawn):
     rng = np.random.default_rng(0)
     shift = rng.normal(size=20)  # what a draw does to both models, whatever the seed
-
-    def runs(arm, n_seeds, gain):
-        made = []
-        for seed in range(n_seeds):
-            run = tmp_path / f"{arm.name}-{n_seeds}" / f"seed-{seed}"
-            run.mkdir(parents=True)
-            table = {"5": {"map": {"draws": (gain * shift).tolist()}}}
-            (run / "fewshot.json").write_text(json.dumps({"modalities": {"ego": table}}))
-            made.append(run)
-        return made
-
     one, three = (
-        tables._fewshot_cell(("map@5", "ego"), runs(FEW_CCAU, n, 2.0), runs(FEW_SINGLE, n, 1.0))
+        compare(("map@5", "ego"), drawn("ccau", 2 * shift, n), drawn("single", shift, n))
         for n in (1, 3)
     )
     assert three.difference == pytest.approx(one.difference)
@@ -79,9 +81,12 @@ def test_the_same_support_under_three_seeds_is_one_observation(tmp_path):
     assert high - low == pytest.approx(2 * 1.96 * error, rel=0.2)
 
 
-def test_equal_draws_give_no_interval_and_no_p():
+def test_equal_draws_give_no_interval_and_no_p(drawn):
     """One support set in all draws says nothing of others."""
-    found = tables._between_draws(np.full(20, -0.004))
-    assert found == {"value": pytest.approx(-0.4), "low": None, "high": None, "p_value": None}
-    cell = tables.OurCell(96.4, [96.4], found)
-    assert tables.said(cell) == "96.4 (-0.4, all draws equal)"
+    draws = np.linspace(0.2, 0.4, 20)
+    found = compare(("map@5", "ego"), drawn("ccau", draws - 0.004), drawn("single", draws))
+    assert found.difference == {
+        "value": pytest.approx(-0.4), "low": None, "high": None, "p_value": None,
+    }  # fmt: skip
+    assert tables.said(found) == "29.6 (-0.4, all draws equal)"
+    assert compare(("map@7", "ego"), drawn("short", draws)) is None

@@ -9,7 +9,7 @@ from torch import nn
 
 from baselines.ccau.runs import checkpoint
 from baselines.ccau.runs.checkpoint import Identity, load, load_into, require_classes
-from baselines.ccau.training.resume import load_optimizer, optimizer_tensors
+from baselines.ccau.training.training_checkpoint import load_optimizer, optimizer_tensors
 from homage_sdk.errors import CheckpointError, HomageError
 
 CLASSES = {"activity": ("cook", "clean"), "atomic": ("hold cup",)}

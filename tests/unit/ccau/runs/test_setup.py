@@ -5,12 +5,12 @@ import json
 import pytest
 import torch
 
-from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.report import figures
 from baselines.ccau.report import run_page as page
 from baselines.ccau.report.result_rows import result_rows
-from baselines.ccau.runs import build as setup
+from baselines.ccau.runs import build_task as setup
 from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet

@@ -9,11 +9,11 @@ class Killed(BaseException):
 
 def killed_at(monkeypatch, step):
     """Let the next training die when it has made ``step`` steps."""
-    plain = train_loop.Trainer._step
+    plain = train_loop.Trainer.step
 
     def dying(self, batches):
         if self.state.step == step:
             raise Killed
         return plain(self, batches)
 
-    monkeypatch.setattr(train_loop.Trainer, "_step", dying)
+    monkeypatch.setattr(train_loop.Trainer, "step", dying)

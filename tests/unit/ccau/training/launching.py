@@ -35,7 +35,7 @@ def launch(
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """``ccau ARGUMENTS``, or the script ``code``, on so many ranks; its output is one text."""
-    module = ["-m", "baselines.ccau.cli"] if code is None else [str(code)]
+    module = ["-m", "baselines.ccau"] if code is None else [str(code)]
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone",
         f"--nproc_per_node={ranks}", *module, *map(str, arguments),

@@ -8,10 +8,10 @@ import torch
 
 from baselines.ccau import random_streams as streams
 from baselines.ccau.distributed import World
-from baselines.ccau.evaluation import evaluate as evaluate_module
-from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.evaluation import evaluate_run as evaluate_module
+from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.models import augment
-from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.runs.metrics_log import read_metrics
 from baselines.ccau.training import loop as train_loop
 from baselines.ccau.training import train as train_entry
 from baselines.ccau.training.train import train
@@ -86,16 +86,16 @@ def test_training_resuming_and_evaluating_stay_on_the_accelerator(
 ):
     run = tmp_path / "run"
     config = tiny(**{"optim.max_steps": 2, "run.checkpoint_every": 1, **ARMS[arm]})
-    step = train_loop.Trainer._step
+    step = train_loop.Trainer.step
     with monkeypatch.context() as patch:
         patch.setattr(
             train_loop.Trainer,
-            "_step",
+            "step",
             lambda self, batches: (die if self.state.step == 1 else step)(self, batches),
         )
         with pytest.raises(Killed):
             train(config, small_shards, run)
-    assert train(config, small_shards, run).steps == 2
+    assert train(config, small_shards, run).state.step == 2
     steps = [row for row in read_metrics(run / "metrics.jsonl") if row["kind"] == "step"]
     assert all(np.isfinite(row["losses"]["total"]) for row in steps)
     assert [row["step"] for row in steps] == [1, 2]

@@ -6,14 +6,14 @@ import shutil
 
 import pytest
 
-from baselines.ccau.config.sections import OptimConfig
-from baselines.ccau.runs import run_folder as runs
+from baselines.ccau.config.training_config import OptimConfig
+from baselines.ccau.runs.metrics_log import read_metrics
 from baselines.ccau.runs.run_folder import begin, open_run
 from baselines.ccau.training import loop as train_loop
-from baselines.ccau.training.progress import State
 from baselines.ccau.training.schedule import Plateau
 from baselines.ccau.training.train import train
-from baselines.ccau.training.validate import Validation
+from baselines.ccau.training.training_state import State
+from baselines.ccau.training.validation_score import Validation
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
 from homage_sdk.storage.folder_swap import new_folder, recover
 from tests.unit.ccau.training.dying import Killed, killed_at
@@ -155,7 +155,7 @@ def test_a_score_and_its_likelihood_are_logged_apart(tiny, small_shards, tmp_pat
     said = iter([(0.50, -2.0), (0.51, -9.0), (0.50, -0.1)])
     monkeypatch.setattr(train_loop, "validate", lambda *_: Validation(*next(said), {}))
     train(config, small_shards, tmp_path / "run")
-    rows = runs.read_metrics(tmp_path / "run" / "metrics.jsonl")
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
     rows = [row for row in rows if row["kind"] == "validation"]
     assert [row["is_best"] for row in rows] == [True, True, False]
     assert [(row["score"], row["likelihood"]) for row in rows][1] == (0.51, -9.0)

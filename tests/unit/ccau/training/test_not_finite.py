@@ -6,8 +6,8 @@ import torch
 
 from baselines.ccau.distributed import World
 from baselines.ccau.evaluation.predict import predict
-from baselines.ccau.runs.build import build_task, make_nets
-from baselines.ccau.training.validate import validate
+from baselines.ccau.runs.build_task import build_task, make_nets
+from baselines.ccau.training.validation_score import validate
 from homage_sdk.errors import TrainingError, UsageError
 from homage_sdk.evaluation.metrics import accuracy, hits_at_k, mean_ap
 from homage_sdk.shards import ShardSet

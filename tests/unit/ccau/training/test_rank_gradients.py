@@ -26,10 +26,10 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.modules.batchnorm import _BatchNorm
 from baselines.ccau import cli
-from baselines.ccau.training import train
+from baselines.ccau.training import loop
 
 silent = json.loads(os.environ["SILENT"])  # modality: sequences that are to lack it
-plain_task, plain_prepare, plain_clip = train.build_task, train.prepare, train.clip_gradients
+plain_task, plain_prepare, plain_clip = loop.build_task, loop.prepare, loop.clip_gradients
 
 def build_task(*a, **k):
     task = plain_task(*a, **k).double()
@@ -56,13 +56,13 @@ def clip_gradients(optimizer, *a):
     return plain_clip(optimizer, *a)
 
 trainer = []
-plain_run = train._Trainer.run
+plain_run = loop.Trainer.run
 def run(self, progress):
     trainer.append(self)
     return plain_run(self, progress)
 
-train.build_task, train.prepare, train.clip_gradients = build_task, prepare, clip_gradients
-train._Trainer.run = run
+loop.build_task, loop.prepare, loop.clip_gradients = build_task, prepare, clip_gradients
+loop.Trainer.run = run
 cli.main()
 """
 

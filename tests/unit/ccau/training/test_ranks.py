@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.runs.metrics_log import read_metrics
 from tests.unit.ccau.training.launching import family, finish, launch, ranks_of, write_toml
 
 pytestmark = pytest.mark.slow
@@ -120,7 +120,7 @@ def test_without_a_launcher_that_watches_a_lost_rank_is_one_line(
     ranks = [
         subprocess.Popen(
             [
-                sys.executable, "-m", "baselines.ccau.cli", "train", str(config),
+                sys.executable, "-m", "baselines.ccau", "train", str(config),
                 "--shards", str(small_shards), "--out", str(tmp_path / "run"),
             ],
             env={

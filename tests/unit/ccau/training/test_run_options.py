@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from baselines.ccau.cli import app
 from baselines.ccau.config.config import read_config
-from baselines.ccau.evaluation.evaluate import evaluate
+from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.runs.json_files import read_json
-from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.runs.metrics_log import read_metrics
 from baselines.ccau.training import loop as train_loop
 from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError
@@ -55,25 +55,17 @@ def test_tensorboard_shows_the_numbers_of_the_log_also_after_a_kill(
 
     config = tiny(**AUDIO, **{"run.tensorboard": "true", "optim.epochs": 3})
     config = config.replace(["data.batch_size=2", "data.validation_share=0.4"])
-    plain = train_loop.Trainer._step
+    plain = train_loop.Trainer.step
 
     def dying(self, batches):
         row = plain(self, batches)
         if self.state.step == 2:
-            board[0].write(row)
-            raise Killed  # logged to the board, not yet to a checkpoint
+            self.log.write(row)
+            raise Killed  # logged, not yet in a checkpoint
         return row
 
-    board = []
-    plain_board = train_loop.Board
-
-    def make_board(*arguments, **options):
-        board.append(plain_board(*arguments, **options))
-        return board[-1]
-
     with monkeypatch.context() as patch:
-        patch.setattr(train_loop, "Board", make_board)
-        patch.setattr(train_loop.Trainer, "_step", dying)
+        patch.setattr(train_loop.Trainer, "step", dying)
         with pytest.raises(Killed):
             train(config, small_shards, tmp_path / "run")
     train(config, small_shards, tmp_path / "run")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines.ccau.runs.run_folder import read_metrics
+from baselines.ccau.runs.metrics_log import read_metrics
 from baselines.ccau.training import loop as train_loop
 from baselines.ccau.training.train import train
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError
@@ -76,7 +76,7 @@ def test_a_finished_run_is_not_trained_twice(tiny, small_shards, tmp_path):
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()}
     second = train(tiny(), small_shards, tmp_path / "run")
     assert not first.already_done and second.already_done
-    assert (second.steps, second.best_score) == (first.steps, first.best_score)
+    assert second.state == first.state
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()}
     (tmp_path / "run" / "fewshot.json").write_text("{}")
     third = train(tiny(), small_shards, tmp_path / "run", fresh=True)
@@ -199,7 +199,7 @@ def test_bf16_and_early_stop_run(tiny, small_shards, tmp_path):
     config = tiny(**{"optim.precision": "bf16", "optim.epochs": 9, "optim.early_stop": 1})
     config = config.replace(["optim.lr=1e-9"])
     summary = train(config, small_shards, tmp_path / "run")
-    assert summary.ended == "early stop"
+    assert summary.state.ended == "early stop"
     assert np.isfinite(
         [row["losses"]["total"] for row in curve(tmp_path / "run") if "losses" in row]
     ).all()

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from baselines.ccau.distributed import World
 from baselines.ccau.runs import checkpoint as checkpoints
-from baselines.ccau.runs.build import class_names
+from baselines.ccau.runs.build_task import class_names
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity
 from baselines.ccau.tasks import Task
-from baselines.ccau.training.progress import State
+from baselines.ccau.training.training_state import State
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.shards import ShardSet
 

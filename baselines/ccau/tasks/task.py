@@ -16,7 +16,7 @@ from baselines.ccau.losses.composition import (
     weighted_by_uncertainty,
 )
 from baselines.ccau.losses.ranks import ALONE, Ranks
-from baselines.ccau.models.network import MODALITIES, ModalityNet, ModalityOutput
+from baselines.ccau.models.build_nets import MODALITIES, ModalityNet, ModalityOutput
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.batch import Batch, SceneGraphBatch
 
@@ -122,12 +122,6 @@ class Task(nn.Module):
             groups.append({"name": "uncertainty", "params": own, "weight_decay": 0.0})
         return groups
 
-    def forward(
-        self, inputs: Inputs, targets: ClipLabels, *, step: int, collective: bool = True
-    ) -> dict[str, Tensor]:
-        """The same as :meth:`losses` (DistributedDataParallel calls ``forward``)."""
-        return self.losses(inputs, targets, step=step, collective=collective)
-
     def losses(
         self, inputs: Inputs, targets: ClipLabels, *, step: int, collective: bool = True
     ) -> dict[str, Tensor]:
@@ -163,6 +157,8 @@ class Task(nn.Module):
             total = _Idle.apply(total, trained)  # type: ignore[no-untyped-call]
         named["total"] = total
         return named
+
+    forward = losses  # what DistributedDataParallel calls
 
     def outputs(
         self, inputs: Inputs, targets: ClipLabels, *, step: int, rank: int = 0
@@ -247,6 +243,10 @@ class Task(nn.Module):
     ) -> Extra:
         """Terms beyond the supervision of each modality."""
         return Extra()
+
+
+class Single(Task):
+    """One or several modalities, each by its own labels alone (row "Single" of Tables 2-4)."""
 
 
 @dataclass

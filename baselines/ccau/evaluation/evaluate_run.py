@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,17 @@ from numpy.typing import NDArray
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import TEST_SPLITS
-from baselines.ccau.distributed import World, broadcast, join_world
+from baselines.ccau.distributed import Progress, World, by_first, join_world, on_first
+from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import predict
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions
-from baselines.ccau.evaluation.results import compute_results
-from baselines.ccau.runs.build import class_names, load_nets
+from baselines.ccau.runs.build_task import class_names, load_nets
 from baselines.ccau.runs.checkpoint import code_version
 from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import BEST, result_checkpoint
 from homage_sdk.errors import CheckpointError, ShardError
 from homage_sdk.evaluation.metrics import class_frequencies
 from homage_sdk.shards import ShardSet
-
-Progress = Callable[[int, int], None]
 
 
 def evaluate(
@@ -45,9 +42,9 @@ def evaluate(
         config, nets = load_nets(run, shards)
         n_draws = config.run.bootstrap_draws if draws is None else draws
         identity = _identity(run, shards, splits, n_draws)
-        known = broadcast(world, _already_done(run, identity) if world.is_first else None)
+        known = by_first(world, lambda: _already_done(run, identity))
         if known is not None:
-            return dict(known)
+            return known
         sequences = {s.sequence: str(s.split) for s in shards.sequences if s.split in splits}
         if not sequences:
             raise ShardError(
@@ -68,8 +65,7 @@ def evaluate(
             )
             if found is not None:
                 by_modality[modality] = found
-            if progress is not None and world.is_first:
-                progress(done + 1, len(nets))
+            on_first(world, progress)(done + 1, len(nets))
         saved = SavedPredictions(
             by_modality=by_modality,
             split=sequences,

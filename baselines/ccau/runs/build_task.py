@@ -12,7 +12,7 @@ from torch import Tensor
 
 from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.data.partition import Parts
-from baselines.ccau.models.network import ModalityNet, ModelConfig, build_nets
+from baselines.ccau.models.build_nets import ModalityNet, ModelConfig, build_nets
 from baselines.ccau.runs.checkpoint import Checkpoint, load, load_into, require_classes
 from baselines.ccau.runs.run_folder import result_checkpoint
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
@@ -79,14 +79,19 @@ def load_nets(run: Path, shards: ShardSet) -> tuple[Config, dict[str, ModalityNe
 
     Raises CheckpointError: no finished run, a file cut or changed, other class lists.
     """
-    checkpoint = load(result_checkpoint(run))
-    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
-    config = from_dict(checkpoint.manifest.config)
+    checkpoint, config = _trained(run, shards)
     nets = make_nets(config, shards)
     for modality, net in nets.items():
-        _load_net(net, modality, checkpoint)
+        load_into(net, _tensors_of(modality, checkpoint), place=checkpoint.folder)
         net.eval()
     return config, nets
+
+
+def _trained(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config]:
+    """What a finished run is judged by, checked against these shards."""
+    checkpoint = load(result_checkpoint(run))
+    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    return checkpoint, from_dict(checkpoint.manifest.config)
 
 
 def build_task(config: Config, shards: ShardSet, device: torch.device) -> Task:
@@ -112,10 +117,8 @@ def _load_teacher(
 ) -> None:
     if modality not in nets:
         raise ConfigError(f"task.teachers names {modality}, which is not among task.modalities")
-    checkpoint = load(result_checkpoint(run))
-    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    checkpoint, trained = _trained(run, shards)
     tensors = _tensors_of(modality, checkpoint)
-    trained = from_dict(checkpoint.manifest.config)
     for key, own, theirs in _inputs_that_differ(config, trained, modality):
         raise ConfigError(
             f"the teacher of {modality} was trained with another {key}",
@@ -147,10 +150,6 @@ def _inputs_that_differ(
             one, other = (getattr(getattr(c, section), name) for c in (a, b))
             if name not in others and one != other:
                 yield f"{section}.{name}", one, other
-
-
-def _load_net(net: ModalityNet, modality: str, checkpoint: Checkpoint) -> None:
-    load_into(net, _tensors_of(modality, checkpoint), place=checkpoint.folder)
 
 
 def _tensors_of(modality: str, checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from baselines.ccau.training.schedule import Plateau
@@ -36,23 +35,6 @@ class State:
 class RunSummary:
     """How a training command ended."""
 
-    run: Path
-    steps: int
-    already_done: bool
-    ended: str
-    best_score: float
-    best_step: int
+    state: State
     train_s: float
-
-    @classmethod
-    def of(cls, run: Path, state: State, *, train_s: float, already_done: bool) -> RunSummary:
-        """The summary of a run that has come to ``state``."""
-        return cls(
-            run=run,
-            steps=state.step,
-            already_done=already_done,
-            ended=state.ended,
-            best_score=state.plateau.best,
-            best_step=state.plateau.best_step,
-            train_s=train_s,
-        )
+    already_done: bool

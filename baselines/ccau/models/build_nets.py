@@ -22,7 +22,7 @@ from baselines.ccau.models.initialise import (
     orthogonal,
     torch_default,
 )
-from baselines.ccau.models.modality import AggregatedNet, ModalityNet, ModalityOutput
+from baselines.ccau.models.modality_net import AggregatedNet, ModalityNet, ModalityOutput
 from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.models.scene_graph_net import SceneGraphEncoder
 from baselines.ccau.precision import exact

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.data.partition import carve
 from baselines.ccau.models.model_config import ModelConfig
-from baselines.ccau.paper.official import Imported, import_official
-from baselines.ccau.runs.build import class_names, describe, model_config
+from baselines.ccau.paper.authors_weights import Imported, import_official
+from baselines.ccau.runs.build_task import class_names, describe, model_config
 from baselines.ccau.runs.checkpoint import Identity, save
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import LAST
-from baselines.ccau.training.progress import State
+from baselines.ccau.training.training_state import State
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.shards import ShardSet
 from homage_sdk.storage.folder_swap import new_folder
-
-
-@dataclass(frozen=True)
-class Written:
-    """What ``write_imported`` made, and where."""
-
-    folder: Path
-    is_run: bool
-    imported: Imported
 
 
 def write_imported(
@@ -35,7 +26,7 @@ def write_imported(
     *,
     shards_folder: Path | None = None,
     settings: Iterable[str] = (),
-) -> Written:
+) -> Imported:
     """Load ``.pth.tar`` files without running what they hold; write them without pickles.
 
     Their files hold numbers of classes, no names. With shards, whose class lists give the columns
@@ -71,13 +62,9 @@ def write_imported(
     training = asdict(State(epoch=max(epochs, default=0), ended="imported"))
     state = {"training": training, "optimizer_groups": [], "epochs": found.epochs}
     if shards is None:
-        save(
-            out,
-            files={"model": tensors},
-            state=state,
-            identity=Identity(config.as_dict(), {}, ""),
-        )
-        return Written(out, is_run=False, imported=found)
+        identity = Identity(config.as_dict(), {}, "")
+        save(out, files={"model": tensors}, state=state, identity=identity)
+        return found
     names = class_names(shards)
     counts = {"activity": found.n_activities, "atomic": found.n_atomic}
     for wanted, count in counts.items():
@@ -95,7 +82,7 @@ def write_imported(
         parts = carve(shards, share=0.0, seed=config.run.seed)
         write_json(temporary / "config.json", describe(config, shards, parts))
         write_json(temporary / "run.json", {**training, "result": LAST})
-    return Written(out, is_run=True, imported=found)
+    return found
 
 
 def _shape(config: Config, shards: ShardSet | None) -> ModelConfig:

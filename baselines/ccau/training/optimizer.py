@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
+import sys
 from collections.abc import Mapping
 
 import torch
@@ -10,7 +13,7 @@ from torch import Tensor, nn
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.tasks import Task
-from homage_sdk.errors import TrainingError
+from homage_sdk.errors import ConfigError, TrainingError
 
 
 def make_optimizer(task: Task, config: Config) -> torch.optim.Optimizer:
@@ -50,6 +53,17 @@ def autocast(config: Config, device: torch.device) -> torch.autocast:
     return torch.autocast(
         device.type, dtype=torch.bfloat16, enabled=config.optim.precision == "bf16"
     )
+
+
+def require_compiler(device: torch.device) -> None:
+    """Raise ConfigError where ``optim.compile`` could not work: on a CPU it writes C++."""
+    name = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if device.type == "cpu" and shutil.which(name) is None:
+        raise ConfigError(
+            "optim.compile needs a C++ compiler on a CPU",
+            found=f"no {name}",
+            hint="install one, name yours in the environment's CXX, or set optim.compile = false",
+        )
 
 
 def memory_mb(device: torch.device) -> float:

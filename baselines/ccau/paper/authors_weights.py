@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from baselines.ccau.config.config import from_dict
+from baselines.ccau.models.build_nets import ModalityNet, build_nets
 from baselines.ccau.models.model_config import ModelConfig
-from baselines.ccau.models.network import ModalityNet, build_nets
 from baselines.ccau.runs.checkpoint import load_into
 from homage_sdk.errors import CheckpointError
 
@@ -35,7 +35,6 @@ class Imported:
     """Networks with the authors' weights, and what is known about where these come from."""
 
     nets: dict[str, ModalityNet]
-    config: ModelConfig
     n_activities: int
     n_atomic: int
     epochs: dict[str, int | None]  # modality: epoch written in the file
@@ -60,21 +59,16 @@ def import_official(files: Sequence[Path | str], *, config: ModelConfig | None =
     config = config or from_dict({"preset": "official"}).model
     if not files:
         raise CheckpointError("no checkpoint to import", hint="give one .pth.tar file a modality")
-    states: dict[str, dict[str, Tensor]] = {}
-    epochs: dict[str, int | None] = {}
-    sources: dict[str, Path] = {}
+    contents: dict[str, tuple[Path, Mapping[str, Any]]] = {}
     for file in map(Path, files):
         content = _load(file)
         modality = _modality(file, content)
-        if modality in states:
-            raise CheckpointError(
-                f"two files for {modality}", place=file, found=str(sources[modality])
-            )
-        states[modality] = _state(file, content)
-        epoch = content.get("epoch")
-        epochs[modality] = epoch if isinstance(epoch, int) else None
-        sources[modality] = file
-    sizes = {m: _class_counts(sources[m], state, config.features) for m, state in states.items()}
+        if modality in contents:
+            other = str(contents[modality][0])
+            raise CheckpointError(f"two files for {modality}", place=file, found=other)
+        contents[modality] = file, content
+    states = {m: _state(file, content) for m, (file, content) in contents.items()}
+    sizes = {m: _class_counts(contents[m][0], s, config.features) for m, s in states.items()}
     if len(set(sizes.values())) > 1:
         raise CheckpointError(
             "the files disagree about the number of classes",
@@ -83,9 +77,11 @@ def import_official(files: Sequence[Path | str], *, config: ModelConfig | None =
     n_activities, n_atomic = next(iter(sizes.values()))
     nets = build_nets(config, tuple(states), n_activities, n_atomic, seed=0)
     for modality, net in nets.items():
-        load_into(net, states[modality], place=sources[modality], hint=_OTHER_SETTINGS)
+        load_into(net, states[modality], place=contents[modality][0], hint=_OTHER_SETTINGS)
         net.eval()
-    return Imported(nets, config, n_activities, n_atomic, epochs)
+    written = {m: content.get("epoch") for m, (_, content) in contents.items()}
+    epochs = {m: epoch if isinstance(epoch, int) else None for m, epoch in written.items()}
+    return Imported(nets, n_activities, n_atomic, epochs)
 
 
 def _load(file: Path) -> Mapping[str, Any]:

@@ -1,0 +1,84 @@
+"""``metrics.jsonl``: what every step and validation measured, and the same for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from baselines.ccau.config.toml_settings import flat
+from homage_sdk.errors import CheckpointError, ConfigError
+from homage_sdk.storage import explained, write_file
+
+
+class MetricsLog:
+    """One JSON object a line, flushed as it is written.
+
+    A log grows, so it is the one file that is not replaced whole; a torn last line is dropped when
+    the run goes on.
+
+    Args:
+        run: the run folder; None writes nothing (further ranks).
+        keep_rows: how many rows a run that goes on has behind it; later ones are dropped.
+        tensorboard: write the numbers of each row as scalars too, into ``run/tensorboard``.
+        next_step: the step that comes next. What an earlier process told TensorBoard of it and
+            later ones, before it was killed, is hidden.
+
+    """
+
+    def __init__(
+        self, run: Path | None, *, keep_rows: int, tensorboard: bool = False, next_step: int = 0
+    ) -> None:
+        self._path = None if run is None else run / "metrics.jsonl"
+        self._board: Any = None
+        if run is None or self._path is None:
+            return
+        kept = list(islice(read_metrics(self._path), keep_rows)) if self._path.exists() else []
+        write_file(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        if tensorboard:
+            self._board = _board(run / "tensorboard", next_step)
+        self._file = self._path.open("a", encoding="utf-8")
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append one row; TensorBoard shows floats under ``losses/total``, ``validation/score``."""
+        if self._path is None:
+            return
+        with explained(self._path):
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
+        if self._board is not None:
+            group = "validation/" if row["kind"] == "validation" else ""
+            for name, value in flat(row).items():
+                if isinstance(value, float):
+                    self._board.add_scalar(group + name.replace(".", "/"), value, row["step"])
+
+    def close(self) -> None:
+        """End the log."""
+        if self._path is not None:
+            self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _board(folder: Path, next_step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ConfigError(
+            "run.tensorboard needs tensorboard", hint="pip install 'homage-sdk[tensorboard]'"
+        ) from error
+    return SummaryWriter(str(folder), purge_step=next_step if folder.is_dir() else None)
+
+
+def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a log; stops at a line that a kill has torn."""
+    if not path.is_file():
+        raise CheckpointError("this run has no metrics", place=path, hint="run `ccau train` first")
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return
+        yield row
