@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import orjson
 
 from homage_sdk.errors import UsageError
 from homage_sdk.export.images import action_genome_name, coco_name, write_pictures
+from homage_sdk.progress import Progress
 from homage_sdk.storage import new_folder, write_file
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
 
 
 def export_pictures(
-    dataset: Dataset, to: str, out: Path, progress: Callable[[int, int], None] | None = None
+    dataset: Dataset, to: str, out: Path, progress: Progress | None = None
 ) -> dict[str, int]:
     """Cut the pictures that an export names from the videos, into a folder of their own."""
     names = {"coco": coco_name, "action-genome": action_genome_name}
