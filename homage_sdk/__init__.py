@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from homage_sdk.query.patterns import Action, Triple
     from homage_sdk.taxonomy import ClassName, Taxonomy
     from homage_sdk.time import Frame, Interval, Seconds
-
-__version__ = "0.1.0"
+    from homage_sdk.version import __version__ as __version__
 
 __all__ = [
     "Action",
@@ -88,6 +87,7 @@ _MODULE_OF = {
     "Triple": "query.patterns",
     "View": "dataset.view",
     "ViewId": "ids",
+    "__version__": "version",
 }
 
 

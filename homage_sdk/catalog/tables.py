@@ -7,7 +7,7 @@ of the catalog.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,6 +20,7 @@ from homage_sdk.catalog.rows import SequenceRow, ViewRow
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
 from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
 from homage_sdk.problems import Problem
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 
@@ -145,20 +146,20 @@ class Catalog:
         return self._taxonomies[kind]
 
 
-def verify_catalog(path: Path, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
+def verify_catalog(path: Path, progress: Progress | None = None) -> list[Problem]:
     """Compare every byte of the tables with what was written; a problem for each that differs.
 
     Raises CatalogError when ``catalog.json`` itself is not whole.
     """
     info, problems = read_info(path), []
-    for done, name in enumerate(TABLES, start=1):
+    meter = Meter(progress, len(TABLES))
+    for name in TABLES:
         try:
             file = path / f"{name}.parquet"
             open_checked(file, info.files.get(name), every_byte=True).close()
         except CatalogError as error:
             problems.append(error.to_problem())
-        if progress is not None:
-            progress(done, len(TABLES))
+        meter.advance()
     return problems
 
 

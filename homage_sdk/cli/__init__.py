@@ -5,24 +5,24 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from homage_sdk.cli.interrupts import STOPPED, starting
+from homage_sdk.cli.running import run, starting
 
 if TYPE_CHECKING:
-    from homage_sdk.cli.command import app, run
+    from homage_sdk.cli.command import app
 
-__all__ = ["STOPPED", "app", "main", "run", "starting"]
+__all__ = ["app", "main", "run", "starting"]
 
 
 def main() -> None:
     """Entry point of ``homage``."""
     with starting():
-        from homage_sdk.cli.command import app, run
+        from homage_sdk.cli.command import app
     sys.exit(run(app))
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("app", "run"):
-        from homage_sdk.cli import command
+    if name == "app":
+        from homage_sdk.cli.command import app
 
-        return getattr(command, name)
+        return app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
     from homage_sdk.errors import HomageError
+    from homage_sdk.progress import Progress
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
     """Ctrl-C, by a command that says what it left behind."""
 
 
-ProgressCallback = Callable[[int, int], None]
-"""Called with (done, total) by a stage that takes long."""
-
-
 def fail(error: HomageError) -> int:
     """Say what went wrong in one line; the exit code of "could not run"."""
-    err.print(f"[bold red]error[/] {error.code}: ", end="")
-    err.print(str(error).replace("\n", " "), markup=False)
+    err.print("error", style="bold red", end="")
+    err.print(f" {error.code}: " + str(error).replace("\n", " "))
     return 2
 
 
 @contextmanager
-def progress(label: str) -> Iterator[ProgressCallback]:
+def progress(label: str) -> Iterator[Progress]:
     """A progress bar on a terminal; one line every tenth in a log file. Both say the time to go."""
     if not sys.stderr.isatty():
         shown, told, began = -1, 0, (0, 0.0)
@@ -48,7 +46,7 @@ def progress(label: str) -> Iterator[ProgressCallback]:
             if tenth > shown or first:
                 shown, told = tenth, done
                 to_go = time_to_go(done - began[0], total - done, time.monotonic() - began[1])
-                err.print(f"{label}: {done}/{total}{to_go}", markup=False)
+                err.print(f"{label}: {done}/{total}{to_go}")
 
         yield log
         return
@@ -58,7 +56,7 @@ def progress(label: str) -> Iterator[ProgressCallback]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True, speed_estimate_period=3600) as bar:
+    with Bars(*columns, console=err, transient=True, speed_estimate_period=3600) as bar:
         task = bar.add_task(label, total=None)
 
         def update(done: int, total: int) -> None:

@@ -1,16 +1,21 @@
-"""An Arrow table on the terminal or into another program: table, csv, json."""
+"""Rows on the terminal or into another program: table, csv, json."""
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from homage_sdk.cli.console import err, out
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
 _CELL = 60
 """Characters of a cell in a table; csv and json have all of them."""
+_NUMBER = re.compile(r"-?[\d,.]+(e[+-]\d+)?( %)?")
 
 
 class RowFormat(StrEnum):
@@ -21,43 +26,69 @@ class RowFormat(StrEnum):
     JSON = "json"
 
 
-def print_rows(table: pa.Table, form: RowFormat, limit: int | None = None) -> None:
+def print_rows(
+    rows: pa.Table | Sequence[Mapping[str, Any]],
+    form: RowFormat = RowFormat.TABLE,
+    limit: int | None = None,
+) -> None:
     """Print rows to standard output; ``limit`` bounds a table on the terminal, and says so."""
-    import sys
-
-    if form is RowFormat.TABLE:
-        _print_table(table, limit)
-    elif form is RowFormat.JSON:
+    names, columns = _columns(rows)
+    if not names:
+        return
+    if form is RowFormat.JSON:
         import orjson
 
-        for row in table.to_pylist():
-            sys.stdout.write(orjson.dumps(row, default=str).decode() + "\n")
-    else:
+        for row in zip(*columns, strict=True):
+            document = dict(zip(names, row, strict=True))
+            sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
+    elif form is RowFormat.CSV:
         import csv
 
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(table.column_names)
-        writer.writerows(row.values() for row in table.to_pylist())
+        writer.writerow(names)
+        writer.writerows(zip(*columns, strict=True))
+    else:
+        head, *lines = _lines(names, [column[:limit] for column in columns])
+        out.print(head, style="bold")
+        for line in lines:
+            out.print(line)
+        if len(lines) < len(rows):
+            more = len(rows) - len(lines)
+            err.print(f"{more} more of {len(rows)} rows: --limit 0 shows all")
 
 
-def _print_table(table: pa.Table, limit: int | None) -> None:
+def print_counts(title: str, counts: Mapping[str, int]) -> None:
+    """Print how many there are of what, as rows below a title."""
+    out.print(title, style="bold")
+    rows = [{"what": name, "count": f"{count:,}"} for name, count in counts.items()]
+    for line in row_lines(rows)[1:]:
+        out.print(f"  {line}")
+
+
+def _columns(
+    rows: pa.Table | Sequence[Mapping[str, Any]],
+) -> tuple[list[str], list[list[Any]]]:
+    if isinstance(rows, Sequence):
+        names = list(rows[0]) if rows else []
+        return names, [[row.get(name) for row in rows] for name in names]
+    return rows.column_names, [column.to_pylist() for column in rows.columns]
+
+
+def row_lines(rows: pa.Table | Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines of a table, its head first, as ``print_rows`` prints them."""
+    return _lines(*_columns(rows))
+
+
+def _lines(names: Iterable[str], columns: Iterable[Sequence[Any]]) -> list[str]:
     """Columns as wide as what they hold, one line a row, the same in a terminal and a pipe."""
-    from homage_sdk.cli.console import err, out
-
-    shown = table if limit is None else table.slice(0, limit)
-    columns = []
-    for name, column in zip(table.column_names, shown.columns, strict=True):
-        cells = [name, *map(_said, column.to_pylist())]
+    padded = []
+    for name, column in zip(names, columns, strict=True):
+        cells = [name, *map(_said, column)]
         width = max(map(len, cells))
-        numeric = str(column.type).startswith(("int", "uint", "float", "double", "decimal"))
-        columns.append([cell.rjust(width) if numeric else cell.ljust(width) for cell in cells])
-    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
-    out.print(lines[0], style="bold", markup=False)
-    for line in lines[1:]:
-        out.print(line, markup=False)
-    more = table.num_rows - shown.num_rows
-    if more:
-        err.print(f"{more} more of {table.num_rows} rows: --limit 0 shows all", markup=False)
+        first = next(filter(None, cells[1:]), "")
+        number = _NUMBER.fullmatch(first)
+        padded.append([cell.rjust(width) if number else cell.ljust(width) for cell in cells])
+    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
 
 
 def _said(value: object) -> str:

@@ -1,76 +1,132 @@
-"""Commands that show a dataset as a whole: stats and report."""
+"""Commands that look at a whole catalog: stats, sync, report."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homage_sdk.cli.arguments import LOOK, Root
+from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.options import CatalogPath, Root, Split, open_dataset
+from homage_sdk.cli.print_rows import print_rows, row_lines
 
-
-def register(app: typer.Typer) -> None:
-    """Add this stage's commands to ``app``."""
-    app.command("stats", rich_help_panel=LOOK)(stats)
-    app.command("report", rich_help_panel=LOOK)(report)
+if TYPE_CHECKING:
+    from homage_sdk.media.sync import ViewOffset
 
 
 def stats(
-    catalog: Annotated[Path, typer.Argument(help="A catalog, made by `homage ingest`.")],
+    catalog: CatalogPath,
     *,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")] = False,
     output: Annotated[
         Path | None, typer.Option(help="Write here instead of on the terminal.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split: train, val, test.")] = None,
+    split: Split = None,
     top: Annotated[int, typer.Option(min=1, help="Names in each list of the most common.")] = 10,
 ) -> None:
     """Count what the paper's section 3 counts, beside the paper's figures."""
-    from homage_sdk import Dataset
-    from homage_sdk.cli.console import out
     from homage_sdk.report.statistics import statistics
-    from homage_sdk.report.statistics_table import statistics_json, statistics_table
+    from homage_sdk.report.statistics_table import (
+        statistics_json,
+        statistics_notes,
+        statistics_rows,
+    )
     from homage_sdk.storage import write_file
-    from homage_sdk.validation.reports.table import render
 
-    dataset = Dataset(catalog)
-    if split is not None:
-        dataset = dataset.split(split)
-    figures = statistics(dataset, top=top)
+    figures = statistics(open_dataset(catalog, split=split), top=top)
     label = str(catalog) if split is None else f"{catalog}, split {split}"
+    rows, notes = statistics_rows(figures), statistics_notes(figures)
     if json:
         text = statistics_json(figures, path=label)
-    elif output is not None:
-        text = render(statistics_table(figures, path=label))
     else:
-        out.print(statistics_table(figures, path=label), soft_wrap=False)
-        return
+        text = "\n".join([label, *row_lines(rows), *notes, ""])
     if output is not None:
         write_file(output, text)
-    else:
+    elif json:
         typer.echo(text, nl=False)
+    else:
+        out.print(label, style="bold")
+        print_rows(rows)
+        for note in notes:
+            out.print(note)
+
+
+def sync(
+    catalog: CatalogPath,
+    *,
+    max_offset: Annotated[
+        float, typer.Option(min=0.1, max=60.0, help="The largest offset looked for, seconds.")
+    ] = 2.5,
+    split: Split = None,
+    root: Root = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Say how far the views of each sequence are apart, by their clocks and their sound.
+
+    Nothing is corrected. Exit code 1: a view is more than one frame off.
+    """
+    from dataclasses import asdict
+
+    import orjson
+
+    from homage_sdk.media.sync import ViewSource, sync_views
+    from homage_sdk.progress import Meter
+    from homage_sdk.time import NOMINAL_FPS
+
+    chosen = open_dataset(catalog, split=split, root=root)
+    frame_s = float(1 / NOMINAL_FPS)
+    pairs = late = unknown = 0
+    with progress("listening") as told:
+        meter = Meter(told, len(chosen))
+        for sequence in chosen:
+            sources = [
+                ViewSource(view.number, view.path, view.start_time_s, view.audio_start_s)
+                for view in sequence.views
+                if view.path is not None
+            ]
+            for offset in sync_views(sources, max_s=max_offset):  # said at once: it takes long
+                apart = offset.sound_s is not None and abs(offset.sound_s) > frame_s
+                pairs, late = pairs + 1, late + apart
+                unknown += offset.sound_s is None
+                if json:
+                    line = {"sequence": str(sequence.id), **asdict(offset)}
+                    typer.echo(orjson.dumps(line).decode())
+                elif apart or offset.sound_s is None:
+                    out.print(f"{sequence.id} {_said(offset)}")
+            meter.advance()
+    if not json:
+        out.print(
+            f"{pairs} pairs of views: {pairs - late - unknown} within one frame, {late} apart, "
+            f"{unknown} unknown"
+        )
+    if late:
+        raise typer.Exit(1)
+
+
+def _said(offset: ViewOffset) -> str:
+    said = (
+        f"unknown ({offset.reason})"
+        if offset.sound_s is None
+        else f"{offset.sound_s:+.3f} s (confidence {offset.confidence:.2f})"
+    )
+    return f"v{offset.view:03d} against v{offset.reference:03d}: {said}"
 
 
 def report(
-    catalog: Annotated[Path, typer.Argument(help="A catalog, made by `homage ingest`.")],
-    out: Annotated[Path, typer.Argument(help="The HTML file to write.")],
+    catalog: CatalogPath,
+    page: Annotated[Path, typer.Argument(metavar="OUT", help="The HTML file to write.")],
     sequence: Annotated[
         str | None, typer.Option(help="Which sequence to show; the fullest by default.")
     ] = None,
     root: Root = None,
 ) -> None:
     """Write one self-contained page: what is in the dataset, its problems, a sequence."""
-    from homage_sdk import Dataset
-    from homage_sdk.cli.console import out as console
     from homage_sdk.report.dataset_page import dataset_sections
     from homage_sdk.report.html import render_page
     from homage_sdk.storage import write_file
 
-    dataset = Dataset(catalog, root=root)
-    chosen = dataset[sequence] if sequence else None
-    write_file(
-        out,
-        render_page("Home Action Genome", str(catalog), dataset_sections(dataset, sequence=chosen)),
-    )
-    console.print(f"page: {out}")
+    dataset = open_dataset(catalog, root=root)
+    sections = dataset_sections(dataset, dataset[sequence] if sequence else None)
+    write_file(page, render_page("Home Action Genome", str(catalog), sections))
+    out.print(f"page: {page}")

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from homage_sdk.cli.arguments import SHARDS, Root
+from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.options import CatalogPath, Root, ShardsPath, Split, Workers, open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from homage_sdk import Dataset
+    from homage_sdk.dataset.dataset import Dataset
+    from homage_sdk.progress import Progress
     from homage_sdk.shards.packing.plan import Plan, PlannedShard
 
 
@@ -33,11 +35,8 @@ class EngineName(StrEnum):
     ray = "ray"
 
 
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
-
-
 def pack(
-    catalog: Annotated[Path, typer.Argument(help="A catalog that `homage ingest` wrote.")],
+    catalog: CatalogPath,
     shards: Annotated[Path, typer.Argument(help="A new folder, or one begun by this command.")],
     *,
     preset: Annotated[str, typer.Option(help="ccau, small, fine, ego or archive.")] = "ccau",
@@ -57,7 +56,7 @@ def pack(
         float | None, typer.Option(help="Length of a window for --unit clip.")
     ] = None,
     shard_mb: Annotated[float | None, typer.Option(help="About how large a shard becomes.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    split: Split = None,
     limit: Annotated[
         int | None,
         typer.Option(help="Only about this many sequences, of the activities that have most."),
@@ -77,8 +76,6 @@ def pack(
     Stopped at any moment, the same command goes on where it was; on complete shards it does
     nothing. Exit code 1: some videos could not be packed, and are listed.
     """
-    from homage_sdk import Dataset
-    from homage_sdk.cli.console import ProgressCallback, out, progress
     from homage_sdk.shards import pack as run_pack
     from homage_sdk.shards.format.pack_options import PackOptions
     from homage_sdk.shards.packing.plan import make_plan
@@ -99,14 +96,14 @@ def pack(
     options = PackOptions.preset(
         preset, **{name: value for name, value in changes.items() if value is not None}
     )
-    dataset = Dataset(catalog, root=root)
+    dataset = open_dataset(catalog, root=root)
     if limit is not None:
         from homage_sdk.shards.packing.subset import busiest_activities
 
         dataset = busiest_activities(dataset, limit)
 
     def announce(plan: Plan, todo: Sequence[PlannedShard]) -> None:
-        out.print(_announcement(dataset, plan, todo, shards), markup=False)
+        out.print(_announcement(dataset, plan, todo, shards))
 
     if plan_only:
         plan = make_plan(dataset, options)
@@ -119,7 +116,7 @@ def pack(
                 shown.append(bar.enter_context(progress("packing")))
             shown[0](done, total)
 
-        shown: list[ProgressCallback] = []
+        shown: list[Progress] = []
         summary = run_pack(
             dataset,
             shards,
@@ -137,7 +134,7 @@ def pack(
         markup=False,
     )
     for fault in summary.quarantine:
-        out.print(f"left out: {fault}", markup=False)
+        out.print(f"left out: {fault}")
     if summary.quarantine:
         raise typer.Exit(1)
 
@@ -185,7 +182,6 @@ def verify(
     Names every file and every sample that is damaged. Exit code 0: whole. 1: damaged.
     """
     from homage_sdk.catalog.tables import verify_catalog
-    from homage_sdk.cli.console import out, progress
     from homage_sdk.errors import UsageError
     from homage_sdk.folders import Kind, look
     from homage_sdk.problems import Severity
@@ -207,10 +203,10 @@ def verify(
                 hint=there.hint_for() or None,
             )
     if not problems:
-        out.print(f"{path}: {kind}, whole", markup=False)
+        out.print(f"{path}: {kind}, whole")
         return
     for problem in problems:
-        out.print(str(problem), markup=False)
+        out.print(str(problem))
     again = "repair SHARDS CATALOG" if kind is Kind.SHARDS else "ingest RELEASE CATALOG"
     out.print(
         f"{path}: {kind} with {len(problems)} problems; `homage {again}` mends them", markup=False
@@ -220,7 +216,7 @@ def verify(
 
 
 def repair(
-    shards: Annotated[Path, typer.Argument(help="A folder that `homage pack` wrote.")],
+    shards: ShardsPath,
     catalog: Annotated[Path, typer.Argument(help="The catalog it was packed from.")],
     *,
     deep: Annotated[bool, typer.Option("--deep", help="Look as hard as `verify --deep`.")] = False,
@@ -228,23 +224,14 @@ def repair(
     workers: Workers = None,
 ) -> None:
     """Make again just the shards that are broken."""
-    from homage_sdk import Dataset
-    from homage_sdk.cli.console import out, progress
     from homage_sdk.shards import repair as run_repair
 
     with progress("repairing") as step:
-        dataset = Dataset(catalog, root=root)
+        dataset = open_dataset(catalog, root=root)
         summary = run_repair(shards, dataset, deep=deep, workers=workers, progress=step)
     if summary.recovered:
-        out.print(f"{shards}: the manifest was brought back from the index", markup=False)
+        out.print(f"{shards}: the manifest was brought back from the index")
     made = ", ".join(summary.rebuilt) or "no shard was broken"
-    out.print(f"{shards}: made again: {made}", markup=False)
+    out.print(f"{shards}: made again: {made}")
     for name in summary.changed:
-        out.print(f"{name} has other bytes than before; the manifest was updated", markup=False)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this stage's commands to ``app``."""
-    app.command(rich_help_panel=SHARDS)(pack)
-    app.command(rich_help_panel=SHARDS)(verify)
-    app.command(rich_help_panel=SHARDS)(repair)
+        out.print(f"{name} has other bytes than before; the manifest was updated")

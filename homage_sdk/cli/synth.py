@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from homage_sdk.cli.arguments import WITHOUT
+from homage_sdk.cli.console import out as console
+from homage_sdk.cli.console import progress
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -48,9 +49,6 @@ def synth(
     It needs no licence and no download; everything in it is drawn, and the same options give the
     same bytes. OUT is left alone when it already holds this very release.
     """
-    from homage_sdk.cli.console import out as console
-    from homage_sdk.cli.console import progress
-
     shape = _size(size)
     with progress("writing sequences") as report:
         if labels_only:
@@ -82,15 +80,9 @@ def synth(
                 force=force,
             )
     said = "already there" if summary.already_there else "written"
-    console.print(f"{summary.path}: {said}", markup=False)
+    console.print(f"{summary.path}: {said}")
     console.print(
         f"  {summary.layout}: {summary.sequences:,} sequences, {summary.videos:,} videos, "
         f"{summary.actions:,} atomic actions, {summary.boxes:,} boxes, "
         f"{summary.relationships:,} relationships",
-        markup=False,
     )
-
-
-def register(app: typer.Typer) -> None:
-    """Add this stage's commands to ``app``."""
-    app.command("synth", rich_help_panel=WITHOUT)(synth)

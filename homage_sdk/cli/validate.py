@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homage_sdk.cli.arguments import DOWNLOAD
+from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.options import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,15 +60,12 @@ def validate(
     places: Annotated[
         int, typer.Option(min=1, help="Places shown of each kind (rich format).")
     ] = 3,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes for --deep; default: one a core.")
-    ] = None,
+    workers: Workers = None,
 ) -> None:
     """Find what is wrong with a release, and where; of a catalog, what its ingest found.
 
     Exit code 0: clean (or only worth knowing). 1: errors or warnings. 2: could not run.
     """
-    from homage_sdk.cli.console import out
     from homage_sdk.folders import Kind, look
     from homage_sdk.problems import Severity
     from homage_sdk.validation import chooser
@@ -86,7 +83,7 @@ def validate(
     problems = [problem for problem in problems if wanted(problem.code)]
     if write_baseline is not None:
         baselines.write_baseline(write_baseline, problems)
-        out.print(f"{len(problems)} problems saved as known in {write_baseline}", markup=False)
+        out.print(f"{len(problems)} problems saved as known in {write_baseline}")
         return
     found = len(problems)
     if known is not None:
@@ -121,7 +118,6 @@ def _find(
     workers: int | None,
 ) -> tuple[list[Problem], str]:
     """The problems, and in a line what the release holds."""
-    from homage_sdk.cli.console import progress
     from homage_sdk.ingest.probe import probe_videos
     from homage_sdk.release import read_release
     from homage_sdk.release.contents import summary
@@ -134,13 +130,7 @@ def _find(
     if deep:
         videos = video_paths(release)
         with progress("probing videos") as step:
-            done = count(1)
-            probes = probe_videos(
-                release.root,
-                videos,
-                workers=workers,
-                advance=lambda _: step(next(done), len(videos)),
-            )
+            probes = probe_videos(release.root, videos, workers=workers, progress=step)
     return run_rules(release, probes=probes), summary(release)
 
 
@@ -198,9 +188,3 @@ def explain(
     else:
         text = codes.overview(code)
     typer.echo(text, nl=False)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this stage's commands to ``app``."""
-    app.command("validate", rich_help_panel=DOWNLOAD)(validate)
-    app.command("explain", rich_help_panel=DOWNLOAD)(explain)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from homage_sdk.errors import MediaError
 from homage_sdk.export.mark import exported, mark
 from homage_sdk.export.scene_graph_rows import FrameRow, frame_rows
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder
 from homage_sdk.time import Frame
 
@@ -36,7 +37,7 @@ def write_pictures(
     dataset: Dataset,
     out: Path,
     name: Callable[[FrameRow], str] = coco_name,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, int]:
     """Write the picture of every annotated frame below ``out``, whole or not at all.
 
@@ -45,7 +46,7 @@ def write_pictures(
     """
     rows = list(frame_rows(dataset))
     counts = {"pictures": 0}
-    done = 0
+    meter = Meter(progress, len(rows))
     with new_folder(out, exported) as folder:
         for _, group in groupby(rows, key=lambda row: (row.sequence, row.view)):
             for row in group:
@@ -61,9 +62,7 @@ def write_pictures(
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(_encoded(image, target.suffix))
                     counts["pictures"] += 1
-                done += 1
-                if progress is not None:
-                    progress(done, len(rows))
+                meter.advance()
         mark(folder, "pictures")
     return counts
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import orjson
 from homage_sdk.errors import UsageError
 from homage_sdk.export.images import action_genome_name, coco_name, write_pictures
 from homage_sdk.export.mark import exported, mark
+from homage_sdk.progress import Progress
 from homage_sdk.storage import write_file
 from homage_sdk.storage.folder_swap import new_folder
 
@@ -39,7 +39,7 @@ def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
 
 
 def export_pictures(
-    dataset: Dataset, to: str, out: Path, progress: Callable[[int, int], None] | None = None
+    dataset: Dataset, to: str, out: Path, progress: Progress | None = None
 ) -> dict[str, int]:
     """Cut the pictures that an export names from the videos, into a folder of their own."""
     names = {"coco": coco_name, "action-genome": action_genome_name}

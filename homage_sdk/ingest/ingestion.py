@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from homage_sdk.folders import CATALOG_FILE
 from homage_sdk.ingest.build import build_tables, problems_table
 from homage_sdk.ingest.probe import hash_videos, probe_videos
 from homage_sdk.problems import Problem, Severity
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.files.find import find_release
 from homage_sdk.release.files.inventory import take_inventory
 from homage_sdk.release.read import read_found
@@ -27,9 +27,8 @@ from homage_sdk.soundness import judge
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import require_writable, settle
 
-Progress = Callable[[int, int], None]
-
 _LABELS = ("atomic_actions", "scene_graphs")
+
 _VERSIONS = {"homage-sdk": __version__, "numpy": np.__version__, "pyarrow": pa.__version__}
 """Of what decides a catalog's bytes; a bare checkout without an installed package has them too."""
 
@@ -102,20 +101,20 @@ def ingest(
     # Room as for the label files: what the tables take is known only when they are made.
     require_writable(catalog, sum(e.bytes for e in inventory.files if e.kind in _LABELS))
     n_videos = sum(entry.kind == "video" for entry in inventory.files)
-    meter = _Meter(progress, n_videos * (media + hash_media))
+    meter = Meter(progress, n_videos * (media + hash_media))
     raw = read_found(
         found,
         inventory,
         scene_graph_map=scene_graph_map,
-        progress=meter.labels,
+        progress=meter.part(is_extra=True),
         sensor_reader=sensor_reader,
     )
     from homage_sdk.validation import validate, video_paths
 
     videos = video_paths(raw)
-    probes = probe_videos(raw.root, videos, workers=workers, advance=meter.advance) if media else {}
+    probes = probe_videos(raw.root, videos, workers=workers, progress=meter.part()) if media else {}
     hashes = (
-        hash_videos(raw.root, videos, workers=workers, advance=meter.advance) if hash_media else {}
+        hash_videos(raw.root, videos, workers=workers, progress=meter.part()) if hash_media else {}
     )
     records = judge(raw)
     with ThreadPoolExecutor(1) as pool:  # rules and tables both only read the records
@@ -181,23 +180,3 @@ def _refuse(problems: list[Problem]) -> None:
         expected=first.expected or None,
         hint=f"{first.hint}; without --strict it is reported and left out",
     )
-
-
-class _Meter:
-    """One count over label files and videos."""
-
-    def __init__(self, progress: Progress | None, extra: int) -> None:
-        self._progress, self._extra = progress, extra
-        self._done, self._total = 0, extra
-
-    def labels(self, done: int, total: int) -> None:
-        self._done, self._total = done, total + self._extra
-        self._tell()
-
-    def advance(self, count: int) -> None:
-        self._done += count
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            self._progress(min(self._done, self._total), self._total)

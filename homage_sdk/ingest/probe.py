@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from homage_sdk.errors import HomageError, MediaError
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage import sha256_file
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ def probe_videos(
     paths: Sequence[str],
     *,
     workers: int | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, VideoProbe | HomageError]:
     """Probe each path below ``root``; a failure takes the place of its probe.
 
     Threads are enough: the time goes into reading the files, which frees the interpreter.
     """
-    outcomes = _each(root, paths, _probe, workers, advance)
+    outcomes = _each(root, paths, _probe, workers, progress)
     return {path: outcomes[path] for path in paths}
 
 
@@ -37,10 +38,10 @@ def hash_videos(
     paths: Sequence[str],
     *,
     workers: int | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, str | None]:
     """SHA-256 of each file, None where it cannot be read."""
-    return _each(root, paths, _hash, workers, advance)
+    return _each(root, paths, _hash, workers, progress)
 
 
 def _each(
@@ -48,16 +49,16 @@ def _each(
     paths: Sequence[str],
     work: Callable[[Path], Result],
     workers: int | None,
-    advance: Callable[[int], None] | None,
+    progress: Progress | None,
 ) -> dict[str, Result]:
     results: dict[str, Result] = {}
+    meter = Meter(progress, len(paths))
     with ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 16)) as pool:
         futures = {pool.submit(work, root / path): path for path in paths}
         try:
             for future in as_completed(futures):
                 results[futures[future]] = future.result()
-                if advance is not None:
-                    advance(1)
+                meter.advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from homage_sdk.problems import Code, Place, Problem, Severity
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.duplicates import (
     SECOND_FILE,
@@ -38,8 +38,6 @@ from homage_sdk.release.scene_graphs.exact import graphs_of
 from homage_sdk.release.scene_graphs.fast import join, plain_graphs
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape, read_scene_graph_map
 from homage_sdk.release.sensors import CsvSensorReader, SensorReader
-
-Progress = Callable[[int, int], None]
 
 _SMALL_VIDEO_BYTES = 1 << 20
 """Only files below this are looked into for web pages and pointers; a real video is larger."""
@@ -130,9 +128,8 @@ class _Reading:
         self.found, self.inventory, self.mapping = found, inventory, mapping
         self.sensor_reader = sensor_reader
         self.problems: list[Problem] = list(inventory.problems)
-        self._progress, self._done = progress, 0
         kinds = ("atomic_actions", "scene_graphs", "sensor")
-        self._total = sum(entry.kind in kinds for entry in inventory.files)
+        self._meter = Meter(progress, sum(entry.kind in kinds for entry in inventory.files))
 
     def run(self) -> Release:
         inventory = self.inventory
@@ -158,11 +155,6 @@ class _Reading:
             fingerprint=inventory.fingerprint,
         )
 
-    def _advance(self, count: int) -> None:
-        self._done += count
-        if self._progress is not None:
-            self._progress(self._done, self._total)
-
     def _actions(self) -> pa.Table:
         files = []
         first = self._first("atomic_actions", sequence_in)
@@ -176,7 +168,7 @@ class _Reading:
             else:
                 files.append(LabelFile(number, entry, sequence))
         reader = LabelReader(self.inventory.root, plain_actions, actions_of)
-        rows, problems = reader.read(files, self._advance)
+        rows, problems = reader.read(files, self._meter.advance)
         self.problems += problems
         empty = RAW_TABLES["actions"].empty_table()
         return pa.concat_tables([empty, *rows]).combine_chunks()
@@ -192,7 +184,7 @@ class _Reading:
             partial(plain_graphs, shape=shape),
             partial(graphs_of, shape=shape),
         )
-        rows, problems = reader.read(self._graph_files(), self._advance)
+        rows, problems = reader.read(self._graph_files(), self._meter.advance)
         self.problems += problems
         return join(rows)
 
@@ -260,7 +252,7 @@ class _Reading:
             faults = Faults(entry.path, sequence_in(entry.name) or "")
             head = self.sensor_reader.head(self.inventory.root / entry.path, faults)
             self.problems += faults.problems
-            self._advance(1)
+            self._meter.advance()
             if head is None:
                 continue
             key = (head.sequence, head.sensor, head.position)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
 from homage_sdk.processes import leave_with
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder, recover, sweep
 from homage_sdk.storage.trees import inner_paths
 from homage_sdk.synth.label_files import write_lists
@@ -55,7 +56,7 @@ def write_release(
     seconds: tuple[float, float] = (8.0, 16.0),
     clean: bool = False,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     force: bool = False,
 ) -> SynthSummary:
     """Write a synthetic release with video, sound, labels, scene graphs and sensors.
@@ -179,14 +180,14 @@ def _render(
     job: TakeOptions,
     takes: tuple[Take, ...],
     workers: int | None,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[TakeSummary]:
     count = min(workers or os.cpu_count() or 1, len(takes))
+    meter = Meter(progress, len(takes))
     if count <= 1:
-        for done, take in enumerate(takes, 1):
+        for take in takes:
             yield write_take(job, take)
-            if progress is not None:
-                progress(done, len(takes))
+            meter.advance()
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
@@ -194,10 +195,9 @@ def _render(
     ) as pool:
         futures = [pool.submit(write_take, job, take) for take in takes]
         try:
-            for done, future in enumerate(as_completed(futures), 1):
+            for future in as_completed(futures):
                 yield future.result()
-                if progress is not None:
-                    progress(done, len(takes))
+                meter.advance()
         except BrokenProcessPool as error:
             raise StorageError(
                 "a worker process died",

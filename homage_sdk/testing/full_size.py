@@ -6,7 +6,6 @@ Nothing is filmed here: what a reader, a validator and a query engine meet is th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import orjson
 
 from homage_sdk.errors import UsageError
 from homage_sdk.ids import SequenceId
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder
 from homage_sdk.synth.label_files import published_split, write_classes
 from homage_sdk.synth.random_streams import stream
@@ -79,7 +79,7 @@ def write_labels(
     seed: int = 0,
     scale: str = "homage",
     placeholders: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     force: bool = False,
 ) -> SynthSummary:
     """Write label files only, at the counts of ``scale``.
@@ -115,7 +115,7 @@ def _write(
     seed: int,
     scale: Scale,
     placeholders: bool,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> SynthSummary:
     ids = _sequence_ids(seed, scale)
     splits = _splits(seed, scale)
@@ -131,7 +131,8 @@ def _write(
     )
     for parent in {layout.actions(s).parent for s in ids}:
         (folder / parent).mkdir(parents=True, exist_ok=True)
-    for done, (sequence, seen, mine) in enumerate(zip(ids, views, actions, strict=True), 1):
+    meter = Meter(progress, len(ids))
+    for sequence, view, seen, mine in zip(ids, annotated, views, actions, strict=True):
         records = [
             {
                 "class": name,
@@ -142,15 +143,13 @@ def _write(
             for name, begin, end in mine
         ]
         _put(folder / layout.actions(sequence), orjson.dumps(records))
-        view = annotated[done - 1]
         if view is not None:
             path = folder / layout.graphs(sequence.view(view))
             _put(path, orjson.dumps(next(graphs)))
         if placeholders:
             for number in seen:
                 _put(folder / layout.video(sequence.view(number)), b"")
-        if progress is not None:
-            progress(done, len(ids))
+        meter.advance()
     return SynthSummary(
         path=out,
         layout=layout.name,

@@ -12,8 +12,8 @@ from baselines.ccau.report import figures
 from baselines.ccau.report.result_rows import PAPER_ROW, TITLES, result_rows
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import check_run
-from homage_sdk import __version__
 from homage_sdk.report.html import Section, fill_text
+from homage_sdk.version import __version__
 
 _TRAINING = """
 <p>{{ steps }} optimiser steps over {{ modalities|join(", ") }};

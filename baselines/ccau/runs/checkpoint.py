@@ -21,11 +21,11 @@ from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
 from baselines.ccau.runs.json_files import read_json, write_json
-from homage_sdk import __version__
 from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import explained, sha256_file
 from homage_sdk.storage.folder_swap import new_folder
 from homage_sdk.storage.trees import remove_owned
+from homage_sdk.version import __version__
 
 SCHEMA = "ccau-checkpoint"
 VERSION = 1

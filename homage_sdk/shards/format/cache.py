@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from homage_sdk.errors import ShardError, StorageError, UsageError
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.far import FarFolder, Patience
 from homage_sdk.shards.format.manifest import INDEX, MANIFEST, MAX_BYTES, Manifest, parse_manifest
 from homage_sdk.storage import exclusive, explained, write_file
@@ -42,7 +43,7 @@ def fetch(
     max_bytes: int | None = None,
     storage: dict[str, Any] | None = None,
     patience: Patience | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Bring the shards of an address into ``cache``; the folder that holds them.
 
@@ -87,17 +88,11 @@ def fetch(
         missing = [file for file in files if not _is_there(folder / file.name, file.bytes)]
         done = total - len(data) - sum(file.bytes for file in missing)
         _require_room(folder, missing)
-
-        def tick(count: int) -> None:
-            nonlocal done
-            done += count
-            if progress is not None:
-                progress(done, total)
-
+        meter = Meter(progress, total, done)
         for file in missing:
-            _fetch_file(far, folder, file, tick)
+            _fetch_file(far, folder, file, meter)
         write_file(folder / MANIFEST, data)
-        tick(len(data))
+        meter.advance(len(data))
     return folder
 
 
@@ -141,15 +136,15 @@ def _require_room(folder: Path, missing: list[_File]) -> None:
         )
 
 
-def _fetch_file(far: FarFolder, folder: Path, file: _File, tick: Callable[[int], None]) -> None:
+def _fetch_file(far: FarFolder, folder: Path, file: _File, meter: Meter) -> None:
     """Fetch and verify one file; it has its name only when it is whole."""
     part = _part(folder, file.name)
     with explained(part):
-        resumed, size, digest = _download(far, part, file, tick)
+        resumed, size, digest = _download(far, part, file, meter)
         if resumed and (size, digest) != file[1:]:  # what an earlier run had was of something else
-            tick(-size)
+            meter.advance(-size)
             part.unlink()
-            _, size, digest = _download(far, part, file, tick)
+            _, size, digest = _download(far, part, file, meter)
         if (size, digest) != file[1:]:
             part.unlink()
             raise ShardError(
@@ -166,9 +161,7 @@ def _fetch_file(far: FarFolder, folder: Path, file: _File, tick: Callable[[int],
         fsync_folder(folder)
 
 
-def _download(
-    far: FarFolder, part: Path, file: _File, tick: Callable[[int], None]
-) -> tuple[bool, int, str]:
+def _download(far: FarFolder, part: Path, file: _File, meter: Meter) -> tuple[bool, int, str]:
     """Whether there was a part to go on from; size and SHA-256 of what there is now."""
     digest = hashlib.sha256()
     if part.is_symlink():
@@ -176,13 +169,13 @@ def _download(
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(part, flags, 0o644), "r+b") as out:
         at = begin = _resume(out, file.bytes, digest.update)
-        tick(begin)
+        meter.advance(begin)
         with contextlib.closing(far.parts(file.name, begin, file.bytes)) as parts:
             for data in parts if begin < file.bytes else ():
                 out.write(data)
                 digest.update(data)
                 at += len(data)
-                tick(len(data))
+                meter.advance(len(data))
                 if at > file.bytes:
                     break
         out.flush()

@@ -7,13 +7,13 @@ import os
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homage_sdk.errors import ShardError, UnknownIdError, UsageError
 from homage_sdk.problems import Place
+from homage_sdk.progress import Progress
 from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.cache import fetch
@@ -54,7 +54,7 @@ class ShardSet:
         max_bytes: int | None = None,
         storage: dict[str, Any] | None = None,
         patience: Patience | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> ShardSet:
         """Open a folder that ``pack`` wrote, here or far away.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from homage_sdk.errors import MediaError, StorageError, UsageError
 from homage_sdk.folders import look
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.index import index_bytes
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -30,6 +31,7 @@ from homage_sdk.shards.packing.sample import Job
 from homage_sdk.shards.packing.shard_file import ShardRecord, finished
 from homage_sdk.storage import exclusive, explained, write_file
 from homage_sdk.taxonomy import KINDS
+from homage_sdk.version import __version__
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
@@ -56,7 +58,7 @@ def pack(
     *,
     workers: int | None = None,
     starting: Callable[[Plan, Sequence[PlannedShard]], object] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     engine: Literal["processes", "ray"] = "processes",
     address: str | None = None,
     sensor_reader: SensorReader | None = None,
@@ -103,20 +105,14 @@ def pack(
         records = {s.name: r for s in plan.shards if (r := finished(out, s)) is not None}
         todo = [shard for shard in plan.shards if shard.name not in records]
         before = plan.n_samples - sum(len(shard.samples) for shard in todo)
-
-        def tick(count: int) -> None:
-            if progress is not None:
-                progress(before + count, plan.n_samples)
-
         if starting is not None:
             starting(plan, todo)
-        tick(0)
+        meter = Meter(progress, plan.n_samples, before)
         job = Job(dataset, plan.options, sensor_reader)
         if engine == "ray":
-            ray.run(job, todo, out, address=address, tick=tick)
+            ray.run(job, todo, out, address=address, meter=meter)
         else:
-            processes.run(job, todo, out, workers=workers or processors(), tick=tick)
-        tick(plan.n_samples - before)
+            processes.run(job, todo, out, workers=workers or processors(), meter=meter)
         manifest = write_manifest(out, dataset, plan, collect(out, plan.shards))
         clean(out)
     return _summary(out, manifest, len(todo))
@@ -157,8 +153,6 @@ def write_manifest(
 def made_by() -> dict[str, str]:
     """The versions that decide the bytes."""
     import av
-
-    from homage_sdk import __version__
 
     libraries: dict[str, str] = {
         str(name): ".".join(map(str, av.library_versions[name]))

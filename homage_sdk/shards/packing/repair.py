@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import ShardError
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.index import manifest_copy
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -51,7 +51,7 @@ def repair(
     *,
     deep: bool = False,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     sensor_reader: SensorReader | None = None,
 ) -> RepairSummary:
     """Make again the shards that ``verify`` finds broken, and index or manifest where they are.
@@ -84,14 +84,9 @@ def repair(
             shard for shard in plan.shards if shard.name in files or not _holds_all(manifest, shard)
         ]
         _require_videos(dataset, manifest, broken)
-        total = sum(len(shard.samples) for shard in broken)
-
-        def tick(done: int) -> None:
-            if progress is not None:
-                progress(done, total)
-
+        meter = Meter(progress, sum(len(shard.samples) for shard in broken))
         job = Job(dataset, plan.options, sensor_reader)
-        processes.run(job, broken, folder, workers=workers or processors(), tick=tick)
+        processes.run(job, broken, folder, workers=workers or processors(), meter=meter)
         records = {record.info.name: record for record in collect(folder, broken)}
         before = {shard.name: shard.sha256 for shard in manifest.shards}
         changed = [name for name, r in records.items() if r.info.sha256 != before.get(name)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from homage_sdk.errors import ShardError
 from homage_sdk.problems import Code, Place, Problem, Severity
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.annotations import ANNOTATIONS
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import (
@@ -82,7 +83,7 @@ def verify(
     path: str | Path,
     *,
     deep: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Problem]:
     """Check a folder of shards; every fault in one pass, in stable order.
 
@@ -100,13 +101,10 @@ def verify(
     samples = {sample.key: sample for sample in manifest.samples}
     if index is not None:
         problems += _membership(samples, index)
-    total = len(manifest.shards)
-    for done, shard in enumerate(manifest.shards):
-        if progress is not None:
-            progress(done, total)
+    meter = Meter(progress, len(manifest.shards))
+    for shard in manifest.shards:
         problems += _check_shard(folder, shard, manifest, index, deep)
-    if progress is not None:
-        progress(total, total)
+        meter.advance()
     return sorted(problems, key=lambda problem: problem.order)
 
 

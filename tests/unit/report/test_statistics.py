@@ -14,8 +14,7 @@ from homage_sdk import Dataset
 from homage_sdk.cli import app
 from homage_sdk.report.paper_statistics import PAPER
 from homage_sdk.report.statistics import Statistics, statistics
-from homage_sdk.report.statistics_table import statistics_table
-from homage_sdk.validation.reports.table import render
+from homage_sdk.report.statistics_table import statistics_rows
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +114,18 @@ def test_names_and_tails_are_those_of_a_counter(
 
 
 def test_the_papers_figures_stand_in_a_column_of_their_own(figures: Statistics) -> None:
-    lines = render(statistics_table(figures, path="x")).splitlines()
-    atomic = next(line.split() for line in lines if line.startswith("atomic classes"))
-    assert atomic[-3:] == [str(figures.classes["atomic"]), "453", "448"]
-    assert next(line for line in lines if "this dataset" in line).split()[-2:] == [
-        "paper",
-        "measured*",
-    ]
+    rows = {row["figure"]: row for row in statistics_rows(figures)}
+    atomic = rows["atomic classes"]
+    assert (atomic["paper"], atomic["measured*"]) == ("453", "448")
+    assert atomic["this dataset"] == str(figures.classes["atomic"])
+
+
+def test_the_rows_go_to_the_terminal_or_into_a_file(small_catalog: Path, tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["stats", str(small_catalog)])
+    assert shown.exit_code == 0, shown.exception
+    words = ["stats", str(small_catalog), "--output", str(tmp_path / "stats.txt")]
+    assert CliRunner().invoke(app, words).stdout == ""
+    assert (tmp_path / "stats.txt").read_text() == shown.stdout
 
 
 def test_json_keeps_ours_and_theirs_apart(small_catalog: Path, figures: Statistics) -> None:
@@ -138,7 +142,8 @@ def test_a_selection_without_labels_has_no_shares(dataset: Dataset) -> None:
     assert nothing.durations.up_to_2_s is None
     assert nothing.overlapping is None
     assert nothing.views_a_sequence is None
-    assert "sequences" in render(statistics_table(nothing, path="x"))
+    rows = {row["figure"]: row["this dataset"] for row in statistics_rows(nothing)}
+    assert rows["sequences"] == "0" and rows["- of 2 s or less"] == ""
 
 
 def test_labels_alone_are_counted_without_a_video(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from homage_sdk.errors import StorageError
 from homage_sdk.processes import leave_with
+from homage_sdk.progress import Meter
 from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
 from homage_sdk.shards.packing.sample import Job, MadeSample, MadeView, make_rest, make_view
 from homage_sdk.shards.packing.shard_file import make_shard, write_shard
@@ -37,22 +38,15 @@ def run(
     folder: Path,
     *,
     workers: int,
-    tick: Callable[[int], object],
+    meter: Meter,
 ) -> None:
-    """Make these shards; ``tick`` is called with how many samples have been done so far.
+    """Make these shards; ``meter`` counts the samples.
 
     The first error of a worker ends the run; what is finished stays.
     """
-    done = 0
-
-    def one() -> None:
-        nonlocal done
-        done += 1
-        tick(done)
-
     if workers <= 1 or not shards:
         for shard in shards:
-            make_shard(job, shard, folder, one)
+            make_shard(job, shard, folder, meter.advance)
         return
     pool = ProcessPoolExecutor(
         workers,
@@ -68,7 +62,7 @@ def run(
         )
         made = in_order(pool, workers, work, _view, _rest)
         for shard in shards:
-            write_shard(folder, shard, islice(made, len(shard.samples)), one)
+            write_shard(folder, shard, islice(made, len(shard.samples)), meter.advance)
     except BrokenProcessPool as error:
         _stop(pool)
         raise StorageError(

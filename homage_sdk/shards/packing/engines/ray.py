@@ -8,11 +8,12 @@ finished is not made twice, and one that was not is invisible.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from homage_sdk.errors import HomageError, StorageError, UsageError
+from homage_sdk.progress import Meter
 from homage_sdk.shards.packing.plan import PlannedShard
 from homage_sdk.shards.packing.sample import Job
 from homage_sdk.shards.packing.shard_file import finished, make_shard
@@ -27,9 +28,9 @@ def run(
     folder: Path,
     *,
     address: str | None,
-    tick: Callable[[int], object],
+    meter: Meter,
 ) -> None:
-    """Make these shards on a Ray cluster; ``tick`` is called with samples done so far.
+    """Make these shards on a Ray cluster; ``meter`` counts the samples.
 
     Raises UsageError when ray is not installed or no cluster answers at ``address``.
     """
@@ -47,7 +48,7 @@ def run(
                 "no Ray cluster answers", found=str(address), hint=str(error).splitlines()[0]
             ) from error
     try:
-        _run(ray, job, folder.absolute(), shards, tick)
+        _run(ray, job, folder.absolute(), shards, meter)
     finally:
         if started:
             ray.shutdown()
@@ -65,12 +66,11 @@ def _run(
     job: Job,
     folder: Path,
     shards: Sequence[PlannedShard],
-    tick: Callable[[int], object],
+    meter: Meter,
 ) -> None:
     task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_make)
     shared = ray.put(job)
     waiting = {task.remote(shared, folder, shard): shard for shard in shards}
-    done = 0
     try:
         while waiting:
             ready, _ = ray.wait(list(waiting), timeout=1.0)
@@ -86,8 +86,7 @@ def _run(
                     ) from error
                 if failure is not None:
                     raise failure
-                done += len(shard.samples)
-                tick(done)
+                meter.advance(len(shard.samples))
     finally:
         for reference in waiting:
             ray.cancel(reference, force=True)

@@ -1,0 +1,32 @@
+"""Options that several commands share, and the dataset that they choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from homage_sdk.dataset.dataset import Dataset
+
+CatalogPath = Annotated[Path, typer.Argument(help="A catalog that `homage ingest` made.")]
+ShardsPath = Annotated[Path, typer.Argument(help="A folder that `homage pack` wrote.")]
+Split = Annotated[str | None, typer.Option(help="Only this split: train, val, test.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Where the videos lie now, if not where they were ingested.",
+    ),
+]
+
+
+def open_dataset(catalog: Path, *, split: str | None = None, root: Path | None = None) -> Dataset:
+    """The sequences of a catalog, or of one split of it."""
+    from homage_sdk.dataset.dataset import Dataset
+
+    dataset = Dataset(catalog, root=root)
+    return dataset if split is None else dataset.split(split)

@@ -1,0 +1,83 @@
+"""How a command begins and ends: one line for an error, quiet on Ctrl-C, an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_STOPPED = "\nstopped; what was complete is kept, run the same command to go on\n"
+_EXTRAS = {
+    "train": ("librosa", "matplotlib", "psutil", "safetensors", "sklearn", "torch", "webdataset"),
+    "graph": ("networkx",),
+    "ray": ("ray",),
+    "tensorboard": ("tensorboard",),
+}
+"""The modules each extra of the package brings."""
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """While modules load, Ctrl-C ends the process at once: exit code 130 and one line.
+
+    Nothing has begun then, and an exception out of the middle of an import may come out as
+    anything. Afterwards Ctrl-C is KeyboardInterrupt again.
+    """
+
+    def leave(*_: object) -> None:
+        os.write(2, _STOPPED.encode())
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def run(entry: Callable[..., Any], *arguments: Any) -> int:
+    """Run a command-line entry so that an error is one line and Ctrl-C leaves quietly."""
+    import typer
+
+    from homage_sdk.cli.console import Stopped, fail
+    from homage_sdk.errors import HomageError
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = entry(*arguments, standalone_mode=False)
+        if code == 130:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
+    except HomageError as error:
+        return fail(error)
+    except Stopped as stopped:
+        sys.stderr.write(f"\n{stopped}\n")
+        return 130
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write(_STOPPED)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = next((name for name, modules in _EXTRAS.items() if missing in modules), None)
+        if extra is None:
+            raise
+        hint = f"pip install 'homage-sdk[{extra}]'"
+        return fail(HomageError(f"this command needs {missing}, which is not installed", hint=hint))
+    except OSError as error:
+        place = error.filename if isinstance(error.filename, str) else None
+        return fail(HomageError(f"the system refused: {error.strerror or error}", place=place))
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of typer's, or of the click it wraps
+        if show is None:
+            raise
+        show()
+        return int(getattr(error, "exit_code", 2))
+    return code if isinstance(code, int) else 0
