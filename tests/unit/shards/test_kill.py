@@ -50,7 +50,7 @@ def test_many_kills_change_nothing(barcode_catalog: Path, barcode_shards: Path) 
     assert "6 kills: the same 12 batches every time" in said
 
 
-@pytest.mark.parametrize("leftover", ["plan.json", ".tmp-pack.lock", ".tmp-x.tar-7"])
+@pytest.mark.parametrize("leftover", ["plan.json", ".tmp-pack.lock", ".tmp-x-00000.tar-7"])
 def test_what_a_kill_left_beside_whole_shards_is_removed_under_the_lock_only(
     dataset: Dataset,
     barcode_shards: Path,
