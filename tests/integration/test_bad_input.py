@@ -121,7 +121,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_visible(
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * (360 << 10))
     said = refuse("homage", "ingest", small_release, small_disk / "catalog")
-    assert "disk is full" in said
+    assert "not enough space" in said
+    assert str(small_disk / "catalog") in said
     assert not (small_disk / "catalog").exists()
     filler.unlink()
     said = refuse("homage", "pack", small_catalog, small_disk / "shards")

@@ -212,7 +212,7 @@ def video_rate(width: int, height: int, options: PackOptions) -> float:
     and strides from 1 to 30.
 
     >>> [round(video_rate(1024, 768, PackOptions.preset(name)) / 1000) for name in ("ccau", "fine")]
-    [21, 84]
+    [21, 85]
     """
     scale = min(1.0, options.short_side / min(width, height))
     short, pixels = min(width, height) * scale, width * height * scale**2

@@ -11,6 +11,7 @@ import pytest
 
 from homage_sdk import Dataset
 from homage_sdk.errors import HomageError, ShardError
+from homage_sdk.progress import Meter
 from homage_sdk.shards import PackOptions
 from homage_sdk.shards.format.manifest import SampleInfo
 from homage_sdk.shards.packing import shard_file
@@ -124,9 +125,10 @@ def test_ray_makes_every_shard_whatever_ends_first(
 ) -> None:
     monkeypatch.setattr(shard_file, "make_sample", make_sample)
     done: list[int] = []
-    ray.run(Job(dataset, PackOptions()), SHARDS, tmp_path, address=None, tick=done.append)
+    meter = Meter(lambda count, total: done.append(count), 12)
+    ray.run(Job(dataset, PackOptions()), SHARDS, tmp_path, address=None, meter=meter)
     assert all(finished(tmp_path, shard) for shard in SHARDS)
-    assert done == [3, 6, 9, 12] and not cluster.cancelled
+    assert done == [0, 3, 6, 9, 12] and not cluster.cancelled
 
 
 @pytest.mark.parametrize("engine", ["ray", "one process"])
@@ -139,12 +141,12 @@ def test_no_engine_takes_other_samples_than_planned(
 ) -> None:
     monkeypatch.setattr(shard_file, "make_sample", make_another)
     job = Job(dataset, PackOptions())
-    done: list[int] = []
+    meter = Meter(None, 12)
     with pytest.raises(HomageError) as caught:
         if engine == "ray":
-            ray.run(job, SHARDS, tmp_path, address=None, tick=done.append)
+            ray.run(job, SHARDS, tmp_path, address=None, meter=meter)
         else:
-            processes.run(job, SHARDS, tmp_path, workers=1, tick=done.append)
+            processes.run(job, SHARDS, tmp_path, workers=1, meter=meter)
     assert isinstance(caught.value, ShardError)
     assert finished(tmp_path, SHARDS[1]) is None
     assert not (tmp_path / SHARDS[1].name).exists() and not list(tmp_path.glob(".tmp-*"))
