@@ -63,7 +63,8 @@ def test_an_answer_that_is_not_finite_on_one_rank_stops_all(tiny, small_shards, 
     code = tmp_path / "poisoned.py"
     code.write_text(
         "import os\n"
-        "from baselines.ccau import cli, predict\n"
+        "from baselines.ccau import cli\n"
+        "from baselines.ccau.evaluation import predict\n"
         "plain = predict.name_not_finite\n"
         "def found(*a):\n"
         "    return 'POISON' if os.environ['RANK'] == '1' else plain(*a)\n"

@@ -171,8 +171,9 @@ def test_a_nan_on_one_rank_stops_all_ranks_naming_rank_and_sample(
     code = tmp_path / "poisoned.py"
     code.write_text(
         "import os\n"
-        "from baselines.ccau import cli, train\n"
-        "plain, calls = train.prepare, []\n"
+        "from baselines.ccau import cli\n"
+        "from baselines.ccau.training import loop\n"
+        "plain, calls = loop.prepare, []\n"
         "def poison(batch, *a, **k):\n"
         "    inputs, targets = plain(batch, *a, **k)\n"
         "    calls.append(1)\n"
@@ -180,7 +181,7 @@ def test_a_nan_on_one_rank_stops_all_ranks_naming_rank_and_sample(
         "        inputs['third'][0] = float('nan')\n"
         "        print('POISON', batch.sequence[0], flush=True)\n"
         "    return inputs, targets\n"
-        "train.prepare = poison\n"
+        "loop.prepare = poison\n"
         "cli.main()\n"
     )
     begin = time.monotonic()
