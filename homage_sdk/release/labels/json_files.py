@@ -165,6 +165,8 @@ def parse_together(
         data = file.data
         if not data.startswith(opening):
             raise NotPlain
+        if not data.isascii():  # the parser does not look at the bytes of keys that it ignores
+            data.decode()
         if b"\n" in data or b"\r" in data:
             # One document a line. A tab is white space too, and as wrong within a string.
             data = data.replace(b"\n", b"\t").replace(b"\r", b"\t")

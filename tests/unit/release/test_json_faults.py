@@ -223,3 +223,11 @@ def test_progress_counts_every_label_file(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     read_release(tmp_path, progress=lambda done, total: calls.append((done, total)))
     assert calls[-1] == (5, 5)
+
+
+def test_a_key_that_is_not_utf_8_is_a_fault_of_the_file_also_where_nothing_reads_it(
+    tmp_path: Path,
+) -> None:
+    tiny = Tiny(tmp_path)
+    tiny.scene("p0001_r001_v001_a001", raw=b'{"video": "x", "widt\xe8": 640, "frames": []}')
+    assert "HOM107" in [problem.code for problem in read_release(tmp_path).problems]
