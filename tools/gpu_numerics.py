@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.ccau.config.config import from_dict
 from baselines.ccau.losses.alignment import Negatives
-from baselines.ccau.models.build_nets import ModelConfig, build_nets
+from baselines.ccau.models.build_nets import ModalityNet, ModelConfig, build_nets
 from baselines.ccau.random_streams import Dropout
 from baselines.ccau.tasks import (
     AlignmentConfig,
@@ -64,23 +64,23 @@ def relative(found: Tensor, reference: Tensor) -> float:
 def tasks(config: ModelConfig, modalities: tuple[str, ...]) -> dict[str, Task]:
     """One task of each kind, on networks with equal initial weights."""
 
-    def nets() -> dict[str, nn.Module]:
-        return build_nets(config, modalities, N_ACTIVITIES, N_ATOMIC, 0)  # type: ignore[return-value]
+    def nets() -> dict[str, ModalityNet]:
+        return build_nets(config, modalities, N_ACTIVITIES, N_ATOMIC, 0)
 
     both = CompositionConfig()
     official = from_dict({"preset": "official"})
     made: dict[str, Task] = {
-        "single": Single(nets(), both),  # type: ignore[arg-type]
-        "cooperative, video": Cooperative(nets(), both, AlignmentConfig(negatives="video")),  # type: ignore[arg-type]
-        "cooperative, batch": Cooperative(nets(), both, AlignmentConfig(negatives="batch")),  # type: ignore[arg-type]
+        "single": Single(nets(), both),
+        "cooperative, video": Cooperative(nets(), both, AlignmentConfig(negatives="video")),
+        "cooperative, batch": Cooperative(nets(), both, AlignmentConfig(negatives="batch")),
         "cooperative, official": Cooperative(
-            nets(),  # type: ignore[arg-type]
+            nets(),
             official.composition,
             official.align,
         ),
-        "cooperative KD": CooperativeKD(nets(), both, DistillationConfig()),  # type: ignore[arg-type]
-        "static KD": StaticKD(nets(), both, DistillationConfig(), students=(modalities[0],)),  # type: ignore[arg-type]
-        "uncertainty": Single(nets(), CompositionConfig(weighting="uncertainty")),  # type: ignore[arg-type]
+        "cooperative KD": CooperativeKD(nets(), both, DistillationConfig()),
+        "static KD": StaticKD(nets(), both, DistillationConfig(), students=(modalities[0],)),
+        "uncertainty": Single(nets(), CompositionConfig(weighting="uncertainty")),
     }
     return made
 

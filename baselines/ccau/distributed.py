@@ -94,7 +94,7 @@ def _store_of(join: int, timeout: timedelta) -> Store:
     """The part of the ranks' store that belongs to one join.
 
     The store outlives each group: in a part that two shared, the second would find the first one's
-    addresses, where nobody listens any more.
+    addresses, at which no process listens.
     """
     from torch.distributed.distributed_c10d import PrefixStore
 

@@ -54,7 +54,7 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
     for version in range(before, SCHEMA_VERSION):
         if version not in steps:
             raise CatalogError(
-                f"no way from schema version {version} to {version + 1}",
+                f"no migration from schema version {version} to {version + 1}",
                 place=catalog,
                 hint=AGAIN,
             )

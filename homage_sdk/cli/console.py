@@ -66,7 +66,7 @@ def progress(label: str) -> Iterator[Progress]:
 
 
 def time_to_go(done: int, left: int, took_s: float) -> str:
-    """How long ``left`` more will take, as ``done`` took; "" where nobody can tell, or at the end.
+    """How long ``left`` more will take, as ``done`` took; "" where it is unknown, or at the end.
 
     >>> time_to_go(2, 6, 100.0), time_to_go(0, 6, 100.0)
     (', about 5 min to go', '')

@@ -5,8 +5,9 @@ The names below are loaded when first used, so that importing this package stays
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from homage_sdk.lazy import loaded_on_use
 
 if TYPE_CHECKING:
     from homage_sdk.loader.batch import Batch, SceneGraphBatch
@@ -24,10 +25,4 @@ _HOMES = {
 
 __all__ = ["Batch", "ClipLoader", "LoaderOptions", "SceneGraphBatch", "webdataset_stream"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = loaded_on_use(__name__, _HOMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +26,7 @@ class _Fed:
 
 def feed(
     batches: Iterable[Batch], device: torch.device, *, threaded: bool | None = None
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """The same batches on ``device``, in order; an error of ``batches`` comes where it happened.
 
     On a CUDA device a thread takes each batch from the loader, pins it and copies it on a stream of

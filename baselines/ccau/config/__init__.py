@@ -1,1 +1,1 @@
-"""Configurations: TOML in, frozen dataclasses out, no key that nothing reads."""
+"""Configurations: TOML in, frozen dataclasses out, and every key is read."""

@@ -1,4 +1,4 @@
-"""Typed configurations: TOML in, frozen dataclasses out, no key that nobody reads.
+"""Typed configurations: TOML in, frozen dataclasses out, and every key is read.
 
 A file may say ``extends = "other.toml"`` (or a list); later files and ``--set section.key=value``
 win. An unknown key is a ConfigError that names the nearest known one.

@@ -85,9 +85,9 @@ def paper_selection(config: Config, shards: ShardSet) -> tuple[str, ...]:
 def carve(shards: ShardSet, *, share: float, seed: int, exclude: Iterable[str] = ()) -> Parts:
     """Set participants aside until they hold ``share`` of the training sequences.
 
-    Nobody is in both parts. A participant stays in train when they alone hold a class. With fewer
-    than two participants who can be spared, sequences are drawn instead and ``participants`` is
-    empty. Activities named in ``exclude`` are in neither part.
+    No participant is in both parts. A participant stays in train when they alone hold a class. With
+    fewer than two participants who can be spared, sequences are drawn instead and ``participants``
+    is empty. Activities named in ``exclude`` are in neither part.
     """
     activities = shards.taxonomy("activity")
     excluded = {activities.find(name).id for name in exclude}
@@ -132,7 +132,7 @@ def carve(shards: ShardSet, *, share: float, seed: int, exclude: Iterable[str] =
 
 
 def require_modalities(config: Config, shards: ShardSet, parts: Parts) -> None:
-    """Raise ConfigError, before anything is written, for a modality that nobody trains with."""
+    """Raise ConfigError, before anything is written, for a modality without training data."""
     for modality in config.task.modalities:
         if not having(shards, parts.train, modality):
             raise ConfigError(

@@ -55,7 +55,7 @@ class BlockConv(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         """As ``nn.Conv3d``; on a CPU a side shorter than the kernel keeps it out of bfloat16.
 
-        There the weight gradient of bfloat16 reads memory that nobody wrote: infinite or 1.5 times
+        There the weight gradient of bfloat16 reads unwritten memory: infinite or 1.5 times
         too large, and different at every call (torch 2.13, measured at 2 x 4 x 4, which is layer 4
         of the paper's model).
         """

@@ -98,7 +98,7 @@ def _load(file: Path) -> Mapping[str, Any]:
             found=_refused(str(error)),
             hint="save it again with its state_dict alone",
         ) from error
-    except Exception as error:  # whatever torch's reader makes of bytes that nobody wrote
+    except Exception as error:  # torch's reader raises anything on damaged bytes
         said = str(error).split("\n")[0][:120] if isinstance(error, RuntimeError) else ""
         raise CheckpointError(
             "cut or damaged",

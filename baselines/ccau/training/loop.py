@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -115,15 +115,15 @@ class Trainer:
         begin_s = time.perf_counter()
         try:
             while not state.ended:
-                batches = self._batches()
-                while state.micro_batch < len(self.loader) and not state.ended:
-                    self._log(self.step(batches))
-                    progress(state.step, self.last_step)
-                    if state.step >= self.last_step:
-                        by_steps = self.last_step == config.optim.max_steps
-                        state.ended = "steps" if by_steps else "epochs"
-                    elif every > 0 and state.step % every == 0:
-                        self._save(LAST)
+                with closing(self._batches()) as batches:
+                    while state.micro_batch < len(self.loader) and not state.ended:
+                        self._log(self.step(batches))
+                        progress(state.step, self.last_step)
+                        if state.step >= self.last_step:
+                            by_steps = self.last_step == config.optim.max_steps
+                            state.ended = "steps" if by_steps else "epochs"
+                        elif every > 0 and state.step % every == 0:
+                            self._save(LAST)
                 if state.micro_batch >= len(self.loader):
                     state.epoch += 1
                     state.micro_batch = 0
@@ -136,8 +136,8 @@ class Trainer:
         finally:
             self.log.close()
 
-    def _batches(self) -> Iterator[Batch]:
-        """The rest of this epoch."""
+    def _batches(self) -> Generator[Batch]:
+        """The rest of this epoch. Close it before the next: a thread may be reading ahead."""
         state = self.state
         self.loader.load_state_dict(
             {"seed": self.config.run.seed, "epoch": state.epoch, "position": state.micro_batch}

@@ -80,7 +80,7 @@ def test_a_catalog_of_this_schema_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_a_catalog_that_no_steps_lead_from_is_refused_and_kept(aged: Path) -> None:
     before = sha256_file(aged / "catalog.json")
-    with pytest.raises(CatalogError, match=f"no way from schema version {OLD}"):
+    with pytest.raises(CatalogError, match=f"schema version {OLD}"):
         migrate(aged, steps={})
     assert sha256_file(aged / "catalog.json") == before
 

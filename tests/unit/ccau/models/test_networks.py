@@ -251,3 +251,34 @@ def test_dropout_streams_are_named():
     before = torch.random.get_rng_state()
     mask()
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.75])
+def test_dropout_drops_its_share_and_no_pattern(share):
+    layer = Dropout(share, DropoutStream(0, "ego"), "a").train()
+    dropped = (layer(torch.ones(400, 500)) == 0).double()
+    again = (layer(torch.ones(400, 500)) == 0).double()
+    spread = (share * (1 - share) / dropped.numel()) ** 0.5
+    assert abs(float(dropped.mean()) - share) < 5 * spread
+    centred = dropped - share
+    for other in (centred.roll(1, 0), centred.roll(1, 1), again - share):
+        assert abs(float((centred * other).mean())) < 5 * spread
+
+
+def test_torch_compile_follows_dropout_through_every_step_with_one_graph():
+    source = DropoutStream(0, "ego")
+    layer = Dropout(0.5, source, "a").train()
+    graphs = []
+
+    def count(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    torch.compiler.reset()
+    compiled = torch.compile(layer, backend=count, fullgraph=True)
+    for step in range(4):
+        source.at(step)
+        plain = layer(torch.ones(64))
+        source.at(step)
+        assert torch.equal(compiled(torch.ones(64)), plain)
+    assert len(graphs) == 1

@@ -1,7 +1,9 @@
 """Training: exact, resumable, never twice, and stopping as a whole."""
 
+import functools
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -47,6 +49,33 @@ def test_the_same_seed_gives_the_same_training_curve(tiny, small_shards, tmp_pat
     other = tiny(**{"run.seed": 1})
     train(other, small_shards, tmp_path / "c")
     assert curve(tmp_path / "a") != curve(tmp_path / "c")
+
+
+def test_batches_that_a_thread_reads_ahead_train_the_same(
+    tiny, small_shards, tmp_path, monkeypatch
+):
+    train(tiny(), small_shards, tmp_path / "plain")
+    monkeypatch.setattr(train_loop, "feed", functools.partial(train_loop.feed, threaded=True))
+    before = threading.active_count()
+    train(tiny(), small_shards, tmp_path / "fed")
+    assert_same_run(tmp_path / "plain", tmp_path / "fed")
+    assert threading.active_count() == before
+
+
+def test_a_repeatable_run_allows_only_repeatable_operations_and_only_while_it_runs(
+    tiny, small_shards, tmp_path
+):
+    seen = []
+
+    def progress(step, total):
+        seen.append(torch.are_deterministic_algorithms_enabled())
+
+    for wanted in (True, False):
+        seen.clear()
+        config = tiny(**{"run.deterministic": str(wanted).lower()})
+        train(config, small_shards, tmp_path / str(wanted), progress=progress)
+        assert set(seen) == {wanted}
+        assert not torch.are_deterministic_algorithms_enabled()
 
 
 @pytest.mark.parametrize(
