@@ -75,10 +75,6 @@ class ModalityNet(nn.Module):
         self.n_cells = 1
         self.n_classes = (n_activities, n_atomic)
 
-    def at(self, step: int, rank: int = 0) -> None:
-        """Go to the dropout stream of a step; ``step`` counts batches, not optimizer steps."""
-        self.source.at(step, rank)
-
     def absent(
         self, n_clips: int, n_blocks: int, device: torch.device | str = "cpu"
     ) -> ModalityOutput:

@@ -17,7 +17,7 @@ from baselines.ccau.models.attention import make_attention, pool
 from baselines.ccau.models.build_nets import ModalityNet, ModalityOutput
 from baselines.ccau.models.initialise import initialise, torch_default
 from baselines.ccau.random_streams import undisturbed
-from baselines.ccau.tasks.task import ClipLabels, CompositionConfig, Extra, Task
+from baselines.ccau.tasks.task import ClipLabels, CompositionConfig, Task
 from homage_sdk.errors import UsageError
 
 
@@ -95,9 +95,9 @@ class Cooperative(Task):
 
     def _extra(
         self, outputs: Mapping[str, ModalityOutput], targets: ClipLabels, ranks: Ranks
-    ) -> Extra:
+    ) -> tuple[list[Tensor], dict[str, Tensor]]:
         if self.align.weight == 0.0:
-            return Extra()
+            return [], {}
         losses, named = [], {}
         for first, second in self.pairs:
             a, b, valid_a, valid_b, negatives = self._sides(first, second, outputs, targets)
@@ -117,7 +117,7 @@ class Cooperative(Task):
             named[f"stat/alignment_accuracy/{pair}"] = found.accuracy
             named[f"stat/negatives/{pair}"] = found.negatives
         total = self.align.weight * over_pairs(losses, self.align.pairs)
-        return Extra([total], named | {"alignment/total": total})
+        return [total], named | {"alignment/total": total}
 
     def _sides(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
@@ -148,9 +148,9 @@ class Task(nn.Module):
             named[f"{m}/total"] = loss
             totals.append(loss)
             named[f"stat/context_std/{m}"] = _context_std(outputs[m], targets.has(m))
-        extra = self._extra(outputs, targets, ranks)
-        named |= extra.named
-        total = torch.stack([*totals, *extra.terms]).sum()
+        terms, reported = self._extra(outputs, targets, ranks)
+        named |= reported
+        total = torch.stack([*totals, *terms]).sum()
         if torch.is_grad_enabled() and not total.requires_grad:
             # No row trains anything. Each rank still takes part in the backward pass of all.
             trained = next(p for p in self.parameters() if p.requires_grad)
@@ -181,7 +181,7 @@ class Task(nn.Module):
         self, modality: str, x: Tensor | SceneGraphBatch, targets: ClipLabels, step: int, rank: int
     ) -> ModalityOutput:
         net = self.net(modality)
-        net.at(step, rank)
+        net.source.at(step, rank)
         has = targets.has(modality)
         if bool(has.all()):
             return cast(ModalityOutput, net(x, targets.block_valid))
@@ -240,21 +240,13 @@ class Task(nn.Module):
 
     def _extra(
         self, outputs: Mapping[str, ModalityOutput], targets: ClipLabels, ranks: Ranks
-    ) -> Extra:
-        """Terms beyond the supervision of each modality."""
-        return Extra()
+    ) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """Terms beyond the supervision of each modality, and what to report of them."""
+        return [], {}
 
 
 class Single(Task):
     """One or several modalities, each by its own labels alone (row "Single" of Tables 2-4)."""
-
-
-@dataclass
-class Extra:
-    """Additional terms of the total, and what to report of them."""
-
-    terms: Sequence[Tensor] = ()
-    named: dict[str, Tensor] = field(default_factory=dict)
 
 
 class _Idle(torch.autograd.Function):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import socket
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -92,27 +92,21 @@ def data(config: Config, shards: ShardSet, parts: Parts) -> Check:
 
 def gather_check(ranks: int = 2) -> Check:
     """Gradients of the alignment across gloo ranks equal those of the full batch."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    context = mp.get_context("spawn")
-    queue = context.SimpleQueue()
-    processes = [
-        context.Process(target=_gather_rank, args=(rank, ranks, port, queue))
-        for rank in range(ranks)
-    ]
-    for process in processes:
-        process.start()
-    deadline_s = time.monotonic() + GATHER_S
-    for process in processes:
-        process.join(timeout=max(deadline_s - time.monotonic(), 0))
-    dead = [i for i, process in enumerate(processes) if process.exitcode != 0]
-    for process in processes:
-        if process.is_alive():
+    with tempfile.TemporaryDirectory() as folder:
+        new_process = mp.get_context("spawn").Process
+        ids = range(ranks)
+        processes = [new_process(target=_gather_rank, args=(i, ranks, folder)) for i in ids]
+        for process in processes:
+            process.start()
+        deadline_s = time.monotonic() + GATHER_S
+        for process in processes:
+            process.join(timeout=max(deadline_s - time.monotonic(), 0))
+        dead = [i for i, process in enumerate(processes) if process.exitcode != 0]
+        for process in processes:
             process.kill()
-    if dead:
-        return Check("gather", FAILED, f"rank {dead[0]} of {ranks} did not answer")
-    worst = max(queue.get() for _ in range(ranks))
+        if dead:
+            return Check("gather", FAILED, f"rank {dead[0]} of {ranks} did not answer")
+        worst = max(float(path.read_text()) for path in Path(folder).glob("gap-*"))
     detail = f"{ranks} gloo ranks, largest gradient difference to the full batch {worst:.1e}"
     return Check("gather", PASSED if worst <= GATHER_TOLERANCE else FAILED, detail)
 
@@ -123,11 +117,11 @@ def _contexts() -> tuple[torch.Tensor, torch.Tensor]:
     return a.requires_grad_(), b.requires_grad_()
 
 
-def _gather_rank(rank: int, ranks: int, port: int, queue: mp.SimpleQueue) -> None:  # type: ignore[type-arg]
+def _gather_rank(rank: int, ranks: int, folder: str) -> None:
+    """Write the largest difference that this rank sees into a file of ``folder``."""
     torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=ranks
-    )
+    where = f"file://{folder}/store"
+    dist.init_process_group("gloo", init_method=where, rank=rank, world_size=ranks)
     a, b = _contexts()
     valid = torch.ones(4, 2, dtype=torch.bool)
     alignment(a, b, valid, valid, negatives="batch").loss.backward()  # type: ignore[no-untyped-call]
@@ -141,7 +135,7 @@ def _gather_rank(rank: int, ranks: int, port: int, queue: mp.SimpleQueue) -> Non
         for own, whole in ((x, a), (y, b))
         if own.grad is not None and whole.grad is not None
     ]
-    queue.put(max(gaps))
+    (Path(folder) / f"gap-{rank}").write_text(str(max(gaps)))
     dist.destroy_process_group()
 
 

@@ -82,19 +82,14 @@ def optimizer_tensors(
     optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """The optimizer's state by parameter name, and its groups as JSON values."""
-    tensors: dict[str, Tensor] = {}
-    groups = []
-    for group in optimizer.param_groups:
-        groups.append(
-            {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in group.items()
-                if key != "params"
-            }
-        )
-        for parameter in group["params"]:
-            for key, value in optimizer.state.get(parameter, {}).items():
-                tensors[f"{names[parameter]}::{key}"] = torch.as_tensor(value)
+    state = optimizer.state_dict()
+    ordered = _in_order(optimizer, names)
+    tensors = {
+        f"{ordered[position]}::{key}": torch.as_tensor(value)
+        for position, entries in state["state"].items()
+        for key, value in entries.items()
+    }
+    groups = [{k: v for k, v in g.items() if k != "params"} for g in state["param_groups"]]
     return tensors, groups
 
 
@@ -105,26 +100,24 @@ def load_optimizer(
     groups: list[Mapping[str, Any]],
 ) -> None:
     """Undo ``optimizer_tensors``."""
-    if len(groups) != len(optimizer.param_groups):
+    own = optimizer.state_dict()["param_groups"]
+    if len(groups) != len(own):
         raise CheckpointError(
             "the optimizer has other parameter groups",
             found=str(len(groups)),
-            expected=str(len(optimizer.param_groups)),
+            expected=str(len(own)),
         )
-    state_by_name: dict[str, dict[str, Tensor]] = {}
+    for group, saved in zip(own, groups, strict=True):
+        group.update({key: value for key, value in saved.items() if key in group})
+        group["betas"] = tuple(group["betas"])  # JSON gave a list
+    positions = {name: position for position, name in enumerate(_in_order(optimizer, names))}
+    state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         name, _, entry = key.rpartition("::")
-        state_by_name.setdefault(name, {})[entry] = tensor
-    state = optimizer.state_dict()
-    position = 0
-    for group, own, saved in zip(
-        optimizer.param_groups, state["param_groups"], groups, strict=True
-    ):
-        own.update({key: value for key, value in saved.items() if key in own and key != "params"})
-        if "betas" in own:
-            own["betas"] = tuple(own["betas"])
-        for parameter in group["params"]:
-            if names[parameter] in state_by_name:
-                state["state"][position] = state_by_name[names[parameter]]
-            position += 1
-    optimizer.load_state_dict(state)
+        state.setdefault(positions[name], {})[entry] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": own})
+
+
+def _in_order(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> list[str]:
+    """The names of the parameters as ``state_dict`` numbers them."""
+    return [names[p] for group in optimizer.param_groups for p in group["params"]]
