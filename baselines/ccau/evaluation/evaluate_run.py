@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import TEST_SPLITS
-from baselines.ccau.distributed import Progress, World, by_first, join_world, on_first
+from baselines.ccau.distributed import Progress, by_first, join_world, on_first
 from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import predict
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions
@@ -55,24 +56,30 @@ def evaluate(
             )
         by_modality = {}
         for done, (modality, net) in enumerate(nets.items()):
-            found = predict(
-                net.to(world.device),
-                modality,
-                shards,
-                config,
-                tuple(sorted(sequences)),
-                world=world,
-            )
+            net.to(world.device)
+            found = predict(net, modality, shards, config, tuple(sorted(sequences)), world=world)
             if found is not None:
                 by_modality[modality] = found
             on_first(world, progress)(done + 1, len(nets))
-        saved = SavedPredictions(
-            by_modality=by_modality,
-            split=sequences,
-            classes=class_names(shards),
-            prior=training_prior(run, shards),
-        )
-        return _write(run, config, saved, identity, world=world, draws=n_draws)
+        results = {
+            "name": config.name,
+            "task": config.task.kind,
+            "targets": config.composition.targets,
+            "seed": config.run.seed,
+            "checkpoint": result_checkpoint(run).name,
+            "selection": config.run.selection,
+            "selection_note": selection_note(config, result_checkpoint(run).name),
+            "identity": identity,
+            "splits": dict(sorted(Counter(sequences.values()).items())),
+            "modalities": {},
+        }
+        if world.is_first:
+            prior = training_prior(run, shards)
+            saved = SavedPredictions(by_modality, sequences, class_names(shards), prior)
+            results["modalities"] = compute_results(saved, draws=n_draws)
+            save_predictions(run / "predictions.npz", saved)
+            write_json(run / "results.json", results)
+        return results
 
 
 def _identity(run: Path, shards: ShardSet, splits: tuple[str, ...], draws: int) -> dict[str, Any]:
@@ -96,36 +103,6 @@ def _already_done(run: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     except CheckpointError:
         return None  # cut: evaluated again
     return found if found.get("identity") == identity else None
-
-
-def _write(
-    run: Path,
-    config: Config,
-    saved: SavedPredictions,
-    identity: dict[str, Any],
-    *,
-    world: World,
-    draws: int,
-) -> dict[str, Any]:
-    results = {
-        "name": config.name,
-        "task": config.task.kind,
-        "targets": config.composition.targets,
-        "seed": config.run.seed,
-        "checkpoint": result_checkpoint(run).name,
-        "selection": config.run.selection,
-        "selection_note": selection_note(config, result_checkpoint(run).name),
-        "identity": identity,
-        "splits": {
-            s: list(saved.split.values()).count(s) for s in sorted(set(saved.split.values()))
-        },
-        "modalities": {},
-    }
-    if world.is_first:
-        results["modalities"] = compute_results(saved, draws=draws)
-        save_predictions(run / "predictions.npz", saved)
-        write_json(run / "results.json", results)
-    return results
 
 
 def selection_note(config: Config, checkpoint: str) -> str:

@@ -8,7 +8,7 @@ the mean of its clips' softmax, its atomic scores the largest sigmoid of any cli
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -21,22 +21,10 @@ from homage_sdk.errors import TrainingError
 Floats = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
-class ClipScores:
-    """One clip of one view. ``embedding`` is the clip's context, ``[D]``.
-
-    A clip that the modality does not reach (a view shorter than its sequence) is counted, not used.
-    """
-
-    sequence: str
-    view: int
-    clip: int
-    present: bool
-    activity: Floats
-    atomic: Floats
-    atomic_label: Floats
-    activity_label: int
-    embedding: Floats
+Clips = Mapping[str, NDArray[Any]]
+"""Columns with a row a clip and view: ``sequence, view, clip, present, activity, atomic, context,
+activity_label, atomic_label``. A clip that the modality does not reach (a view shorter than its
+sequence) is there and not ``present``: counted, not used."""
 
 
 @dataclass(frozen=True)
@@ -103,61 +91,51 @@ def join_clips(
     return np.asarray(np.add.reduceat(by_view, firsts) / n_views[:, None])
 
 
-def merge(
-    clips: Iterable[ClipScores], planned: Mapping[tuple[str, int], int]
-) -> Predictions | None:
+def merge(clips: Clips, planned: Mapping[tuple[str, int], int]) -> Predictions | None:
     """Predictions from clips in any order, each view of each exactly once; None: none is present.
 
     ``planned`` says how many views each (sequence, clip) has to come with; see
     ``require_each_once``. A sequence's atomic label is that of all its clips, whatever the modality
     reaches, so that every modality is judged by the same labels.
     """
-    everything = list(clips)
-    require_each_once(everything, planned)
-    labels: dict[str, Floats] = {}
-    for clip in everything:
-        known = labels.get(clip.sequence, clip.atomic_label)
-        labels[clip.sequence] = np.maximum(known, clip.atomic_label)
-    ordered = sorted(
-        (clip for clip in everything if clip.present), key=lambda c: (c.sequence, c.view, c.clip)
-    )
-    if not ordered:
+    require_each_once(clips, planned)
+    order = np.lexsort((clips["clip"], clips["view"], clips["sequence"]))
+    shown = {name: column[order[clips["present"][order]]] for name, column in clips.items()}
+    names, rows = np.unique(shown["sequence"], return_inverse=True)
+    if not len(names):
         return None
-    first = {clip.sequence: clip for clip in reversed(ordered)}
-    names = tuple(sorted(first))
-    rows = {name: row for row, name in enumerate(names)}
+    everywhere = [clips["atomic_label"][clips["sequence"] == name].max(axis=0) for name in names]
     return Predictions(
-        sequences=names,
-        activity_label=np.array([first[name].activity_label for name in names]),
-        atomic_label=np.stack([labels[name] for name in names]).astype(np.uint8),
-        clip_sequence=np.array([rows[clip.sequence] for clip in ordered]),
-        clip_view=np.array([clip.view for clip in ordered]),
-        clip_number=np.array([clip.clip for clip in ordered]),
-        clip_activity=np.stack([clip.activity for clip in ordered]),
-        clip_atomic=np.stack([clip.atomic for clip in ordered]),
-        clip_atomic_label=np.stack([clip.atomic_label for clip in ordered]).astype(np.uint8),
-        clip_embedding=np.stack([clip.embedding for clip in ordered]),
+        sequences=tuple(names.tolist()),
+        activity_label=shown["activity_label"][np.searchsorted(rows, np.arange(len(names)))],
+        atomic_label=np.stack(everywhere).astype(np.uint8),
+        clip_sequence=rows,
+        clip_view=shown["view"],
+        clip_number=shown["clip"],
+        clip_activity=shown["activity"],
+        clip_atomic=shown["atomic"],
+        clip_atomic_label=shown["atomic_label"].astype(np.uint8),
+        clip_embedding=shown["context"],
     )
 
 
-def require_each_once(clips: Iterable[ClipScores], planned: Mapping[tuple[str, int], int]) -> None:
+def require_each_once(clips: Clips, planned: Mapping[tuple[str, int], int]) -> None:
     """TrainingError unless every clip came with each of its views, and no view of it twice.
 
     ``planned`` maps (sequence, clip number) to a number of views.
     """
-    came: Counter[tuple[str, int]] = Counter()
-    used: set[tuple[str, int, int]] = set()
-    for clip in clips:
-        came[clip.sequence, clip.clip] += 1
-        key = (clip.sequence, clip.view, clip.clip)
-        if clip.present and key in used:
-            raise TrainingError(f"{clip.sequence} view {clip.view} clip {clip.clip} came twice")
-        used.add(key)
-    for sequence, number in sorted(planned.keys() | came.keys()):
-        found, expected = came[sequence, number], planned.get((sequence, number), 0)
+    sequence, clip, view = (clips[name].tolist() for name in ("sequence", "clip", "view"))
+    came = Counter(zip(sequence, clip, strict=True))
+    rows = zip(sequence, clip, view, clips["present"].tolist(), strict=True)
+    shown = Counter(row[:3] for row in rows if row[3])
+    for (sequence, clip, view), times in shown.items():
+        if times > 1:
+            raise TrainingError(f"{sequence} view {view} clip {clip} came twice")
+    for sequence, clip in sorted(planned.keys() | came.keys()):
+        found, expected = came[sequence, clip], planned.get((sequence, clip), 0)
         if found != expected:
             raise TrainingError(
                 f"{sequence} was not evaluated in full, each view of a clip once",
-                found=f"clip {number} with {found} views",
+                found=f"clip {clip} with {found} views",
                 expected=str(expected),
             )

@@ -17,7 +17,7 @@ import numpy as np
 
 from baselines.ccau.evaluation.measures import activity_measure, atomic_measure, split_rows
 from baselines.ccau.evaluation.predictions_file import load_predictions
-from baselines.ccau.paper.arms import ARMS, Arm
+from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.paper.published_numbers import PAPER, Cell
 from baselines.ccau.report.result_rows import TITLES
 from baselines.ccau.runs.json_files import read_json, write_json
@@ -58,7 +58,7 @@ class OurCell:
 def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cell, OurCell]]]:
     """Table to row to cell, from the runs in ``out``; CheckpointError when there are none."""
     runs = {arm.name: sorted((out / arm.name).glob("seed-*")) for arm in ARMS}
-    ready = {arm.name: [r for r in runs[arm.name] if (r / _file(arm)).is_file()] for arm in ARMS}
+    ready = {arm.name: [r for r in runs[arm.name] if (r / arm.judged_in).is_file()] for arm in ARMS}
     if not any(ready.values()):
         raise CheckpointError(
             "no judged runs here", place=out, hint="`ccau arms --size tiny SHARDS OUT` makes them"
@@ -77,10 +77,6 @@ def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cel
                 tables.setdefault(table, {})[row] = kept
     _write(out, tables)
     return tables
-
-
-def _file(arm: Arm) -> str:
-    return "fewshot.json" if arm.is_fewshot else "predictions.npz"
 
 
 def compare(

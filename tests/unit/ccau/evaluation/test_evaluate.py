@@ -19,7 +19,7 @@ from baselines.ccau.evaluation.fewshot import fewshot
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
 from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import predict
-from baselines.ccau.evaluation.predictions import ClipScores, join_clips, merge
+from baselines.ccau.evaluation.predictions import join_clips, merge
 from baselines.ccau.evaluation.predictions_file import load_predictions, save_predictions
 from baselines.ccau.runs.build_task import build_task, make_nets
 from baselines.ccau.tasks import StaticKD
@@ -29,13 +29,16 @@ from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, Usage
 from homage_sdk.shards import ShardSet
 
 
-def clip(sequence, number, *, view=1, present=True, score=0.5):
+def clip(sequence, number, *, view=1, present=True, score=0.5, label=(1.0, 0.0)):
     one = np.array([score, 1 - score], dtype=np.float32)
-    return ClipScores(
-        sequence=sequence, view=view, clip=number, present=present,
-        activity=one, atomic=one, atomic_label=np.array([1.0, 0.0], dtype=np.float32),
-        activity_label=0, embedding=one,
-    )  # fmt: skip
+    return {
+        "sequence": sequence, "view": view, "clip": number, "present": present, "activity": one,
+        "atomic": one, "context": one, "activity_label": 0, "atomic_label": np.array(label),
+    }  # fmt: skip
+
+
+def joined(rows, planned):
+    return merge({name: np.array([row[name] for row in rows]) for name in rows[0]}, planned)
 
 
 def plan(**clips):
@@ -46,27 +49,27 @@ def plan(**clips):
 def test_a_clip_that_comes_twice_or_not_at_all_is_an_error():
     whole = [clip("a", 0), clip("a", 1), clip("b", 0)]
     planned = plan(a=[1, 1], b=[1])
-    assert merge(whole, planned).sequences == ("a", "b")
+    assert joined(whole, planned).sequences == ("a", "b")
     with pytest.raises(TrainingError, match="clip 1 came twice"):
-        merge([*whole, clip("a", 1)], planned)
+        joined([*whole, clip("a", 1)], planned)
     with pytest.raises(TrainingError, match="a was not evaluated in full"):
-        merge([clip("a", 1), clip("b", 0)], planned)
+        joined([clip("a", 1), clip("b", 0)], planned)
     with pytest.raises(TrainingError, match=r"a was not .*found clip 1 with 1 views; expected 2"):
-        merge([*whole[:2], clip("a", 0, view=2)], plan(a=[2, 2]))
+        joined([*whole[:2], clip("a", 0, view=2)], plan(a=[2, 2]))
     with pytest.raises(TrainingError, match="c was not evaluated in full"):
-        merge(whole, plan(a=[1, 1], b=[1], c=[1]))
+        joined(whole, plan(a=[1, 1], b=[1], c=[1]))
     with pytest.raises(TrainingError, match="b was not evaluated in full"):
-        merge(whole, plan(a=[1, 1]))
+        joined(whole, plan(a=[1, 1]))
     # A view that ends before its sequence is counted and not used.
-    short = merge([clip("a", 0), clip("a", 1, present=False)], plan(a=[1, 1]))
+    short = joined([clip("a", 0), clip("a", 1, present=False)], plan(a=[1, 1]))
     assert len(short.clip_sequence) == 1
-    assert merge([clip("a", 0, present=False)], plan(a=[1])) is None
+    assert joined([clip("a", 0, present=False)], plan(a=[1])) is None
 
 
 def test_clips_join_by_mean_of_softmax_and_max_of_sigmoid_then_views_are_averaged():
     scores = {(1, 0): 0.2, (1, 1): 0.4, (4, 0): 0.9, (4, 1): 0.5}
     clips = [clip("a", c, view=v, score=s) for (v, c), s in scores.items()]
-    merged = merge(clips, plan(a=[2, 2]))
+    merged = joined(clips, plan(a=[2, 2]))
     assert merged.activity[0, 0] == pytest.approx((0.3 + 0.7) / 2)
     assert merged.atomic[0, 0] == pytest.approx((0.4 + 0.9) / 2)
     assert merged.one_view().activity[0, 0] == pytest.approx(0.3)
@@ -75,9 +78,8 @@ def test_clips_join_by_mean_of_softmax_and_max_of_sigmoid_then_views_are_average
 
 
 def test_every_modality_is_judged_by_the_labels_of_the_whole_sequence():
-    late = np.array([0.0, 1.0], dtype=np.float32)
-    beyond = dataclasses.replace(clip("a", 1, present=False), atomic_label=late)
-    assert merge([clip("a", 0), beyond], plan(a=[1, 1])).atomic_label.tolist() == [[1, 1]]
+    beyond = clip("a", 1, present=False, label=(0.0, 1.0))
+    assert joined([clip("a", 0), beyond], plan(a=[1, 1])).atomic_label.tolist() == [[1, 1]]
 
 
 @settings(deadline=None)
