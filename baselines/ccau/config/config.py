@@ -24,7 +24,6 @@ from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, Distillatio
 from homage_sdk.errors import ConfigError
 
 CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
-SIZES = ("tiny", "paper")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.distributed import World
@@ -55,35 +55,26 @@ def prepare(
     batch: Batch, config: Config, modalities: Sequence[str], *, epoch: int, training: bool
 ) -> tuple[dict[str, Any], ClipLabels]:
     """A batch (already on the device) as the networks and losses take it."""
+    held: dict[str, Any] = {
+        **batch.video, "audio": batch.logmel, "scene_graph": batch.scene_graph,
+    }  # fmt: skip
     inputs: dict[str, Any] = {}
     for modality in modalities:
+        value = held.get(modality)
+        if value is None:
+            raise ConfigError(
+                f"these shards hold no {modality}",
+                hint="pack them with it, or leave it out of task.modalities",
+            )
         if modality == "audio":
-            logmel = require(batch.logmel, modality)
             # Decibels below the reference, about -80 to 0, to about -1 to 1; [B, 1, n_mels, T].
-            inputs[modality] = ((logmel + 40.0) / 40.0).unsqueeze(1)
-        elif modality == "scene_graph":
-            inputs[modality] = require(batch.scene_graph, modality)
-        else:
+            value = ((value + 40.0) / 40.0).unsqueeze(1)
+        elif modality != "scene_graph":
             streams = [
                 numpy_stream(config.run.seed, "augment", modality, epoch, sequence, int(clip))
                 for sequence, clip in zip(batch.sequence, batch.clip.tolist(), strict=True)
             ]
-            inputs[modality] = prepare_video(
-                require(batch.video.get(modality), modality),
-                config=config.augment if training else None,
-                streams=streams,
-            )
+            augment = config.augment if training else None
+            value = prepare_video(value, config=augment, streams=streams)
+        inputs[modality] = value
     return inputs, ClipLabels.of(batch, modalities)
-
-
-T = TypeVar("T")
-
-
-def require(value: T | None, modality: str) -> T:
-    """The value, or a ConfigError: the shards do not hold this modality."""
-    if value is None:
-        raise ConfigError(
-            f"these shards hold no {modality}",
-            hint="pack them with it, or leave it out of task.modalities",
-        )
-    return value

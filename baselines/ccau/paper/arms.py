@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from baselines.ccau.config.config import SIZES, read_config
+from baselines.ccau.config.config import read_config
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.fewshot import fewshot
 from baselines.ccau.training.train import train
@@ -78,8 +78,6 @@ def run_arms(
     What is done is not done twice, and a run that was stopped goes on. An arm named in ``only``
     brings the arm that teaches it. Raises UsageError for an unknown arm or size.
     """
-    if size not in SIZES:
-        raise UsageError("no such size", found=repr(size), expected=" or ".join(SIZES))
     chosen = choose(only)
     done = []
     total = seeds * len(chosen)

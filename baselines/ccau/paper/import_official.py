@@ -10,7 +10,7 @@ from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.data.partition import carve
 from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.paper.authors_weights import Imported, import_official
-from baselines.ccau.runs.build_task import class_names, describe, model_config
+from baselines.ccau.runs.build_task import class_names, describe, identity_of, model_config
 from baselines.ccau.runs.checkpoint import Identity, save
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import LAST
@@ -62,7 +62,7 @@ def write_imported(
     training = asdict(State(epoch=max(epochs, default=0), ended="imported"))
     state = {"training": training, "optimizer_groups": [], "epochs": found.epochs}
     if shards is None:
-        identity = Identity(config.as_dict(), {}, "")
+        identity = Identity(config=config.as_dict(), classes={}, shards="")
         save(out, files={"model": tensors}, state=state, identity=identity)
         return found
     names = class_names(shards)
@@ -77,7 +77,7 @@ def write_imported(
                 "or leave out --shards",
             )
     with new_folder(out) as temporary:
-        identity = Identity(config.as_dict(), names, shards.fingerprint)
+        identity = identity_of(config, shards)
         save(temporary / LAST, files={"model": tensors}, state=state, identity=identity)
         parts = carve(shards, share=0.0, seed=config.run.seed)
         write_json(temporary / "config.json", describe(config, shards, parts))

@@ -98,27 +98,27 @@ def running_mean(values: np.ndarray[Any, np.dtype[np.float64]], share: float = 0
 
 def _bars(axis: Axes, found: dict[str, Any], kind: str, metric: str, title: str) -> None:
     modalities = list(found)
-    for x, modality in enumerate(modalities):
-        tables = found[modality][kind]
-        value, low, high = (100 * v for v in tables["model"]["mean"][metric])
-        axis.bar(x, value, width=0.5, color=COLOURS.get(modality, GREY), alpha=0.85)
+    for place, modality in enumerate(modalities):
+        value, low, high = (100 * v for v in found[modality][kind]["model"]["mean"][metric])
+        axis.bar(place, value, width=0.5, color=COLOURS.get(modality, GREY), alpha=0.85)
         error = [[max(value - low, 0)], [max(high - value, 0)]]
-        axis.errorbar(x, value, yerr=error, color="black", capsize=4, linewidth=1.2)
+        axis.errorbar(place, value, yerr=error, color="black", capsize=4, linewidth=1.2)
         axis.annotate(
-            f"{value:.1f}", (x + 0.27, value), fontsize=8, va="center", annotation_clip=False
+            f"{value:.1f}", (place + 0.27, value), fontsize=8, va="center", annotation_clip=False
         )
-        for row, style in (("prior", "-"), ("random", ":")):
-            level = 100 * middle(tables[row]["mean"][metric])
-            label = {"prior": "prior (class frequencies)", "random": "random"}[row]
-            axis.hlines(
-                level,
-                x - 0.36,
-                x + 0.36,
-                color="black",
-                linestyle=style,
-                linewidth=1.4,
-                label=label if x == 0 else "_again",
-            )
+    x = np.arange(len(modalities))
+    for row, style, label in (
+        ("prior", "-", "prior (class frequencies)"),
+        ("random", ":", "random"),
+    ):
+        levels = [100 * middle(found[m][kind][row]["mean"][metric]) for m in modalities]
+        look: dict[str, Any] = {
+            "color": "black",
+            "linestyle": style,
+            "linewidth": 1.4,
+            "label": label,
+        }
+        axis.hlines(levels, x - 0.36, x + 0.36, **look)
     axis.set_xticks(range(len(modalities)), [TITLES.get(m, m) for m in modalities], fontsize=9)
     axis.set_xlim(-0.6, len(modalities) - 0.2)
     axis.set_ylim(0, 118)  # room for the legend above the bars

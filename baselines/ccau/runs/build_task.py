@@ -13,7 +13,7 @@ from torch import Tensor
 from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.data.partition import Parts
 from baselines.ccau.models.build_nets import ModalityNet, ModelConfig, build_nets
-from baselines.ccau.runs.checkpoint import Checkpoint, load, load_into, require_classes
+from baselines.ccau.runs.checkpoint import Checkpoint, Identity, load, load_into, require_classes
 from baselines.ccau.runs.run_folder import result_checkpoint
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
 from homage_sdk.errors import CheckpointError, ConfigError
@@ -25,6 +25,12 @@ from homage_sdk.time import Frame
 def class_names(shards: ShardSet) -> dict[str, tuple[str, ...]]:
     """Raw class names in column order."""
     return {kind: shards.taxonomy(kind).names for kind in ("activity", "atomic")}
+
+
+def identity_of(config: Config, shards: ShardSet) -> Identity:
+    """What a checkpoint of this run belongs to."""
+    classes = class_names(shards)
+    return Identity(config=config.as_dict(), classes=classes, shards=shards.fingerprint)
 
 
 def model_config(config: Config, shards: ShardSet) -> ModelConfig:

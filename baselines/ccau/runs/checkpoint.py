@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,11 @@ def code_version() -> str:
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(BaseModel):
     """What a checkpoint belongs to."""
 
-    config: Mapping[str, Any]
-    classes: Mapping[str, tuple[str, ...]]
+    config: dict[str, Any]
+    classes: dict[str, tuple[str, ...]]
     """``activity`` and ``atomic``: raw names in column order."""
     shards: str
     """Fingerprint of the shards it was trained on."""
@@ -62,14 +61,11 @@ class CheckpointFile(BaseModel):
     sha256: str
 
 
-class CheckpointManifest(BaseModel):
-    """``manifest.json``; the fields are those of :class:`Identity` and how it was written."""
+class CheckpointManifest(Identity):
+    """``manifest.json``: also how the checkpoint was written."""
 
     code_version: str
     torch: str
-    config: dict[str, Any]
-    classes: dict[str, tuple[str, ...]]
-    shards: str
     files: dict[str, CheckpointFile]
 
 
@@ -107,7 +103,7 @@ def save(
         manifest = CheckpointManifest(
             code_version=code_version(),
             torch=torch.__version__,
-            **asdict(identity),
+            **identity.model_dump(),
             files={
                 path.name: CheckpointFile(bytes=path.stat().st_size, sha256=sha256_file(path))
                 for path in sorted(temporary.iterdir())

@@ -30,8 +30,8 @@ from baselines.ccau.distributed import (
     stop_together,
 )
 from baselines.ccau.models.batch_norms import absent_here, synchronise
-from baselines.ccau.runs.build_task import build_task, class_names
-from baselines.ccau.runs.checkpoint import Checkpoint, Identity
+from baselines.ccau.runs.build_task import build_task, identity_of
+from baselines.ccau.runs.checkpoint import Checkpoint
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.metrics_log import MetricsLog
 from baselines.ccau.runs.run_folder import BEST, LAST
@@ -100,7 +100,7 @@ class Trainer:
         self.last_step = config.optim.epochs * steps_per_epoch
         if config.optim.max_steps:
             self.last_step = min(self.last_step, config.optim.max_steps)
-        self.identity = Identity(config.as_dict(), class_names(shards), shards.fingerprint)
+        self.identity = identity_of(config, shards)
 
     def run(self, progress: Progress) -> RunSummary:
         """The loop."""

@@ -28,7 +28,7 @@ def saved(tmp_path):
         folder,
         files={"model": net.state_dict()},
         state={"step": 7},
-        identity=Identity({"name": "x"}, CLASSES, "f" * 64),
+        identity=Identity(config={"name": "x"}, classes=CLASSES, shards="f" * 64),
     )
     return folder, net
 
@@ -51,7 +51,7 @@ def test_tensors_that_share_memory_are_saved(tmp_path):
         tmp_path / "c",
         files={"model": {"a": weight, "b": weight.T}},
         state={},
-        identity=Identity({}, CLASSES, ""),
+        identity=Identity(config={}, classes=CLASSES, shards=""),
     )
     back = load(tmp_path / "c").tensors("model")
     assert torch.equal(back["a"], weight) and torch.equal(back["b"], weight.T)
@@ -185,7 +185,7 @@ def test_a_failed_write_keeps_the_old_checkpoint(saved, monkeypatch):
             folder,
             files={"model": {"x": torch.zeros(3)}},
             state={},
-            identity=Identity({}, CLASSES, ""),
+            identity=Identity(config={}, classes=CLASSES, shards=""),
         )
     assert (folder / "model.safetensors").read_bytes() == before
     load(folder)
