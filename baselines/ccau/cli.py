@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from homage_sdk.cli.console import err, out, progress
-from homage_sdk.cli.print_rows import RowFormat, print_rows
+from homage_sdk.cli.print_rows import print_rows
 
 app = typer.Typer(
     name="ccau",
@@ -39,15 +39,13 @@ def _is_first() -> bool:
 def _say(*lines: str) -> None:
     if _is_first():
         for line in lines:
-            out.print(line, markup=False)
+            out.print(line)
 
 
 def _say_rows(title: str, rows: list[dict[str, str]]) -> None:
     if _is_first():
-        import pyarrow as pa
-
         _say("", title)
-        print_rows(pa.Table.from_pylist(rows), RowFormat.TABLE)
+        print_rows(rows)
 
 
 @app.command()
@@ -244,5 +242,5 @@ def main() -> None:
 
     code = run(app)
     if code and not _is_first():
-        err.print(f"rank {os.environ['RANK']} stopped", markup=False)
+        err.print(f"rank {os.environ['RANK']} stopped")
     sys.exit(code)

@@ -20,13 +20,12 @@ import torch.distributed as dist
 from torch import nn
 
 from homage_sdk.errors import HomageError, TrainingError
+from homage_sdk.progress import Progress
 
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
-"""Called with (done, total) by what takes long."""
 COLLECTIVE_TIMEOUT_S = 600.0
 """A rank that says nothing for so long is lost."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import TEST_SPLITS
-from baselines.ccau.distributed import Progress, by_first, join_world, on_first
+from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import predict
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions
@@ -21,6 +21,7 @@ from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import BEST, result_checkpoint
 from homage_sdk.errors import CheckpointError, ShardError
 from homage_sdk.evaluation.metrics import class_frequencies
+from homage_sdk.progress import Progress
 from homage_sdk.shards import ShardSet
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
 from baselines.ccau.data.partition import TEST_SPLITS
-from baselines.ccau.distributed import Progress, World, gather, join_world, on_first
+from baselines.ccau.distributed import World, gather, join_world, on_first
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
 from baselines.ccau.evaluation.predict import predict
 from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clips
@@ -29,6 +29,7 @@ from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import result_checkpoint
 from homage_sdk.errors import ConfigError, ShardError, UsageError
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
+from homage_sdk.progress import Progress
 from homage_sdk.shards import ShardSet
 
 KS = (1, 5, 10, 20)

@@ -23,7 +23,6 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.loaders import open_loader, prepare
 from baselines.ccau.data.partition import Parts, selected_on
 from baselines.ccau.distributed import (
-    Progress,
     World,
     mean_over_ranks,
     share_buffers,
@@ -51,6 +50,7 @@ from baselines.ccau.training.validation_score import validate
 from homage_sdk.errors import HomageError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.device_feed import feed
+from homage_sdk.progress import Progress
 from homage_sdk.shards import ShardSet
 
 

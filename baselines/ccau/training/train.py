@@ -7,13 +7,14 @@ from pathlib import Path
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import require_modalities, selection_parts
-from baselines.ccau.distributed import Progress, by_first, join_world, on_first
+from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.models.batch_norms import refuse_synchronised
 from baselines.ccau.runs.build_task import describe
 from baselines.ccau.runs.run_folder import begin, open_run, reserved
 from baselines.ccau.training.determinism import repeatable
 from baselines.ccau.training.loop import Trainer
 from baselines.ccau.training.training_state import RunSummary, State
+from homage_sdk.progress import Progress
 from homage_sdk.shards import ShardSet
 
 
