@@ -76,6 +76,7 @@ class AudioNet(ModalityNet):
 
     def __init__(self, config: ModelConfig, modality: str, *sizes: int) -> None:
         super().__init__(config, modality, *sizes)
+        self.has_blocks = config.audio_blocks
         columns = config.audio_columns
         if config.audio_blocks:
             columns //= config.blocks
@@ -88,11 +89,6 @@ class AudioNet(ModalityNet):
             self.cells = (config.n_mels // shrink) * (columns // shrink)
         inputs = self.features.out_channels * self.cells
         self.flatten = nn.Sequential(nn.Linear(inputs, config.features))
-
-    @property
-    def has_blocks(self) -> bool:
-        """Only with ``audio_blocks``."""
-        return self.config.audio_blocks
 
     def contexts(self, x: Tensor, valid: Tensor | None) -> dict[str, Any]:
         """See :meth:`ModalityNet.contexts`."""
@@ -115,7 +111,7 @@ class AudioNet(ModalityNet):
             "attention": None,
             "grid": clip.unsqueeze(1),
             "valid": valid,
-            "per_block": self.config.audio_blocks,
+            "per_block": self.has_blocks,
         }
 
     def _vectors(self, x: Tensor) -> Tensor:

@@ -73,6 +73,7 @@ class ModalityNet(nn.Module):
             self.final_fc = Head(dim, n_activities, drop, self.source, "final_fc")
         self.final_bn: nn.Module | None = None
         self.n_cells = 1
+        self.has_blocks = True  # a context a block, not one a clip
         self.n_classes = (n_activities, n_atomic)
 
     def absent(
@@ -98,11 +99,6 @@ class ModalityNet(nn.Module):
             valid=torch.zeros(n_clips, n_blocks, dtype=torch.bool, device=device),
             per_block=self.has_blocks,
         )
-
-    @property
-    def has_blocks(self) -> bool:
-        """Whether there is a context a block."""
-        return True
 
     def contexts(self, x: Any, valid: Tensor | None) -> dict[str, Any]:
         """The fields ``blocks, clip, attention, grid, valid, per_block`` of the output."""

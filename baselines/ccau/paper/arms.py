@@ -24,11 +24,6 @@ class Arm:
     """The arm whose run teaches (static distillation)."""
     is_fewshot: bool = False
 
-    @property
-    def judged_in(self) -> str:
-        """The file of a run that its evaluation writes."""
-        return "fewshot.json" if self.is_fewshot else "predictions.npz"
-
 
 ARMS = (
     Arm("single_activity", (("2", "Single Modality"), ("3", "Single Modality"))),

@@ -57,8 +57,11 @@ class OurCell:
 
 def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cell, OurCell]]]:
     """Table to row to cell, from the runs in ``out``; CheckpointError when there are none."""
-    runs = {arm.name: sorted((out / arm.name).glob("seed-*")) for arm in ARMS}
-    ready = {arm.name: [r for r in runs[arm.name] if (r / arm.judged_in).is_file()] for arm in ARMS}
+    ready = {}
+    for arm in ARMS:
+        judged = "fewshot.json" if arm.is_fewshot else "predictions.npz"
+        runs = sorted((out / arm.name).glob("seed-*"))
+        ready[arm.name] = [run for run in runs if (run / judged).is_file()]
     if not any(ready.values()):
         raise CheckpointError(
             "no judged runs here", place=out, hint="`ccau arms --size tiny SHARDS OUT` makes them"

@@ -22,12 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.loaders import open_loader, prepare
 from baselines.ccau.data.partition import Parts, selected_on
-from baselines.ccau.distributed import (
-    World,
-    mean_over_ranks,
-    share_buffers,
-    stop_together,
-)
+from baselines.ccau.distributed import World, mean_over_ranks, share_buffers, stop_together
 from baselines.ccau.models.batch_norms import absent_here, synchronise
 from baselines.ccau.runs.build_task import build_task, identity_of
 from baselines.ccau.runs.checkpoint import Checkpoint
