@@ -40,7 +40,7 @@ class Parts:
             for s in loader.samples
             for field in shards.members(s.key)
         }
-        self._assembler = Assembler(shards.manifest, loader.options, lambda s, f: b"")
+        self._assembler = Assembler(shards.manifest, loader.options, lambda key, field: b"")
         self._out = np.empty((4, COUNT, 128, 128, 3), np.uint8)
         self._model, self._level = LogMel(), torch.empty(1, 128, 401)
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from homage_sdk.errors import HomageError, MediaError, ShardError
 from homage_sdk.loader.batch import Batch
-from homage_sdk.loader.batch_layout import Allocate, Form
+from homage_sdk.loader.batch_layout import Allocate, BatchLayout
 from homage_sdk.loader.clip_targets import SampleLabels, collate_graphs
 from homage_sdk.loader.decode import UNDECODABLE, Crop, decode_clip
 from homage_sdk.loader.options import LoaderOptions
@@ -26,8 +25,8 @@ from homage_sdk.time import Frame
 _KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
 _KNOWN_WITH_GRAPHS = 64
 
-Fetch = Callable[[SampleInfo, str], bytes]
-"""Gives the bytes of a member of a sample: from the index, or from a stream."""
+Fetch = Callable[[str, str], bytes]
+"""Gives the bytes of a member by the key of its sample and its field."""
 
 
 class Assembler:
@@ -41,8 +40,8 @@ class Assembler:
         self.options = options
         packed = manifest.packed
         self.stride, self.audio_rate, self._fps = packed.stride, packed.audio_rate, packed.fps
-        self.form = Form(manifest, options)
-        self.grid = self.form.grid
+        self.layout = BatchLayout(manifest, options)
+        self.grid = self.layout.grid
         self._fetch = fetch
         self._n_classes = manifest.n_classes
         self._activity = manifest.classes("activity")
@@ -55,7 +54,7 @@ class Assembler:
         ``allocate`` gives the tensors to fill. Raises HomageError naming the sample that cannot be
         read.
         """
-        batch = self.form.blank(len(rows), allocate)
+        batch = self.layout.blank(len(rows), allocate)
         batch.sequence = tuple(row.sample.sequence if row else "" for row in rows)
         batch.clip.copy_(torch.tensor([row.clip if row else 0 for row in rows]))
         batch.n_clips.copy_(torch.tensor([row.n_clips if row else 0 for row in rows]))
@@ -74,7 +73,7 @@ class Assembler:
                     continue
                 with _naming(row.sample):
                     graphs[b] = self._labels(batch, b, row)
-                    for kind in self.form.videos:
+                    for kind in self.layout.videos:
                         self._view(batch, b, row, kind, epoch)
                     self._sound(batch, b, row)
         for modality, content in (*batch.video.items(), ("audio", batch.logmel)):
@@ -107,7 +106,7 @@ class Assembler:
         known = self._known.get(sample.key)
         if known is not None:
             return known
-        data = self._fetch(sample, ANNOTATIONS)
+        data = self._fetch(sample.key, ANNOTATIONS)
         annotations = Annotations.parse(data, f"{sample.key}.{ANNOTATIONS}", self._n_classes)
         with_graphs = "scene_graph" in self.options.modalities
         labels = SampleLabels.of(annotations, with_graphs=with_graphs)
@@ -124,7 +123,7 @@ class Assembler:
         crop, flip = self.crop(view, row, kind, epoch)
         target = batch.video[kind][b].numpy()
         decode_clip(
-            self._fetch(row.sample, view.field),
+            self._fetch(row.sample.key, view.field),
             positions,
             self._fps,
             crop,
@@ -149,29 +148,22 @@ class Assembler:
         sound = row.sample.sound
         if batch.logmel is None or sound is None or not row.main:
             return
-        rate, n_samples = self.audio_rate, self.form.n_samples
+        rate, n_samples = self.audio_rate, self.layout.n_samples
         first = round(Frame.from_index(row.start * self.stride).seconds().value * rate)
-        data = self._fetch(row.sample, sound.field)
         place = f"{row.sample.key}.{sound.field}"
-        heard = read_bytes(data, first / rate, (first + n_samples) / rate, rate, place)
+        file = io.BytesIO(self._fetch(row.sample.key, sound.field))
+        span_s = first / rate, (first + n_samples) / rate
+        try:
+            heard = read_audio(file, *span_s, rate, video_start_s=0.0, place=place)
+        except MediaError as error:
+            raise ShardError(
+                "a sound that cannot be decoded",
+                place=place,
+                found=error.found or error.message,
+                hint=UNDECODABLE,
+            ) from error
         self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
         batch.present["audio"][b] = True
-
-
-def read_bytes(
-    data: bytes, begin_s: float, end_s: float, sample_rate: int, place: str
-) -> npt.NDArray[np.float32]:
-    """A window of a packed FLAC: float32 [S]; ShardError at ``place`` when it is damaged."""
-    file = io.BytesIO(data)
-    try:
-        return read_audio(file, begin_s, end_s, sample_rate, video_start_s=0.0, place=place)
-    except MediaError as error:
-        raise ShardError(
-            "a sound that cannot be decoded",
-            place=place,
-            found=error.found or error.message,
-            hint=UNDECODABLE,
-        ) from error
 
 
 @contextmanager

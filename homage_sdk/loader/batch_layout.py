@@ -1,4 +1,4 @@
-"""The form of a batch: which tensors it has, and where they lie when they share one memory."""
+"""The layout of a batch: which tensors it has, and where they lie when they share one memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Allocate = Callable[[tuple[int, ...], torch.dtype], Tensor]
 _ALIGNMENT = 64
 
 
-class Form:
+class BatchLayout:
     """What every batch of a loader looks like: shapes follow from shards and options alone.
 
     Attributes:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.batch import Batch
-from homage_sdk.loader.batch_layout import Allocate, Form, Recycler
+from homage_sdk.loader.batch_layout import Allocate, Recycler
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.pool import WorkerPool, closed_meanwhile
-from homage_sdk.loader.sampling import ClipChoice, Grid, eval_clips, train_clip, train_order, usable
-from homage_sdk.shards.format.manifest import SampleInfo
+from homage_sdk.loader.sampling import EpochRows
 from homage_sdk.shards.format.shard_set import ShardSet
 
 
@@ -34,6 +34,7 @@ class ClipLoader:
 
     Attributes:
         samples: those of an epoch, in order of key.
+        grid: how a clip lies on the packed frames.
         n_clips: rows of an epoch over all ranks that are given, padding left out.
 
     Raises:
@@ -44,20 +45,17 @@ class ClipLoader:
     def __init__(self, shards: ShardSet, options: LoaderOptions | None = None) -> None:
         self.shards = shards
         self.options = options = options or LoaderOptions()
-        self._rows = _Rows(shards, options)
-        self.samples, n_rows = self._rows.samples, self._rows.n_rows
-        self.grid = self._rows.grid
         self.epoch = 0
         self._position = 0
         self._resume_at = 0
-        self._pools = _Kept()
+        self._pools: list[WorkerPool] = []
+        self._lent: set[WorkerPool] = set()  # to iterations that go on
         self._n_closings = 0
-        per_step = options.batch_size * options.world_size
-        if options.mode == "eval":
-            self._length, self.n_clips = -(-n_rows // per_step), n_rows
-        else:
-            self._length = n_rows // per_step
-            self.n_clips = self._length * per_step
+        self.rows = EpochRows(shards.manifest, options)
+        self.samples, self.grid = self.rows.samples, self.rows.grid
+        n_rows, per_step = self.rows.n_rows, options.batch_size * options.world_size
+        self._length = -(-n_rows // per_step) if options.mode == "eval" else n_rows // per_step
+        self.n_clips = min(n_rows, self._length * per_step)
         if not self._length:
             raise UsageError(
                 "fewer sequences than one batch for each rank",
@@ -65,6 +63,9 @@ class ClipLoader:
                 expected=f"at least {per_step} (batch size times ranks)",
                 hint="choose a smaller batch_size",
             )
+        assembler = Assembler(shards.manifest, options, shards.read)
+        self._maker, self._layout = _BatchMaker(self.rows, assembler), assembler.layout
+        self._memory = Recycler(self._layout.n_bytes(options.batch_size))
         keys = "\n".join(sample.key for sample in self.samples)
         self._stream: dict[str, int | str] = {
             "seed": options.seed,
@@ -74,9 +75,6 @@ class ClipLoader:
             "world_size": options.world_size,
             "samples": hashlib.sha256(keys.encode()).hexdigest()[:16],
         }
-        self._maker = _FromIndex(shards, self._rows)
-        self._form = Form(shards.manifest, options)
-        self._memory = Recycler(self._form.n_bytes(options.batch_size))
 
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank."""
@@ -88,7 +86,8 @@ class ClipLoader:
         An iteration that is not at its end raises UsageError when it is asked for more.
         """
         self._n_closings += 1
-        self._pools.close()
+        while self._pools:
+            self._pools.pop().close()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration gives; a position loaded for it is kept."""
@@ -159,100 +158,44 @@ class ClipLoader:
         if self.options.mode == "train" and self.epoch == epoch:
             self.epoch = epoch + 1
 
-    def rows(self, epoch: int, step: int) -> list[ClipChoice | None]:
-        """The rows of this rank's batch at ``step``: what, not yet read."""
-        return self._rows(epoch, step)
-
     def _batches(self, epoch: int, start: int) -> Generator[Batch]:
-        steps = range(start, len(self))
-        if not self.options.workers or not steps:
-            for step in steps:
-                yield self._maker((epoch, step), self._memory())
-            return
-        with self._pools.lend(self._start) as pool:
-            yield from pool.run((epoch, step) for step in steps)
-
-    def _start(self) -> WorkerPool:
-        options = self.options
-        return WorkerPool(
-            self._maker, self._form, options.batch_size, options.workers, options.prefetch
-        )
-
-
-class _Kept:
-    """The pools of a loader: one is kept from iteration to iteration, all end at ``close``."""
-
-    def __init__(self) -> None:
-        self._idle: WorkerPool | None = None
-        self._lent: list[WorkerPool] = []
+        tasks = [(epoch, step) for step in range(start, self._length)]
+        if self.options.workers and tasks:
+            with self._pool() as pool:
+                yield from pool.run(tasks)
+        else:
+            for task in tasks:
+                yield self._maker(task, self._memory())
 
     @contextlib.contextmanager
-    def lend(self, start: Callable[[], WorkerPool]) -> Iterator[WorkerPool]:
-        """The pool that is kept, or one that ``start`` makes where it is gone or in use."""
-        pool, self._idle = self._idle, None
-        if pool is None or not pool.open:
-            pool = start()
-        self._lent.append(pool)
+    def _pool(self) -> Iterator[WorkerPool]:
+        """A pool that no other iteration uses; of those given back, one is kept."""
+        options = self.options
+        self._pools = [pool for pool in self._pools if pool.open]
+        pool = next((pool for pool in self._pools if pool not in self._lent), None)
+        if pool is None:
+            pool = WorkerPool(
+                self._maker, self._layout, options.batch_size, options.workers, options.prefetch
+            )
+            self._pools.append(pool)
+        self._lent.add(pool)
         try:
             yield pool
         finally:
-            self._lent = [other for other in self._lent if other is not pool]
-            if self._idle is None and pool.open:
-                self._idle = pool
-            else:
-                pool.close()
-
-    def close(self) -> None:
-        """End the pool that is kept and those that iterations still use."""
-        pools, self._idle = [*self._lent, self._idle], None
-        for pool in pools:
-            if pool is not None:
+            self._lent.remove(pool)
+            others = [other for other in self._pools if other is not pool]
+            if any(other not in self._lent for other in others):
+                self._pools = others
                 pool.close()
 
 
-class _Rows:
-    """What every batch of every epoch holds, before it is read."""
-
-    def __init__(self, shards: ShardSet, options: LoaderOptions) -> None:
-        self.options = options
-        self.grid = Grid.of(options, shards.stride)
-        self.samples = usable(shards.samples, options)
-        self._order: tuple[int, list[SampleInfo]] | None = None  # of the last epoch asked for
-        self._eval: list[ClipChoice] = []
-        if options.mode == "eval":
-            self._eval = eval_clips(self.samples, self.grid, options)
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of an epoch."""
-        return len(self._eval if self.options.mode == "eval" else self.samples)
-
-    def __call__(self, epoch: int, step: int) -> list[ClipChoice | None]:
-        options = self.options
-        begin = (step * options.world_size + options.rank) * options.batch_size
-        end = begin + options.batch_size
-        if options.mode == "eval":
-            chosen: list[ClipChoice | None] = list(self._eval[begin:end])
-            return chosen + [None] * (options.batch_size - len(chosen))
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, train_order(self.samples, options.seed, epoch)
-        return [train_clip(s, self.grid, options, epoch) for s in self._order[1][begin:end]]
-
-
-class _FromIndex:
+@dataclass(frozen=True)
+class _BatchMaker:
     """Makes the batch of (epoch, step), here or in a worker."""
 
-    def __init__(self, shards: ShardSet, rows: _Rows) -> None:
-        self._shards, self._rows = shards, rows
-        self._assembler: Assembler | None = None
+    rows: EpochRows
+    assembler: Assembler
 
     def __call__(self, task: tuple[int, int], allocate: Allocate) -> Batch:
-        if self._assembler is None:
-            shards = self._shards
-            self._assembler = Assembler(
-                shards.manifest,
-                self._rows.options,
-                lambda sample, name: shards.read(sample.key, name),
-            )
         epoch, step = task
-        return self._assembler.batch(self._rows(epoch, step), epoch, allocate)
+        return self.assembler.batch(self.rows(epoch, step), epoch, allocate)

@@ -37,7 +37,7 @@ from torch import Tensor
 
 from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.loader.batch import Batch, SceneGraphBatch, map_tensors
-from homage_sdk.loader.batch_layout import Allocate, Cutter, Form
+from homage_sdk.loader.batch_layout import Allocate, BatchLayout, Cutter
 from homage_sdk.loader.shared_memory import SharedMemory
 from homage_sdk.processes import leave_with
 
@@ -55,15 +55,17 @@ class WorkerPool:
 
     Args:
         maker: makes a batch of a task.
-        form: of the batches.
+        layout: of the batches.
         rows: clips a batch.
         workers: processes.
         prefetch: batches that each prepares ahead.
 
     """
 
-    def __init__(self, maker: Maker, form: Form, rows: int, workers: int, prefetch: int) -> None:
-        self._form, self._rows, self._prefetch = form, rows, prefetch
+    def __init__(
+        self, maker: Maker, layout: BatchLayout, rows: int, workers: int, prefetch: int
+    ) -> None:
+        self._layout, self._rows, self._prefetch = layout, rows, prefetch
         self._lendable = 2 if workers == 1 else 1  # one batch is in use while the next one comes
         self._run = 0
         self._workers: list[_Worker] = []
@@ -72,7 +74,7 @@ class WorkerPool:
         context = mp.get_context()
         parent = None if context.get_start_method() == "forkserver" else os.getpid()
         for _ in range(workers):
-            memory = SharedMemory(form.n_bytes(rows), prefetch + self._lendable)
+            memory = SharedMemory(layout.n_bytes(rows), prefetch + self._lendable)
             here, there = context.Pipe()
             process = context.Process(
                 target=_work, args=(maker, memory, there, parent), name="homage loader", daemon=True
@@ -128,7 +130,7 @@ class WorkerPool:
 
     def _batch(self, worker: _Worker, made: _Made) -> Batch:
         copied = worker.n_lent >= self._lendable
-        batch = self._form.blank(self._rows, Cutter(worker.lend(made.slot)))
+        batch = self._layout.blank(self._rows, Cutter(worker.lend(made.slot)))
         batch.sequence = made.sequence
         if made.graphs is not None:
             tensors = {name: torch.from_numpy(array) for name, array in made.graphs.items()}

@@ -1,4 +1,4 @@
-"""Which clips an epoch holds and in what order: pure functions of (seed, epoch).
+"""Which clips an epoch holds and in what order: a pure function of (seed, epoch).
 
 Positions and lengths count packed frames. Random numbers come from named streams, so that one
 draw never shifts another, whatever is loaded, by whom and in what order.
@@ -7,6 +7,7 @@ draw never shifts another, whatever is loaded, by whom and in what order.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.options import LoaderOptions
-from homage_sdk.shards.format.manifest import PackedView, SampleInfo
+from homage_sdk.shards.format.manifest import Manifest, PackedView, SampleInfo
 
 
 def stream(*names: object) -> np.random.Generator:
@@ -145,25 +146,66 @@ def eval_clips(
 ) -> list[ClipChoice]:
     """Every (sequence, clip, third-person view) once, in order."""
     starts = {sample.key: eval_starts(sample.n_frames, grid) for sample in samples}
-    totals: dict[str, int] = {}
+    totals: Counter[str] = Counter()
     for sample in samples:
-        totals[sample.sequence] = totals.get(sample.sequence, 0) + len(starts[sample.key])
-    seen: dict[str, int] = {}
+        totals[sample.sequence] += len(starts[sample.key])
+    seen: Counter[str] = Counter()
     clips = []
     for sample in samples:
-        thirds: Sequence[PackedView | None] = sample.third or (None,)
-        if "third" not in options.modalities or options.third == "first":
-            thirds = thirds[:1]
         for start in starts[sample.key]:
-            number = seen.get(sample.sequence, 0)
-            seen[sample.sequence] = number + 1
-            total = totals[sample.sequence]
-            for position, third in enumerate(thirds):
-                chosen = third
-                if options.third == "random" and sample.third:
-                    draw = stream(options.seed, "third", "eval", sample.key, start)
-                    chosen = sample.third[int(draw.integers(len(sample.third)))]
-                    if position:
-                        break
-                clips.append(ClipChoice(sample, number, total, start, chosen, position == 0))
+            number, total = seen[sample.sequence], totals[sample.sequence]
+            clips += [
+                ClipChoice(sample, number, total, start, third, position == 0)
+                for position, third in enumerate(_eval_thirds(sample, start, options))
+            ]
+            seen[sample.sequence] += 1
     return clips
+
+
+def _eval_thirds(
+    sample: SampleInfo, start: int, options: LoaderOptions
+) -> Sequence[PackedView | None]:
+    """The third-person views of a clip, each for a row of its own; None where there is none."""
+    if not sample.third:
+        return (None,)
+    if options.third == "random":
+        draw = stream(options.seed, "third", "eval", sample.key, start)
+        return (sample.third[int(draw.integers(len(sample.third)))],)
+    several = options.third == "all" and "third" in options.modalities
+    return sample.third if several else sample.third[:1]
+
+
+class EpochRows:
+    """What every batch of every epoch holds, before it is read.
+
+    Attributes:
+        samples: those that the options select, in order of key.
+        grid: how a clip lies on the packed frames.
+        n_rows: rows of an epoch over all ranks; in training one of each sample.
+
+    Raises:
+        UsageError: no sample fits, or a stride that the shards cannot give.
+
+    """
+
+    def __init__(self, manifest: Manifest, options: LoaderOptions) -> None:
+        self.options = options
+        self.grid = Grid.of(options, manifest.packed.stride)
+        self.samples = usable(manifest.samples, options)
+        self._order: tuple[int, list[SampleInfo]] | None = None  # of the last epoch asked for
+        self._eval: list[ClipChoice] = []
+        if options.mode == "eval":
+            self._eval = eval_clips(self.samples, self.grid, options)
+        self.n_rows = len(self._eval or self.samples)
+
+    def __call__(self, epoch: int, step: int) -> list[ClipChoice | None]:
+        """The rows of this rank's batch at ``step``; None pads the last ones in evaluation."""
+        options = self.options
+        begin = (step * options.world_size + options.rank) * options.batch_size
+        end = begin + options.batch_size
+        if options.mode == "eval":
+            chosen = self._eval[begin:end]
+            return [*chosen, *[None] * (options.batch_size - len(chosen))]
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, train_order(self.samples, options.seed, epoch)
+        return [train_clip(s, self.grid, options, epoch) for s in self._order[1][begin:end]]

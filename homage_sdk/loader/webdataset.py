@@ -240,7 +240,7 @@ def _assembled(
 ) -> Iterator[Batch]:
     """The batches of these rows; one that is not full is padded, as ``ClipLoader`` pads it."""
     held: dict[str, dict[str, bytes]] = {}
-    assembler = Assembler(manifest, options, lambda sample, field: held[sample.key][field])
+    assembler = Assembler(manifest, options, lambda key, field: held[key][field])
     for rows in batches:
         held = {clip.sample.key: content for clip, content in rows}
         clips: list[ClipChoice | None] = [clip for clip, _ in rows]

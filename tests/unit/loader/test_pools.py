@@ -16,7 +16,7 @@ import torch
 
 from homage_sdk.errors import UsageError
 from homage_sdk.loader import Batch, ClipLoader, SceneGraphBatch
-from homage_sdk.loader.batch_layout import Allocate, Form
+from homage_sdk.loader.batch_layout import Allocate, BatchLayout
 from homage_sdk.loader.pool import WorkerPool
 from homage_sdk.shards import ShardSet
 from tests.unit.loader.batches import all_same
@@ -29,11 +29,11 @@ N_OBJECTS = 20_000  # their boxes and classes are far more than a pipe takes at 
 class Maker:
     """Says when it began and ended; a task is seconds of sleep, or a weight of bytes."""
 
-    def __init__(self, form: Form, *, graphs: bool = False) -> None:
-        self._form, self._graphs = form, graphs
+    def __init__(self, layout: BatchLayout, *, graphs: bool = False) -> None:
+        self._layout, self._graphs = layout, graphs
 
     def __call__(self, task: float | bytes, allocate: Allocate) -> Batch:
-        batch = self._form.blank(2, allocate)
+        batch = self._layout.blank(2, allocate)
         batch.clip[0] = time.monotonic_ns()
         if not isinstance(task, bytes):
             time.sleep(task)
@@ -47,8 +47,8 @@ class Maker:
 
 
 def pool_of(shards: ShardSet, workers: int = 1, prefetch: int = 2, *, graphs: bool) -> WorkerPool:
-    form = Form(shards.manifest, options())
-    return WorkerPool(Maker(form, graphs=graphs), form, 2, workers, prefetch)
+    layout = BatchLayout(shards.manifest, options())
+    return WorkerPool(Maker(layout, graphs=graphs), layout, 2, workers, prefetch)
 
 
 def test_large_tasks_and_large_answers_do_not_wait_for_each_other(shards: ShardSet) -> None:

@@ -22,7 +22,7 @@ import torch
 
 from homage_sdk.errors import ShardError
 from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
-from homage_sdk.loader.batch_layout import Allocate, Cutter, Form, Recycler
+from homage_sdk.loader.batch_layout import Allocate, BatchLayout, Cutter, Recycler
 from homage_sdk.loader.pool import WorkerPool
 from homage_sdk.shards import ShardSet
 from tests.unit.loader.test_loader import options, same
@@ -170,8 +170,8 @@ class Faulty:
 
 
 def test_a_fault_of_the_program_comes_with_its_traceback(shards: ShardSet) -> None:
-    form = Form(shards.manifest, options())
-    pool = WorkerPool(Faulty(), form, rows=2, workers=1, prefetch=1)
+    layout = BatchLayout(shards.manifest, options())
+    pool = WorkerPool(Faulty(), layout, rows=2, workers=1, prefetch=1)
     with pytest.raises(RuntimeError, match=r"(?s)a loading process failed.*ZeroDivisionError: 7"):
         next(pool.run([7]))
     assert not pool.open
@@ -259,10 +259,10 @@ def test_workers_may_be_spawned(shards: ShardSet, tmp_path: Path) -> None:
 
 
 def test_tensors_of_one_memory_do_not_overlap(shards: ShardSet) -> None:
-    form = Form(shards.manifest, options())
-    memory = np.zeros(form.n_bytes(3), np.uint8)
-    batch = form.blank(3, Cutter(memory))
-    plain = form.blank(3, lambda shape, dtype: torch.empty(shape, dtype=dtype))
+    layout = BatchLayout(shards.manifest, options())
+    memory = np.zeros(layout.n_bytes(3), np.uint8)
+    batch = layout.blank(3, Cutter(memory))
+    plain = layout.blank(3, lambda shape, dtype: torch.empty(shape, dtype=dtype))
     tensors = [batch.clip, batch.frames, batch.block_valid, batch.atomic_block, batch.logmel]
     tensors += [*batch.video.values(), *batch.view.values(), *batch.present.values()]
     for tensor in tensors:
