@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from homage_sdk.shards.format.pack_options import refuse_option, require_within
+from pydantic import Field
 
+from homage_sdk.shards.format.pack_options import refuse_option, require_possible
+
+Names = Annotated[tuple[str, ...], Field(strict=False)]  # a list will do
+Side = Annotated[int, Field(ge=8, le=4096)]
 MODALITIES = ("ego", "third", "audio", "scene_graph")
 
 
@@ -41,57 +45,36 @@ class LoaderOptions:
 
     """
 
-    modalities: tuple[str, ...] = ("ego", "third", "audio")
+    modalities: Names = ("ego", "third", "audio")
     split: str | None = None
-    sequences: tuple[str, ...] | None = None
-    batch_size: int = 4
-    blocks: int = 8
-    block_frames: int = 5
-    stride: int | None = None
-    size: int = 128
-    crop: int | None = None
+    sequences: Names | None = None
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 4
+    blocks: Annotated[int, Field(ge=1, le=10_000)] = 8
+    block_frames: Annotated[int, Field(ge=1, le=10_000)] = 5
+    stride: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    size: Side = 128
+    crop: Side | None = None
     mode: Literal["train", "eval"] = "train"
     third_views: Literal["random", "first", "all"] | None = None
     require: Literal["any", "all"] = "any"
     flip: bool = True
-    seed: int = 0
-    workers: int = 0
-    prefetch: int = 2
-    rank: int = 0
-    world_size: int = 1
-    n_mels: int = 128
-    n_fft: int = 1024
-    hop: int = 160
+    seed: Annotated[int, Field(strict=False)] = 0
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
+    prefetch: Annotated[int, Field(ge=1, le=1000)] = 2
+    rank: Annotated[int, Field(ge=0)] = 0
+    world_size: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    n_mels: Annotated[int, Field(ge=1, le=4096)] = 128
+    n_fft: Annotated[int, Field(ge=2, le=65_536)] = 1024
+    hop: Annotated[int, Field(ge=1, le=65_536)] = 160
 
     def __post_init__(self) -> None:
+        require_possible(self)
         if not self.modalities or set(self.modalities) - set(MODALITIES):
             raise refuse_option("modalities", self.modalities, f"some of {', '.join(MODALITIES)}")
-        if self.mode not in ("train", "eval"):
-            raise refuse_option("mode", self.mode, "train or eval")
-        if self.third_views not in (None, "random", "first", "all"):
-            raise refuse_option("third_views", self.third_views, "random, first or all")
         if self.third_views == "all" and self.mode == "train":
             raise refuse_option("third_views", "all", "random or first while training")
-        if self.require not in ("any", "all"):
-            raise refuse_option("require", self.require, "any or all")
-        for name, low, high in (
-            ("batch_size", 1, 65_536),
-            ("blocks", 1, 10_000),
-            ("block_frames", 1, 10_000),
-            ("size", 8, 4096),
-            ("workers", 0, 1024),
-            ("prefetch", 1, 1000),
-            ("world_size", 1, 1_000_000),
-            ("n_mels", 1, 4096),
-            ("n_fft", 2, 65_536),
-            ("hop", 1, 65_536),
-        ):
-            require_within(name, getattr(self, name), low, high)
-        require_within("rank", self.rank, 0, self.world_size - 1)
-        if self.stride is not None:
-            require_within("stride", self.stride, 1, 10_000)
-        if self.crop is not None:
-            require_within("crop", self.crop, 8, 4096)
+        if self.rank >= self.world_size:
+            raise refuse_option("rank", self.rank, f"less than world_size {self.world_size}")
 
     def with_(self, **changes: Any) -> Self:
         """The same options with changes."""

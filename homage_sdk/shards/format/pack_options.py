@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from functools import cache
+from typing import Annotated, Any, Literal, Self, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from homage_sdk.errors import UsageError
 from homage_sdk.time import NOMINAL_FPS
 
 Unit = Literal["sequence", "action", "clip"]
+ViewNumber = Annotated[int, Field(ge=0)]
+Views = Annotated[
+    Literal["all", "ego", "third"] | Annotated[tuple[ViewNumber, ...], Field(min_length=1)],
+    Field(description="all, ego, third or view numbers"),
+]
+X264Name = Annotated[
+    str, Field(pattern=r"^[a-z,]{0,40}$", description="a name of x264's, such as medium")
+]
 
 
 def refuse_option(name: str, value: object, expected: str) -> UsageError:
     """The error for an option that cannot be, with what was given and what may be."""
-    return UsageError(f"impossible option {name}", found=repr(value), expected=expected)
+    return UsageError(f"impossible option {name}", found=repr(value)[:80], expected=expected)
 
 
-def require_within(name: str, value: object, low: int, high: int) -> None:
-    """Raise UsageError unless ``value`` is a whole number from ``low`` to ``high``."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise refuse_option(name, value, f"a whole number from {low} to {high}")
+@cache
+def _fields_of(kind: type) -> dict[str, TypeAdapter[Any]]:
+    strict = ConfigDict(strict=True)
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: TypeAdapter(hint, config=strict) for name, hint in hints.items()}
+
+
+def require_possible(options: Any) -> None:
+    """Hold each option of a dataclass against its type; UsageError names the first that is not."""
+    for name, field in _fields_of(options.__class__).items():
+        try:
+            field.validate_python(getattr(options, name))
+        except ValidationError as error:
+            reason = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
+            expected = field.json_schema().get("description", reason)
+            raise refuse_option(name, getattr(options, name), expected) from None
 
 
 @dataclass(frozen=True)
@@ -47,45 +69,25 @@ class PackOptions:
 
     """
 
-    views: Literal["all", "ego", "third"] | tuple[int, ...] = "all"
+    views: Views = "all"
     audio: bool = True
     scene_graphs: bool = True
     sensors: bool = True
-    stride: int = 3
-    short_side: int = 144
-    crf: int = 20
-    gop: int = 12
-    x264_preset: str = "medium"
-    tune: str = "fastdecode"
-    audio_rate: int = 16_000
+    stride: Annotated[int, Field(ge=1, le=300)] = 3
+    short_side: Annotated[int, Field(ge=16, le=4320, multiple_of=2)] = 144
+    crf: Annotated[int, Field(ge=0, le=51)] = 20
+    gop: Annotated[int, Field(ge=1, le=1000)] = 12
+    x264_preset: X264Name = "medium"
+    tune: X264Name = "fastdecode"
+    audio_rate: Annotated[int, Field(ge=4000, le=48_000)] = 16_000
     unit: Unit = "sequence"
-    clip_s: float = 4.0
+    clip_s: Annotated[float, Field(ge=0.1, le=3600)] = 4.0
     split: str | None = None
-    shard_bytes: int = 128_000_000
-    min_shards: int = 8
+    shard_bytes: Annotated[int, Field(ge=1, le=2**40)] = 128_000_000
+    min_shards: Annotated[int, Field(ge=1, le=100_000)] = 8
 
     def __post_init__(self) -> None:
-        if isinstance(self.views, str):
-            if self.views not in ("all", "ego", "third"):
-                raise refuse_option("views", self.views, "all, ego, third or view numbers")
-        elif not self.views or any(not isinstance(v, int) or v < 0 for v in self.views):
-            raise refuse_option("views", self.views, "view numbers from 0")
-        require_within("stride", self.stride, 1, 300)
-        require_within("short_side", self.short_side, 16, 4320)
-        require_within("crf", self.crf, 0, 51)
-        require_within("gop", self.gop, 1, 1000)
-        require_within("audio_rate", self.audio_rate, 4000, 48_000)
-        require_within("shard_bytes", self.shard_bytes, 1, 2**40)
-        require_within("min_shards", self.min_shards, 1, 100_000)
-        if self.short_side % 2:
-            raise refuse_option("short_side", self.short_side, "an even number")
-        if self.unit not in ("sequence", "action", "clip"):
-            raise refuse_option("unit", self.unit, "sequence, action or clip")
-        if not 0.1 <= self.clip_s <= 3600:
-            raise refuse_option("clip_s", self.clip_s, "0.1 to 3600 seconds")
-        for name in ("x264_preset", "tune"):
-            if not re.fullmatch(r"[a-z,]{0,40}", getattr(self, name)):
-                raise refuse_option(name, getattr(self, name), "a name of x264's, such as medium")
+        require_possible(self)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
