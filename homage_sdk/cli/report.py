@@ -81,7 +81,7 @@ def sync(
         meter = Meter(told, len(chosen))
         for sequence in chosen:
             sources = [
-                ViewSource(view.number, view.path, view.start_time_s, view.audio_start_s)
+                ViewSource(view.number, view.path, view.start_time_s)
                 for view in sequence.views
                 if view.path is not None
             ]

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import ShardError
+from homage_sdk.media.probe import open_packed, reason
 
 MAX_SIDE = 4096
 """A packed picture larger than this is refused before a frame of it is decoded."""
@@ -76,7 +77,7 @@ def decode_clip(
 
     """
     try:
-        with av.open(io.BytesIO(data), "r", format="mp4", metadata_errors="replace") as container:
+        with open_packed(io.BytesIO(data), "mp4") as container:
             if not container.streams.video:
                 raise ShardError("a view without a picture", place=place)
             wanted, rows = np.unique(positions, return_inverse=True)
@@ -85,7 +86,7 @@ def decode_clip(
         raise ShardError(
             "a view that cannot be decoded",
             place=place,
-            found=str(getattr(error, "strerror", None) or error),
+            found=reason(error),
             hint=UNDECODABLE,
         ) from error
     if flip:

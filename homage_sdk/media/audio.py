@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError, UsageError
-from homage_sdk.media.probe import open_media
+from homage_sdk.media.probe import open_media, open_packed, reason
 
 _WARM_UP_S = 0.25  # decoders of AAC, Opus and the resampler need some sound before they are right
 _MAX_WINDOW_S = 6 * 3600
@@ -93,7 +93,7 @@ def read_audio(
             raise MediaError(
                 "the sound cannot be decoded",
                 place=place,
-                found=str(getattr(error, "strerror", error)),
+                found=reason(error),
                 hint="the file is damaged: copy it again",
             ) from error
     return out
@@ -137,13 +137,13 @@ def _paste(
 def _open(path: Path | BinaryIO, place: str) -> av.container.InputContainer:
     if isinstance(path, Path | str):
         return open_media(Path(path))
-    if path.read(4) != b"fLaC":  # not guessed: a text may name other files, or a port to listen at
+    if path.read(4) != b"fLaC":
         raise MediaError("not a sound file", place=place, expected="FLAC")
     path.seek(0)
     try:
-        return av.open(path, "r", format="flac", metadata_errors="replace")
+        return open_packed(path, "flac")
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError("not a sound file", place=place, found=str(error)) from error
+        raise MediaError("not a sound file", place=place, found=reason(error)) from error
 
 
 def _video_start(container: av.container.InputContainer) -> float:

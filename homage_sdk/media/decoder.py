@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,7 +107,7 @@ class DecoderPool:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._owner = os.getpid()
-        self._idle: OrderedDict[tuple[object, ...], list[Decoder]] = OrderedDict()
+        self._idle: list[tuple[tuple[object, ...], Decoder]] = []  # the last one used comes last
 
     @contextmanager
     def borrow(self, path: Path, index: PtsIndex) -> Iterator[Decoder]:
@@ -118,44 +117,32 @@ class DecoderPool:
             self._reset()
         key = _identity(path)
         with self._lock:
-            stack = self._idle.get(key)
-            decoder = stack.pop() if stack else None
-            if stack is not None and not stack:
-                del self._idle[key]
-        if decoder is None:
-            decoder = Decoder(path, index)
+            found = next((entry for entry in reversed(self._idle) if entry[0] == key), None)
+            if found is not None:
+                self._idle.remove(found)
+        decoder = Decoder(path, index) if found is None else found[1]
         try:
             yield decoder
         except BaseException:
             decoder.close()
             raise
         with self._lock:
-            self._idle.setdefault(key, []).append(decoder)
-            self._idle.move_to_end(key)
-            surplus = self._shrink()
-        for old in surplus:
+            self._idle.append((key, decoder))
+            surplus = max(0, len(self._idle) - self.limit)
+            closing, self._idle = self._idle[:surplus], self._idle[surplus:]
+        for _, old in closing:
             old.close()
-
-    def _shrink(self) -> list[Decoder]:
-        surplus = []
-        while sum(map(len, self._idle.values())) > self.limit:
-            key, stack = next(iter(self._idle.items()))
-            surplus.append(stack.pop(0))
-            if not stack:
-                del self._idle[key]
-        return surplus
 
     def __len__(self) -> int:
         with self._lock:
-            return sum(map(len, self._idle.values()))
+            return len(self._idle)
 
     def clear(self) -> None:
         """Close every idle decoder."""
         with self._lock:
-            idle, self._idle = self._idle, OrderedDict()
-        for stack in idle.values():
-            for decoder in stack:
-                decoder.close()
+            closing, self._idle = self._idle, []
+        for _, old in closing:
+            old.close()
 
 
 _LEFT_BEHIND: list[object] = []

@@ -66,10 +66,6 @@ class LogMel(nn.Module):
         self.register_buffer("filters", filters, persistent=False)
         self._bands = _bands(filters, n_fft)
 
-    def n_columns(self, n_samples: int) -> int:
-        """T: how many columns a waveform of ``n_samples`` gives."""
-        return n_columns(n_samples, self.n_fft, self.hop)
-
     def forward(self, waveform: Tensor, out: Tensor | None = None) -> Tensor:
         """Waveform float32 [B, S] to dB, float32 [B, n_mels, T]; zeros beyond both ends.
 
@@ -114,8 +110,8 @@ def _bands(filters: Tensor, n_fft: int) -> list[tuple[slice, Tensor]]:
     return found
 
 
-def n_columns(n_samples: int, n_fft: int, hop: int) -> int:
-    """How many columns a waveform of ``n_samples`` gives."""
+def n_columns(n_samples: int, n_fft: int = 1024, hop: int = 160) -> int:
+    """T: how many columns a waveform of ``n_samples`` gives."""
     return 1 + (n_samples - n_fft % 2) // hop
 
 

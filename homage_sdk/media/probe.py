@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 import av
 import av.logging
@@ -82,8 +83,16 @@ def open_media(path: Path) -> av.container.InputContainer:
             place=str(path),
             found=_first_bytes(path),
             expected="a media file such as .mkv",
-            hint=f"copy it again ({_reason(error)})",
+            hint=f"copy it again ({reason(error)})",
         ) from error
+
+
+def open_packed(file: BinaryIO, form: Literal["mp4", "flac"]) -> av.container.InputContainer:
+    """Open what was packed, as what it was packed as; raises what FFmpeg raises.
+
+    The format is not guessed: a text may name other files to read, or a port to listen at.
+    """
+    return av.open(file, "r", format=form, metadata_errors="replace")
 
 
 def probe_video(path: Path) -> VideoProbe:
@@ -126,7 +135,7 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
             if len(stamps) > MAX_PACKETS:
                 raise MediaError("too many frames", place=str(path), expected=f"<= {MAX_PACKETS}")
     except (av.FFmpegError, OSError) as error:
-        faults.append(f"truncated: reading stopped after {len(stamps)} frames ({_reason(error)})")
+        faults.append(f"truncated: reading stopped after {len(stamps)} frames ({reason(error)})")
     stamps.sort()
     pts = np.array([s[0] for s in stamps], dtype=np.int64)
     unique, positions = np.unique(pts, return_index=True)
@@ -188,7 +197,7 @@ def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, i
                 rotation, width, height = frame.rotation % 360, frame.width, frame.height
                 break
     except (av.FFmpegError, OSError) as error:
-        faults.append(f"picture: the first frame cannot be decoded ({_reason(error)})")
+        faults.append(f"picture: the first frame cannot be decoded ({reason(error)})")
     if rotation in (90, 270):
         width, height = height, width
     return rotation, width, height
@@ -227,5 +236,6 @@ def _first_bytes(path: Path) -> str:
     return f"bytes {head.hex(' ', 4)}"
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a library could not read a file, in one line."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__).split("\n")[0]

@@ -50,12 +50,11 @@ class SoundOffset:
 
 @dataclass(frozen=True, slots=True)
 class ViewSource:
-    """One view's file: its number, path, and the container's times where they are known."""
+    """One view's file: its number, path, and when its picture starts, where that is known."""
 
     number: int
     path: Path
     start_s: float | None = None
-    audio_start_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
 
 import av
 
 from homage_sdk.errors import ShardError
+from homage_sdk.media.probe import open_packed, reason
 from homage_sdk.problems import Code
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.manifest import (
@@ -117,33 +121,39 @@ def _check_sensors(packed: PackedSensors, data: bytes) -> None:
 
 
 def _check_view(view: PackedView, data: bytes) -> None:
-    try:
-        with av.open(io.BytesIO(data), "r", format="mp4", metadata_errors="replace") as container:
-            stream = container.streams.video[0]
-            context = stream.codec_context
-            context.thread_count = 1
-            if (context.width, context.height) != (view.width, view.height):
-                raise Mismatch(BAD_VIEW, f"{context.width}x{context.height} pixels")
-            count = 0
-            for frame in container.decode(stream):
-                count += 1
-                if frame.is_corrupt or count > view.n_frames:
-                    break
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise Mismatch(BAD_VIEW, str(getattr(error, "strerror", None) or error)) from error
+    count = 0
+    with _decoding(data, "mp4", BAD_VIEW) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        context.thread_count = 1
+        if (context.width, context.height) != (view.width, view.height):
+            raise Mismatch(BAD_VIEW, f"{context.width}x{context.height} pixels")
+        for frame in container.decode(stream):
+            count += 1
+            if frame.is_corrupt or count > view.n_frames:
+                break
     if count != view.n_frames:
         raise Mismatch(BAD_VIEW, f"{count} good frames of {view.n_frames}")
 
 
 def _check_sound(sound: PackedSound, data: bytes) -> None:
-    try:
-        with av.open(io.BytesIO(data), "r", format="flac", metadata_errors="replace") as container:
-            count = 0
-            for frame in container.decode(container.streams.audio[0]):
-                count += frame.samples
-                if count > sound.n_samples:
-                    break
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise Mismatch(BAD_SOUND, str(getattr(error, "strerror", None) or error)) from error
+    count = 0
+    with _decoding(data, "flac", BAD_SOUND) as container:
+        for frame in container.decode(container.streams.audio[0]):
+            count += frame.samples
+            if count > sound.n_samples:
+                break
     if count != sound.n_samples:
         raise Mismatch(BAD_SOUND, f"{count} samples of {sound.n_samples}")
+
+
+@contextmanager
+def _decoding(
+    data: bytes, form: Literal["mp4", "flac"], code: Code
+) -> Iterator[av.container.InputContainer]:
+    """A member opened; what FFmpeg cannot decode of it is a Mismatch."""
+    try:
+        with open_packed(io.BytesIO(data), form) as container:
+            yield container
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+        raise Mismatch(code, reason(error)) from error
