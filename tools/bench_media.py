@@ -37,7 +37,7 @@ from homage_sdk import Dataset, Frame
 from homage_sdk.dataset.sequence import Sequence
 from homage_sdk.loader.decode import Crop, decode_clip
 from homage_sdk.media.audio import read_audio
-from homage_sdk.media.logmel import LogMel
+from homage_sdk.media.logmel import LogMel, n_columns
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.format.manifest import SampleInfo
 
@@ -95,7 +95,7 @@ def measure_sound(flac: bytes, rounds: int) -> None:
     waves = torch.from_numpy(
         np.stack([read_audio(io.BytesIO(flac), b, b + CLIP_S, video_start_s=0.0) for b in begins])
     )
-    out = torch.empty(len(waves), 128, model.n_columns(waves.shape[1]))
+    out = torch.empty(len(waves), 128, n_columns(waves.shape[1]))
     frames = torch.randn(out.shape[2], 1024)
 
     def by_librosa() -> None:

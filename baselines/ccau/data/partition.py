@@ -93,13 +93,13 @@ def carve(shards: ShardSet, *, share: float, seed: int, exclude: Iterable[str] =
     excluded = {activities.find(name).id for name in exclude}
     known = {
         s.sequence: s
-        for s in shards.sequences
+        for s in shards.samples
         if s.split == TRAIN_SPLIT and s.activity_id not in excluded
     }
     if not known:
         raise ShardError(
             "no training sequences",
-            found=f"splits {sorted({str(s.split) for s in shards.sequences})}",
+            found=f"splits {sorted({str(s.split) for s in shards.samples})}",
             expected=f"sequences of split {TRAIN_SPLIT!r}",
         )
     wanted = round(share * len(known))

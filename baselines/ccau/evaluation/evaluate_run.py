@@ -47,12 +47,12 @@ def evaluate(
         known = by_first(world, lambda: _already_done(run, identity))
         if known is not None:
             return known
-        sequences = {s.sequence: str(s.split) for s in shards.sequences if s.split in splits}
+        sequences = {s.sequence: str(s.split) for s in shards.samples if s.split in splits}
         if not sequences:
             raise ShardError(
                 "no test sequences",
                 place=shards_folder,
-                found=f"splits {sorted({str(s.split) for s in shards.sequences})}",
+                found=f"splits {sorted({str(s.split) for s in shards.samples})}",
                 expected=" or ".join(splits),
             )
         by_modality = {}

@@ -16,7 +16,7 @@ from homage_sdk.errors import ShardError
 from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 
 if TYPE_CHECKING:
-    from homage_sdk.annotations import AtomicAction, SceneGraph
+    from homage_sdk.annotations import SceneGraph
     from homage_sdk.dataset.sequence import Sequence
     from homage_sdk.taxonomy import Taxonomy
 
@@ -37,34 +37,33 @@ class PackedActivity(StrictModel):
     column: Column
 
 
-class PackedAction(StrictModel):
+class _OfClass(StrictModel):
+    class_id: int
+    column: Column
+
+
+class PackedAction(_OfClass):
     """One atomic action, from its first to its last frame, both included."""
 
     id: int
-    class_id: int
-    column: Column
     name: str
     first_frame: FrameNumber
     last_frame: FrameNumber
 
 
-class PackedObject(StrictModel):
+class PackedObject(_OfClass):
     """One object of an annotated frame; its id is unique there."""
 
     id: int
-    class_id: int
-    column: Column
     category: str
     box: tuple[float, float, float, float]
 
 
-class PackedRelationship(StrictModel):
+class PackedRelationship(_OfClass):
     """A predicate between two objects of an annotated frame, by their ids."""
 
     subject: int
     object: int
-    class_id: int
-    column: Column
     category: str
 
 
@@ -92,16 +91,57 @@ class Annotations(StrictModel):
         cls, sequence: Sequence, graphs: Iterable[SceneGraph], taxonomies: Mapping[str, Taxonomy]
     ) -> Annotations:
         """All labels of a sequence, and these of its scene graphs."""
-        activity = sequence.activity
         sizes = {view.number: (view.width, view.height) for view in sequence.views}
-        column = taxonomies["activity"].index
+        unknown = (None, None)
+
+        def of_class(kind: str, class_id: int) -> dict[str, int]:
+            return {"class_id": class_id, "column": taxonomies[kind].index(class_id)}
+
         return cls(
             activity=None
-            if activity is None
-            else PackedActivity(id=activity.id, name=activity.name, column=column(activity.id)),
-            atomic_actions=tuple(_action(each, taxonomies) for each in sequence.atomic_actions),
+            if (activity := sequence.activity) is None
+            else PackedActivity(
+                id=activity.id,
+                name=activity.name,
+                column=taxonomies["activity"].index(activity.id),
+            ),
+            atomic_actions=tuple(
+                PackedAction(
+                    id=action.action_id,
+                    name=action.name,
+                    first_frame=action.first_frame,
+                    last_frame=action.last_frame,
+                    **of_class("atomic", action.class_id),
+                )
+                for action in sequence.atomic_actions
+            ),
             scene_graphs=tuple(
-                _graph(each, sizes.get(each.view, (None, None)), taxonomies) for each in graphs
+                PackedGraph(
+                    id=graph.scene_graph_id,
+                    view=graph.view,
+                    frame=graph.frame,
+                    width=graph.width or sizes.get(graph.view, unknown)[0],
+                    height=graph.height or sizes.get(graph.view, unknown)[1],
+                    objects=tuple(
+                        PackedObject(
+                            id=item.object_id,
+                            category=item.category,
+                            box=item.box.xyxy,
+                            **of_class("object", item.class_id),
+                        )
+                        for item in graph.objects
+                    ),
+                    relationships=tuple(
+                        PackedRelationship(
+                            subject=item.subject_id,
+                            object=item.object_id,
+                            category=item.category,
+                            **of_class("relationship", item.class_id),
+                        )
+                        for item in graph.relationships
+                    ),
+                )
+                for graph in graphs
             ),
         )
 
@@ -133,47 +173,3 @@ class Annotations(StrictModel):
                 yield "object", item.column
             for relationship in graph.relationships:
                 yield "relationship", relationship.column
-
-
-def _action(action: AtomicAction, taxonomies: Mapping[str, Taxonomy]) -> PackedAction:
-    return PackedAction(
-        id=action.action_id,
-        class_id=action.class_id,
-        column=taxonomies["atomic"].index(action.class_id),
-        name=action.name,
-        first_frame=action.first_frame,
-        last_frame=action.last_frame,
-    )
-
-
-def _graph(
-    graph: SceneGraph, size: tuple[int | None, int | None], taxonomies: Mapping[str, Taxonomy]
-) -> PackedGraph:
-    columns = {kind: taxonomies[kind].index for kind in ("object", "relationship")}
-    return PackedGraph(
-        id=graph.scene_graph_id,
-        view=graph.view,
-        frame=graph.frame,
-        width=graph.width or size[0],
-        height=graph.height or size[1],
-        objects=tuple(
-            PackedObject(
-                id=item.object_id,
-                class_id=item.class_id,
-                column=columns["object"](item.class_id),
-                category=item.category,
-                box=item.box.xyxy,
-            )
-            for item in graph.objects
-        ),
-        relationships=tuple(
-            PackedRelationship(
-                subject=item.subject_id,
-                object=item.object_id,
-                class_id=item.class_id,
-                column=columns["relationship"](item.class_id),
-                category=item.category,
-            )
-            for item in graph.relationships
-        ),
-    )

@@ -13,27 +13,19 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from homage_sdk.errors import ShardError, StorageError, UsageError
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.far import FarFolder, Patience
-from homage_sdk.shards.format.manifest import INDEX, MANIFEST, MAX_BYTES, Manifest, parse_manifest
+from homage_sdk.shards.format.manifest import MANIFEST, MAX_BYTES, StoredFile, parse_manifest
 from homage_sdk.storage import exclusive, explained, write_file
 from homage_sdk.storage.trees import fsync_folder
 
 _LOCK = ".tmp-fetch.lock"
 _CHUNK_BYTES = 1 << 20
-
-
-class _File(NamedTuple):
-    """A file as the manifest states it."""
-
-    name: str
-    bytes: int
-    sha256: str
 
 
 def fetch(
@@ -69,7 +61,7 @@ def fetch(
     far = FarFolder(url, storage, patience)
     data = far.read(MANIFEST, MAX_BYTES)
     manifest = parse_manifest(data, far.place(MANIFEST))
-    files = _files(manifest)
+    files = manifest.files
     total = sum(file.bytes for file in files) + len(data)
     if max_bytes is not None and total > max_bytes:
         raise UsageError(
@@ -96,12 +88,7 @@ def fetch(
     return folder
 
 
-def _files(manifest: Manifest) -> list[_File]:
-    index = _File(INDEX, manifest.index.bytes, manifest.index.sha256)
-    return [index, *(_File(shard.name, shard.bytes, shard.sha256) for shard in manifest.shards)]
-
-
-def _is_whole(folder: Path, files: list[_File], manifest: bytes) -> bool:
+def _is_whole(folder: Path, files: Sequence[StoredFile], manifest: bytes) -> bool:
     try:
         same = (folder / MANIFEST).read_bytes() == manifest
     except OSError:
@@ -123,7 +110,7 @@ def _part(folder: Path, name: str) -> Path:
     return folder / f".tmp-{name}.part"
 
 
-def _require_room(folder: Path, missing: list[_File]) -> None:
+def _require_room(folder: Path, missing: Sequence[StoredFile]) -> None:
     had = sum(path.stat().st_size for f in missing if (path := _part(folder, f.name)).is_file())
     needed, free = sum(file.bytes for file in missing) - had, shutil.disk_usage(folder).free
     if needed > free:
@@ -136,16 +123,17 @@ def _require_room(folder: Path, missing: list[_File]) -> None:
         )
 
 
-def _fetch_file(far: FarFolder, folder: Path, file: _File, meter: Meter) -> None:
+def _fetch_file(far: FarFolder, folder: Path, file: StoredFile, meter: Meter) -> None:
     """Fetch and verify one file; it has its name only when it is whole."""
     part = _part(folder, file.name)
+    stated = (file.bytes, file.sha256)
     with explained(part):
         resumed, size, digest = _download(far, part, file, meter)
-        if resumed and (size, digest) != file[1:]:  # what an earlier run had was of something else
+        if resumed and (size, digest) != stated:  # what an earlier run had was of something else
             meter.advance(-size)
             part.unlink()
             _, size, digest = _download(far, part, file, meter)
-        if (size, digest) != file[1:]:
+        if (size, digest) != stated:
             part.unlink()
             raise ShardError(
                 "not the file that the manifest names",
@@ -161,7 +149,7 @@ def _fetch_file(far: FarFolder, folder: Path, file: _File, meter: Meter) -> None
         fsync_folder(folder)
 
 
-def _download(far: FarFolder, part: Path, file: _File, meter: Meter) -> tuple[bool, int, str]:
+def _download(far: FarFolder, part: Path, file: StoredFile, meter: Meter) -> tuple[bool, int, str]:
     """Whether there was a part to go on from; size and SHA-256 of what there is now."""
     digest = hashlib.sha256()
     if part.is_symlink():

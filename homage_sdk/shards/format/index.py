@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -76,49 +76,43 @@ def index_of(manifest: Manifest, data: bytes, place: str) -> Index:
     """
     if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
         raise ShardError("the index is not the one of the manifest", place=place, hint=MEND)
-    index = parse_index(data, place)
-    check_locations(index, {shard.name: shard.bytes for shard in manifest.shards}, place)
-    return index
+    sizes = {shard.name: shard.bytes for shard in manifest.shards}
+    found: Index = {}
+    for row in zip(*_columns(data, place), strict=True):
+        sample, member, shard, offset, size, crc32 = row
+        members = found.setdefault(sample, {})
+        if None in row or offset < BLOCK or offset % BLOCK or size < 0:  # no room for its header
+            reason = "an impossible row"
+        elif shard not in sizes or offset + size > sizes[shard] or size > MAX_MEMBER_BYTES:
+            reason = "a row that points outside its shard"
+        elif member in members:
+            reason = "a member that is there twice"
+        else:
+            members[member] = (shard, offset, size, crc32)
+            continue
+        told = f"{sample}.{member}: {size} bytes at {offset} in {str(shard)[:60]!r}"
+        raise ShardError(reason, place=place, found=told, hint=MEND)
+    return found
 
 
-def parse_index(data: bytes, place: str) -> Index:
-    """Sample key to member to location; raises ShardError when it is no index of ours."""
+def _columns(data: bytes, place: str) -> list[list[Any]]:
+    """The columns of an index file; raises ShardError when it is none of ours."""
     try:
         words = [f.name for f in INDEX_SCHEMA if f.type == pa.string()]
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=words)
-        names = file.metadata.schema.names
-        if names == INDEX_SCHEMA.names:
-            _check_size(file.metadata, place)
-            table = file.read(use_threads=False)
-            columns = [_values(column, place) for column in table.columns]
+        types = [
+            f.type.value_type if pa.types.is_dictionary(f.type) else f.type
+            for f in file.schema_arrow
+        ]
+        if (file.schema_arrow.names, types) != (INDEX_SCHEMA.names, INDEX_SCHEMA.types):
+            expected = ", ".join(INDEX_SCHEMA.names)
+            raise ShardError("an index of other columns", place=place, expected=expected)
+        _check_size(file.metadata, place)
+        return [_values(column, place) for column in file.read(use_threads=False).columns]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ShardError(
             "the index cannot be read", place=place, found=str(error).splitlines()[0], hint=MEND
         ) from error
-    if names != INDEX_SCHEMA.names or not all(
-        (f.type.value_type if pa.types.is_dictionary(f.type) else f.type) == ours.type
-        for f, ours in zip(table.schema, INDEX_SCHEMA, strict=True)
-    ):
-        raise ShardError(
-            "an index of other columns", place=place, expected=", ".join(INDEX_SCHEMA.names)
-        )
-    found: Index = {}
-    for sample, member, shard, offset, size, crc in zip(*columns, strict=True):
-        if (
-            None in (sample, member, shard, offset, size, crc)
-            or (offset < BLOCK or offset % BLOCK)  # no room for its header
-            or size < 0
-        ):
-            raise ShardError(
-                "an impossible row", place=place, found=f"{sample}.{member}", hint=MEND
-            )
-        members = found.setdefault(sample, {})
-        if member in members:
-            raise ShardError(
-                "a member that is there twice", place=place, found=f"{sample}.{member}"
-            )
-        members[member] = (shard, offset, size, crc)
-    return found
 
 
 def _values(column: pa.ChunkedArray, place: str) -> list[Any]:
@@ -150,18 +144,3 @@ def _check_size(metadata: pq.FileMetaData, place: str) -> None:
             found=f"{rows:,} rows, {unpacked:,} bytes unpacked",
             expected=f"at most {MAX_ROWS:,} rows, {MAX_UNPACKED_BYTES:,} bytes",
         )
-
-
-def check_locations(
-    index: Mapping[str, Mapping[str, Location]], sizes: Mapping[str, int], place: str
-) -> None:
-    """Raise ShardError for a row that names no shard of ours, or points outside of it."""
-    for sample, members in index.items():
-        for member, (shard, offset, size, _) in members.items():
-            if shard not in sizes or offset + size > sizes[shard] or size > MAX_MEMBER_BYTES:
-                raise ShardError(
-                    "a row that points outside its shard",
-                    place=place,
-                    found=f"{sample}.{member}: {size:,} bytes at {offset:,} in {shard[:60]!r}",
-                    hint=MEND,
-                )

@@ -7,9 +7,9 @@ names, counts and sizes are bounded, unknown versions are refused with a reason.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.folders import INDEX_FILE, MANIFEST_FILE, Kind, look, refusal
@@ -17,7 +17,6 @@ from homage_sdk.problems import Place
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SENSORS
 from homage_sdk.shards.format.strict_json import StrictModel, parse_json
-from homage_sdk.shards.format.tar import MEND
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -105,12 +104,18 @@ class SampleInfo(SampleFacts):
     shard: ShardName
 
 
-class ShardInfo(StrictModel):
-    """One file."""
+class StoredFile(StrictModel):
+    """One file of a folder of shards."""
 
-    name: ShardName
+    name: str
     bytes: Count
     sha256: Sha256
+
+
+class ShardInfo(StoredFile):
+    """One shard."""
+
+    name: ShardName
     samples: Count
 
 
@@ -142,12 +147,11 @@ class Class(StrictModel):
     slug: str
 
 
-class IndexInfo(StrictModel):
+class IndexInfo(StoredFile):
     """The index file."""
 
     name: Literal["index.parquet"] = "index.parquet"
     bytes: Annotated[int, Field(ge=0, le=1_000_000_000)]
-    sha256: Sha256
 
 
 class _Head(StrictModel):
@@ -173,6 +177,37 @@ class Manifest(StrictModel):
     samples: tuple[SampleInfo, ...]
     quarantine: tuple[Quarantined, ...] = ()
 
+    @field_validator("options")
+    @classmethod
+    def _possible(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Stride and rate are stated, whoever reads counts on them; every option is possible."""
+        if missing := sorted({"stride", "audio_rate"} - options.keys()):
+            raise ValueError(f"no {missing[0]}")
+        try:
+            PackOptions.from_json(options)
+        except (UsageError, TypeError) as error:
+            raise ValueError(str(error)[:200]) from error
+        return options
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = {shard.name for shard in self.shards}
+        keys = {sample.key for sample in self.samples}
+        if len(names) < len(self.shards) or len(keys) < len(self.samples):
+            raise ValueError("a name that occurs twice")
+        activities = {each.id for each in self.taxonomy.get("activity", ())} | {None}
+        for sample in self.samples:
+            if sample.shard not in names:
+                raise ValueError(f"sample {sample.key} is in no shard of these")
+            if sample.activity_id not in activities:
+                raise ValueError(f"activity {sample.activity_id} of {sample.key} is no class")
+        return self
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """Every file that lies beside the manifest."""
+        return (self.index, *self.shards)
+
     @property
     def n_classes(self) -> dict[str, int]:
         """How many classes each taxonomy has."""
@@ -194,7 +229,7 @@ class Manifest(StrictModel):
 def parse_manifest(data: bytes, place: str) -> Manifest:
     """Read a manifest; raises ShardError naming what is wrong with it."""
     try:
-        manifest = parse_json(Manifest, data, place, what=MANIFEST, max_bytes=MAX_BYTES)
+        return parse_json(Manifest, data, place, what=MANIFEST, max_bytes=MAX_BYTES)
     except ShardError:
         head = parse_json(_Head, data, place, what=MANIFEST, max_bytes=MAX_BYTES)
         if head.schema_version == SCHEMA_VERSION:
@@ -206,46 +241,6 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
             expected=str(SCHEMA_VERSION),
             hint="pack again with this version of homage_sdk, or install the one that packed them",
         ) from None
-    _check_options(manifest, place)
-    _check_activities(manifest, place)
-    names = {shard.name for shard in manifest.shards}
-    keys = {sample.key for sample in manifest.samples}
-    strays = sorted({sample.shard for sample in manifest.samples} - names)
-    if len(names) < len(manifest.shards) or len(keys) < len(manifest.samples) or strays:
-        raise ShardError(
-            "the manifest contradicts itself",
-            place=place,
-            found=f"a sample in {strays[0]}" if strays else "a name that occurs twice",
-        )
-    return manifest
-
-
-def _check_options(manifest: Manifest, place: str) -> None:
-    """Whoever reads counts on stride and rate: they are stated, and every option is possible."""
-    missing = sorted({"stride", "audio_rate"} - manifest.options.keys())
-    try:
-        if missing:
-            raise UsageError(f"no {missing[0]}")
-        _ = manifest.packed
-    except (UsageError, TypeError) as error:
-        raise ShardError(
-            "the manifest states options that nobody packs with",
-            place=Place(place, pointer="/options"),
-            found=str(error)[:200],
-            hint=MEND,
-        ) from error
-
-
-def _check_activities(manifest: Manifest, place: str) -> None:
-    known = {each.id for each in manifest.taxonomy.get("activity", ())}
-    for number, sample in enumerate(manifest.samples):
-        if sample.activity_id is not None and sample.activity_id not in known:
-            raise ShardError(
-                "a sample of an activity that is no class",
-                place=Place(place, pointer=f"/samples/{number}/activity_id"),
-                found=str(sample.activity_id),
-                hint=MEND,
-            )
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -255,6 +250,5 @@ def read_manifest(folder: Path) -> Manifest:
         from homage_sdk.release.files.find import what_is
 
         raise refusal(ShardError, Kind.SHARDS, what_is(folder))
-    if path.stat().st_size > MAX_BYTES:
-        raise ShardError("a manifest of absurd size", place=str(path))
-    return parse_manifest(path.read_bytes(), str(path))
+    with path.open("rb") as file:
+        return parse_manifest(file.read(MAX_BYTES + 1), str(path))

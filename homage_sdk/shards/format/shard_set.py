@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 import zlib
-from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +26,8 @@ from homage_sdk.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from homage_sdk.release.sensors import SensorValues
 
-_OPEN_FILES = 64
-_KEPT_FILES = 256
+_MOST_OPEN = 256
+"""Shards that stay open; those beyond are opened for each read."""
 
 
 class ShardSet:
@@ -43,7 +41,7 @@ class ShardSet:
         self.path = path
         self.manifest = manifest
         self.fingerprint = fingerprint
-        self._files = _Files(path, len(manifest.shards))
+        self._open: dict[str, int] = {}
 
     @classmethod
     def open(
@@ -98,11 +96,8 @@ class ShardSet:
             )
         manifest = read_manifest(path)
         fingerprint = hashlib.sha256(manifest.to_bytes()).hexdigest()
-        for name, size in (
-            (INDEX, manifest.index.bytes),
-            *((shard.name, shard.bytes) for shard in manifest.shards),
-        ):
-            file = path / name
+        for stated in manifest.files:
+            file, size = path / stated.name, stated.bytes
             found = file.stat().st_size if file.is_file() and not file.is_symlink() else None
             if found != size:
                 raise ShardError(
@@ -127,11 +122,6 @@ class ShardSet:
 
     @property
     def samples(self) -> tuple[SampleInfo, ...]:
-        """Every sample, in order of key."""
-        return self.manifest.samples
-
-    @property
-    def sequences(self) -> tuple[SampleInfo, ...]:
         """Every sample, in order of key; one a sequence unless windows were packed."""
         return self.manifest.samples
 
@@ -204,7 +194,7 @@ class ShardSet:
                 place=Place(shard, pointer=f"/{key}.{field}"),
                 found=f"{size:,} bytes",
             )
-        data = self._files.read(shard, offset, size)
+        data = self._pread(shard, offset, size)
         if len(data) != size:
             place = Place(shard, pointer=f"/{key}.{field}")
             raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
@@ -242,45 +232,24 @@ class ShardSet:
         data = self.read(key, META, max_bytes=MAX_JSON_BYTES)
         return parse_json(SampleMeta, data, f"{key}.{META}", what=META)
 
-
-class _Files:
-    """Open shards, read by position only: all of them where they are few, or ``_OPEN_FILES``.
-
-    A file that is never closed needs no lock to be read, by any thread or forked process.
-    """
-
-    def __init__(self, folder: Path, count: int) -> None:
-        self._folder = folder
-        self._keeps = count <= _KEPT_FILES
-        self._open: OrderedDict[str, int] = OrderedDict()
-        self._lock = threading.Lock()
-        self._owner = os.getpid()
-
-    def read(self, shard: str, offset: int, size: int) -> bytes:
-        if self._keeps and (kept := self._open.get(shard)) is not None:
+    def _pread(self, shard: str, offset: int, size: int) -> bytes:
+        """Read by position: no thread or forked process shares an offset or a lock with another."""
+        if (kept := self._open.get(shard)) is not None:
             return os.pread(kept, size, offset)
-        if self._owner != os.getpid():  # forked: a lock held by a thread that is not here
-            self._lock, self._owner = threading.Lock(), os.getpid()
-        with self._lock:
-            handle = self._open.get(shard)
-            if handle is None:
-                handle = self._add(shard)
-            self._open.move_to_end(shard)
-            return os.pread(handle, size, offset)
-
-    def _add(self, shard: str) -> int:
         try:
-            handle = os.open(self._folder / shard, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            handle = os.open(self.path / shard, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise ShardError(
                 "a shard cannot be opened",
-                place=str(self._folder / shard),
+                place=str(self.path / shard),
                 found=os.strerror(error.errno or 0),
             ) from error
-        self._open[shard] = handle
-        if not self._keeps and len(self._open) > _OPEN_FILES:
-            os.close(self._open.popitem(last=False)[1])
-        return handle
+        if len(self._open) < _MOST_OPEN and self._open.setdefault(shard, handle) == handle:
+            return os.pread(handle, size, offset)
+        try:
+            return os.pread(handle, size, offset)
+        finally:
+            os.close(handle)
 
     def __del__(self) -> None:
         for handle in self._open.values():

@@ -40,15 +40,13 @@ def parse_json(
         return model.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        if first["type"] == "json_invalid":
-            raise ShardError(
-                f"{what} is no JSON", place=place, found=first["msg"], hint=MEND
-            ) from error
+        whole = first["type"] in ("json_invalid", "value_error")  # then the reason says it all
+        reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         raise ShardError(
             f"malformed {what}",
             place=Place(place, pointer="".join(f"/{part}" for part in first["loc"])),
-            found=reprlib.repr(first["input"])[:80],
-            expected=first["msg"],
+            found=reason if whole else reprlib.repr(first["input"])[:80],
+            expected=None if whole else reason,
             hint=MEND,
         ) from error
 

@@ -11,8 +11,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from homage_sdk.errors import ShardError
 from homage_sdk.problems import Place
@@ -28,8 +27,7 @@ MEND = "run `homage repair SHARDS CATALOG`, or copy it again"
 """What to do about a damaged file of shards."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One file in a shard: ``{key}.{field}``, its content at ``offset``, ``size`` bytes long.
 
     ``crc32`` is of its content, 0 where nobody looked: it names the sample that was damaged, while
@@ -102,7 +100,6 @@ def read_members(
     file: BinaryIO,
     shard: str,
     *,
-    max_member: int = MAX_MEMBER_BYTES,
     wanted: Callable[[str, str], bool] | None = None,
     shard_bytes: int | None = None,
 ) -> Iterator[tuple[Member, bytes]]:
@@ -114,7 +111,6 @@ def read_members(
     Args:
         file: the shard, at its beginning.
         shard: its name, for errors.
-        max_member: no member may be larger.
         wanted: by key and field; other members are passed over and given without content.
         shard_bytes: the size that the shard must have: no member may reach beyond it.
 
@@ -129,7 +125,7 @@ def read_members(
         if not head.strip(b"\0"):
             _check_end(file, shard)
             return
-        key, field, size = parse_header(head, shard, at - BLOCK, max_member)
+        key, field, size = parse_header(head, shard, at - BLOCK)
         padded = size + -size % BLOCK
         if shard_bytes is not None and at + padded > shard_bytes:
             found, expected = f"{size:,} bytes at byte {at:,}", f"{shard_bytes:,} bytes in all"
@@ -149,9 +145,7 @@ def read_members(
     raise ShardError("too many members", place=shard, expected=f"at most {MAX_MEMBERS:,}")
 
 
-def parse_header(
-    head: bytes, shard: str, at: int, max_member: int = MAX_MEMBER_BYTES
-) -> tuple[str, str, int]:
+def parse_header(head: bytes, shard: str, at: int) -> tuple[str, str, int]:
     """Key, field and size that a header block at byte ``at`` states; ShardError if it may not."""
     try:
         info = tarfile.TarInfo.frombuf(head, "ascii", "surrogateescape")
@@ -179,12 +173,12 @@ def parse_header(
             found=shown,
             expected="KEY.field without any path",
         )
-    if not 0 <= info.size <= max_member:
+    if not 0 <= info.size <= MAX_MEMBER_BYTES:
         raise ShardError(
             "a member of absurd size",
             place=Place(shard, pointer=f"/{info.name}"),
             found=f"{info.size:,} bytes",
-            expected=f"at most {max_member:,}",
+            expected=f"at most {MAX_MEMBER_BYTES:,}",
         )
     return parts[0], parts[1], info.size
 

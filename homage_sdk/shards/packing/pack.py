@@ -24,6 +24,7 @@ from homage_sdk.shards.format.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.format.pack_options import PackOptions
+from homage_sdk.shards.format.shard_set import ShardSet
 from homage_sdk.shards.packing.engines import processes, ray
 from homage_sdk.shards.packing.leftovers import LOCK, PLAN, clean, leftovers, sweep
 from homage_sdk.shards.packing.plan import Plan, PlannedShard, chosen_views, make_plan
@@ -83,6 +84,7 @@ def pack(
     Raises:
         UsageError: nothing is selected, ``out`` holds something else, or no such engine is there.
         MediaError: not one of the selected videos is there.
+        ShardError: everything was packed before, and a file of it is gone or has another size.
         StorageError: the disk is full, or another process is packing into ``out``.
 
     """
@@ -176,15 +178,7 @@ def _complete(out: Path, plan: Plan) -> Manifest | None:
             found=f"other {changed}",
             hint="choose another folder, or remove this one first",
         )
-    for shard in manifest.shards:
-        path = out / shard.name
-        if not path.is_file() or path.stat().st_size != shard.bytes:
-            raise StorageError(
-                "a shard is missing or of another size",
-                place=str(path),
-                expected=f"{shard.bytes:,} bytes",
-                hint="`homage repair SHARDS CATALOG` makes it again",
-            )
+    ShardSet.open(out)  # every file is there
     return manifest
 
 

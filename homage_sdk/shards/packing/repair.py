@@ -165,4 +165,9 @@ def _kept(folder: Path, manifest: Manifest, shard: PlannedShard) -> ShardRecord:
     )
     sequences = {sample.sequence for sample in samples.values()}
     quarantine = tuple(q for q in manifest.quarantine if q.sequence in sequences)
-    return ShardRecord(info, tuple(samples[key] for key in order), tuple(members), quarantine)
+    return ShardRecord(
+        info=info,
+        samples=tuple(samples[key] for key in order),
+        members=tuple(members),
+        quarantine=quarantine,
+    )

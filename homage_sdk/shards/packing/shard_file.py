@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
-
-import orjson
+from typing import TypeVar
 
 from homage_sdk.errors import ShardError
 from homage_sdk.folders import PARTS_FOLDER
-from homage_sdk.shards.format.manifest import Quarantined, SampleInfo, ShardInfo
-from homage_sdk.shards.format.strict_json import dump_json
+from homage_sdk.shards.format.manifest import MAX_BYTES, Quarantined, SampleInfo, ShardInfo
+from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 from homage_sdk.shards.format.tar import Member, ShardWriter
 from homage_sdk.shards.packing.plan import PlannedShard
 from homage_sdk.shards.packing.sample import Job, MadeSample, make_sample
@@ -31,36 +28,13 @@ PARTS = PARTS_FOLDER
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True, slots=True)
-class ShardRecord:
-    """What was written into one shard."""
+class ShardRecord(StrictModel):
+    """What was written into one shard, as kept beside the plan until the manifest is written."""
 
     info: ShardInfo
     samples: tuple[SampleInfo, ...]
     members: tuple[Member, ...]
     quarantine: tuple[Quarantined, ...]
-
-    def to_bytes(self) -> bytes:
-        """As kept beside the plan until the manifest is written."""
-        return dump_json(
-            {
-                "info": self.info.model_dump(mode="json"),
-                "samples": [s.model_dump(mode="json") for s in self.samples],
-                "members": [[m.key, m.field, m.offset, m.size, m.crc32] for m in self.members],
-                "quarantine": [q.model_dump(mode="json") for q in self.quarantine],
-            }
-        )
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> ShardRecord:
-        """Read it back; ValueError when it is not whole."""
-        raw: dict[str, Any] = orjson.loads(data)
-        return cls(
-            ShardInfo.model_validate(raw["info"]),
-            tuple(SampleInfo.model_validate_json(orjson.dumps(s)) for s in raw["samples"]),
-            tuple(Member(*m) for m in raw["members"]),
-            tuple(Quarantined.model_validate(q) for q in raw["quarantine"]),
-        )
 
 
 def record_path(folder: Path, shard: str) -> Path:
@@ -72,9 +46,10 @@ def finished(folder: Path, shard: PlannedShard) -> ShardRecord | None:
     """The record of a shard that is whole on disk, or None."""
     path = record_path(folder, shard.name)
     try:
-        record = ShardRecord.from_bytes(path.read_bytes())
+        data = path.read_bytes()
+        record = parse_json(ShardRecord, data, str(path), what="record", max_bytes=MAX_BYTES)
         size = (folder / shard.name).stat().st_size
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ShardError):
         return None
     keys = tuple(sample.key for sample in record.samples)
     if size != record.info.bytes or keys != tuple(sample.key for sample in shard.samples):
@@ -168,6 +143,11 @@ def write_shard(
     info = ShardInfo(
         name=shard.name, bytes=writer.bytes, sha256=digest.hexdigest(), samples=len(samples)
     )
-    record = ShardRecord(info, tuple(samples), tuple(writer.members), tuple(quarantine))
+    record = ShardRecord(
+        info=info,
+        samples=tuple(samples),
+        members=tuple(writer.members),
+        quarantine=tuple(quarantine),
+    )
     write_file(record_path(folder, shard.name), record.to_bytes())
     return record

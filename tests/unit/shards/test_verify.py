@@ -290,11 +290,10 @@ def test_repair_of_a_part_works_from_the_whole_catalog(dataset: Dataset, tmp_pat
 
 
 def test_pack_says_how_to_mend_what_it_finds_broken(copy: Path, dataset: Dataset) -> None:
-    from homage_sdk.errors import StorageError
-
     (copy / "val-00000.tar").unlink()
-    with pytest.raises(StorageError, match="homage repair"):
+    with pytest.raises(ShardError) as caught:
         pack(dataset, copy, SMALL, workers=1)
+    assert "homage repair" in (caught.value.hint or "")
 
 
 def test_the_manifest_is_plain_json_that_states_everything(copy: Path) -> None:

@@ -110,7 +110,7 @@ def test_every_planned_clip_must_come_from_the_loader(tiny, small_shards, monkey
     shards = ShardSet.open(small_shards)
     config = tiny(**{"data.eval_batch_size": 3})
     net = make_nets(config, shards)["third"]
-    names = tuple(sorted(s.sequence for s in shards.sequences if s.third))
+    names = tuple(sorted(s.sequence for s in shards.samples if s.third))
     plain = predict_module.open_loader
 
     class Losing:
@@ -278,7 +278,7 @@ def test_few_shot_refuses_a_backbone_that_saw_everything(run, small_shards):
 def test_validation_asks_only_the_networks_that_learn(tiny, small_shards):
     shards, config = ShardSet.open(small_shards), tiny(**{"task.modalities": '["ego", "audio"]'})
     task = StaticKD(make_nets(config, shards), students=("audio",))
-    names = tuple(s.sequence for s in shards.sequences)
+    names = tuple(s.sequence for s in shards.samples)
     found = validate(task, shards, config, names, World())
     assert set(found.by_modality) == {"audio"}
     (numbers,) = found.by_modality.values()

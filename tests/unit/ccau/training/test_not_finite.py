@@ -33,7 +33,7 @@ def test_an_answer_that_is_not_finite_names_modality_sequence_clip_and_view(
 ):
     shards, config = ShardSet.open(small_shards), tiny()
     net = make_nets(config, shards)["third"]
-    (first, *_) = sorted(s.sequence for s in shards.sequences if s.third)
+    (first, *_) = sorted(s.sequence for s in shards.samples if s.third)
     plain = net.forward
 
     def forward(*arguments):
@@ -55,7 +55,7 @@ def test_validation_does_not_select_a_network_of_nan(tiny, small_shards):
     with torch.no_grad():
         next(task.net("audio").parameters()).fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"audio network.*not finite"):
-        validate(task, shards, config, tuple(s.sequence for s in shards.sequences), World())
+        validate(task, shards, config, tuple(s.sequence for s in shards.samples), World())
 
 
 @pytest.mark.slow
