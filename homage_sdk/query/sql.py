@@ -7,13 +7,13 @@ refused by the engine itself, not by a look at the text.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 import re
 import threading
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as SequenceABC
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -108,22 +108,22 @@ class SqlSession:
         import duckdb
 
         if self._connection is None:
-            self._connection = duckdb.connect(
-                ":memory:", config={"temp_directory": "", "threads": 1}
-            )
+            opened = duckdb.connect(":memory:", config={"temp_directory": "", "threads": 1})
             for setting in _SETTINGS:
-                self._connection.execute(setting)
+                opened.execute(setting)
+            self._connection = opened
         return self._connection
 
-    def prepare(self, *names: str) -> None:
+    def _prepare(self, query: _Query, *names: str) -> None:
         """Fill these tables, where they are not filled yet; call with the lock held."""
         connection = self._open()
         for name in names:
             if name in self._loaded:
                 continue
+            query.go_on()
             if name in DERIVED:
                 sources, definition = DERIVED[name]
-                self.prepare(*sources)
+                self._prepare(query, *sources)
                 connection.execute(f"CREATE {definition}")
             else:
                 connection.register("incoming", self._load(name))
@@ -132,22 +132,20 @@ class SqlSession:
             self._loaded.add(name)
 
     def run(self, statement: str, parameters: Parameters | None = None) -> pa.Table:
-        """The rows of one SELECT (or EXPLAIN) as an Arrow table; raises QueryError."""
-        import duckdb
+        """The rows of one SELECT (or EXPLAIN) as an Arrow table; raises QueryError.
 
-        with self._lock:
-            cursor = self._open().cursor()
+        Ctrl-C stops it at once. All work is then done in another thread, which no signal reaches:
+        DuckDB looks for one between tasks only, and a table half made would be in the way for ever.
+        """
+        query = _Query(self, statement, parameters)
+        if threading.current_thread() is not threading.main_thread():
+            return query.work()
         try:
-            with self._lock:
-                self._check(cursor, statement)
-                self.prepare(*self._named(statement))
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            values = None if parameters is None else _values(parameters)
-            return _stoppable(cursor, lambda: _arrow(cursor.execute(statement, values)))
-        except duckdb.Error as error:
-            raise _explained(error) from error
-        finally:
-            cursor.close()
+            _thread.start_new_thread(query.work_aside, ())
+            return query.wait()
+        except KeyboardInterrupt:
+            query.stop()
+            raise
 
     def _check(self, cursor: duckdb.DuckDBPyConnection, statement: str) -> None:
         """One statement, and of a kind that gives rows; raises QueryError."""
@@ -189,26 +187,70 @@ def _abandon_all() -> None:
 os.register_at_fork(after_in_child=_abandon_all)
 
 
-def _stoppable(cursor: duckdb.DuckDBPyConnection, work: Callable[[], pa.Table]) -> pa.Table:
-    """Run so that Ctrl-C stops the query at once: DuckDB itself looks for it between tasks only."""
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    done: Future[pa.Table] = Future()
+class _Query:
+    """One statement on its way through a session."""
 
-    def run() -> None:
+    def __init__(self, session: SqlSession, statement: str, parameters: Parameters | None) -> None:
+        self._session, self._statement, self._parameters = session, statement, parameters
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._stopped = False
+        self._begun, self._ended = threading.Lock(), threading.Lock()
+        self._ended.acquire()
+        self._outcome: pa.Table | BaseException | None = None
+
+    def work(self) -> pa.Table:
+        """Its rows."""
+        import duckdb
+
+        session = self._session
         try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
+            with session._lock:
+                self._cursor = cursor = session._open().cursor()
+                session._check(cursor, self._statement)
+                session._prepare(self, *session._named(self._statement))
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            values = None if self._parameters is None else _values(self._parameters)
+            self.go_on()
+            return _arrow(cursor.execute(self._statement, values))
+        except duckdb.Error as error:
+            raise _explained(error) from error
+        finally:
+            self._cursor = None  # not closed: it may be told to stop just now
 
-    worker = threading.Thread(target=run, name="homage-sql", daemon=True)
-    worker.start()
-    try:
-        return done.result()
-    except KeyboardInterrupt:
-        cursor.interrupt()
-        worker.join()
-        raise
+    def work_aside(self) -> None:
+        """The same in a thread of its own, for ``wait``."""
+        if self._begun.acquire(blocking=False):
+            try:
+                self._outcome = self.work()
+            except BaseException as error:
+                self._outcome = error
+            self._ended.release()
+
+    def wait(self) -> pa.Table:
+        """Its rows or its error, once they are there.
+
+        Bare locks alone are whole at every signal: those of ``threading`` and ``concurrent`` are
+        Python, and one that was interrupted may be held for ever.
+        """
+        self._ended.acquire()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+    def go_on(self) -> None:
+        """Raise QueryError where the query was stopped."""
+        if self._stopped:
+            raise QueryError("stopped")
+
+    def stop(self) -> None:
+        """End it, wherever it is, and wait for that: DuckDB forgets what it is told too early."""
+        self._stopped = True
+        if self._begun.acquire(blocking=False):
+            return
+        while self._outcome is None:
+            if (cursor := self._cursor) is not None:
+                cursor.interrupt()
+            self._ended.acquire(timeout=0.02)
 
 
 def _values(parameters: Parameters) -> Any:
