@@ -195,7 +195,9 @@ class EpochRows:
         self._order: tuple[int, list[SampleInfo]] | None = None  # of the last epoch asked for
         self._eval: list[ClipChoice] = []
         if options.mode == "eval":
-            self._eval = eval_clips(self.samples, self.grid, options)
+            clips = eval_clips(self.samples, self.grid, options)
+            # Rows of one view alone come last: the batches before them hold every modality.
+            self._eval = sorted(clips, key=lambda clip: not clip.main)
         self.n_rows = len(self._eval or self.samples)
 
     def __call__(self, epoch: int, step: int) -> list[ClipChoice | None]:

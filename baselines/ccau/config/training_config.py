@@ -73,10 +73,10 @@ class OptimConfig:
     warmup_steps: NonNegativeInt = 0
     plateau_factor: float = 0.1
     plateau_patience: int = 10
-    """Validations without a better selection score before the rate falls."""
+    """Epochs without a better selection score before the rate falls."""
     lr_floor: float = 1e-5
     early_stop: NonNegativeInt = 0
-    """Validations without a better score before training ends; 0: never."""
+    """Epochs without a better score before training ends; 0: never."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: autocast of the networks; losses stay fp32."""
     compile: bool = False
@@ -90,8 +90,9 @@ class RunConfig:
 
     seed: int = 0
     device: str = "auto"
-    validate_every: NonNegativeInt = 1
-    """Epochs between validations; 0: never, and the last weights are the result."""
+    validate_every: NonNegativeInt | Literal["auto"] = "auto"
+    """Epochs between validations; 0: never, and the last weights are the result. ``auto``: as
+    often as costs a tenth of training, by the number of clips."""
     checkpoint_every: NonNegativeInt = 0
     """Optimiser steps between checkpoints inside an epoch; one is written after each epoch."""
     selection: Literal["validation", "paper", "last"] = "validation"

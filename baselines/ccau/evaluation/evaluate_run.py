@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.evaluation.measures import compute_results
-from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions
 from baselines.ccau.runs.build_task import class_names, load_nets
 from baselines.ccau.runs.checkpoint import code_version
@@ -55,13 +56,10 @@ def evaluate(
                 found=f"splits {sorted({str(s.split) for s in shards.samples})}",
                 expected=" or ".join(splits),
             )
-        by_modality = {}
-        for done, (modality, net) in enumerate(nets.items()):
+        for net in nets.values():
             net.to(world.device)
-            found = predict(net, modality, shards, config, tuple(sorted(sequences)), world=world)
-            if found is not None:
-                by_modality[modality] = found
-            on_first(world, progress)(done + 1, len(nets))
+        with closing(Judge(shards, config, nets, sequences, world=world)) as judge:
+            by_modality = judge(nets, on_first(world, progress))
         results = {
             "name": config.name,
             "task": config.task.kind,

@@ -10,6 +10,7 @@ k and draw, with nothing of the novel classes in it.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World, gather, join_world, on_first
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
-from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clips
 from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.runs.build_task import load_nets
@@ -72,16 +73,17 @@ def fewshot(
             "modalities": {},
         }
         base = tuple(sorted(read_json(run, "config.json")["parts"]["train"]))
-        for done, (modality, net) in enumerate(nets.items()):
+        for net in nets.values():
             net.to(world.device)
-            known = predict(net, modality, shards, config, base, world=world)
-            found = predict(net, modality, shards, config, tuple(labels), world=world)
-            if found is not None and known is not None:  # on every rank or on none
-                standard = Standard.of(known.clip_embedding)
-                results["modalities"][modality] = probe_modality(
-                    found, labels, split, standard, ks=ks, draws=draws, seed=seed, world=world
-                )
-            on_first(world, progress)(done + 1, len(nets))
+        with closing(Judge(shards, config, nets, base, world=world)) as judge:
+            known = judge(nets, on_first(world, progress))
+        with closing(Judge(shards, config, nets, labels, world=world)) as judge:
+            found = judge(nets, on_first(world, progress))
+        for modality in sorted(known.keys() & found.keys(), key=list(nets).index):
+            standard = Standard.of(known[modality].clip_embedding)
+            results["modalities"][modality] = probe_modality(
+                found[modality], labels, split, standard, ks=ks, draws=draws, seed=seed, world=world
+            )
         if world.is_first:
             write_json(run / "fewshot.json", results)
         return results

@@ -1,16 +1,17 @@
-"""What one network says about sequences: every clip of every view exactly once.
+"""What networks say about sequences: every clip of every view exactly once.
 
-The training mode of the network and every random stream are left as they were.
+The training mode of the networks and every random stream are left as they were.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from baselines.ccau.config.config import Config
@@ -19,8 +20,12 @@ from baselines.ccau.data.partition import having
 from baselines.ccau.distributed import World, gather, stop_together
 from baselines.ccau.evaluation.predictions import Clips, Predictions, merge
 from baselines.ccau.models.build_nets import ModalityNet, ModalityOutput
+from baselines.ccau.precision import autocast
+from homage_sdk.loader import ClipLoader
 from homage_sdk.loader.batch import Batch
-from homage_sdk.loader.sampling import eval_clips
+from homage_sdk.loader.device_feed import feed
+from homage_sdk.loader.sampling import ClipChoice, eval_clips
+from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards import ShardSet
 
 
@@ -37,58 +42,130 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def predict(
-    net: ModalityNet,
-    modality: str,
-    shards: ShardSet,
-    config: Config,
-    sequences: tuple[str, ...],
-    *,
-    world: World,
-) -> Predictions | None:
-    """Predictions of ``modality`` alone for those of ``sequences`` that have it, on every rank.
+class Judge:
+    """Reads the clips of some sequences, once for all modalities, as often as it is asked.
 
-    None where none of them has it. Raises TrainingError, on every rank, when a clip of a view is
-    missing or comes twice, or when the network's answer to one is not finite.
+    Its loader and the loader's processes are kept from one call to the next; ``close`` ends them.
     """
-    sequences = having(shards, sequences, modality)
-    if not sequences:
-        return None
-    loader = open_loader(
-        shards, config, modalities=(modality,), world=world, training=False, sequences=sequences
-    )
-    own: list[Clips] = []
-    fault: str | None = None
-    with evaluation_mode(net):
-        for batch in loader:
-            on_device = batch.to(world.device)
-            inputs, _ = prepare(on_device, config, (modality,), epoch=0, training=False)
-            own.append(_columns(net(inputs[modality], on_device.block_valid), batch, modality))
-            fault = name_not_finite(modality, own[-1])
-            if fault is not None:
-                break
-    stop_together(world, fault)
-    everybodys = [part for of_rank in gather(world, own) for part in of_rank]
-    clips = {name: np.concatenate([part[name] for part in everybodys]) for name in everybodys[0]}
-    rows = eval_clips(loader.samples, loader.grid, loader.options)
-    planned = Counter((row.sample.sequence, row.clip) for row in rows)
-    return merge(clips, planned)
+
+    def __init__(
+        self,
+        shards: ShardSet,
+        config: Config,
+        modalities: Iterable[str],
+        sequences: Iterable[str],
+        *,
+        world: World,
+    ) -> None:
+        self.config, self.world = config, world
+        found = {
+            modality: frozenset(having(shards, sequences, modality)) for modality in modalities
+        }
+        self.having = {modality: names for modality, names in found.items() if names}
+        """The sequences that have each modality; those that none has are left out."""
+        self.loader: ClipLoader | None = None
+        if self.having:
+            together = tuple(sorted(frozenset().union(*self.having.values())))
+            self.loader = open_loader(
+                shards,
+                config,
+                modalities=tuple(self.having),
+                world=world,
+                training=False,
+                sequences=together,
+            )
+
+    @property
+    def n_answers(self) -> int:
+        """How many answers of networks a call takes, over all modalities and ranks."""
+        return sum(self._planned(modality).total() for modality in self.having)
+
+    def close(self) -> None:
+        """End the loader's processes."""
+        if self.loader is not None:
+            self.loader.close()
+
+    def __call__(
+        self, nets: Mapping[str, ModalityNet], progress: Progress | None = None
+    ) -> dict[str, Predictions]:
+        """Predictions of each modality alone for the sequences that have it, on every rank.
+
+        ``progress`` hears batches.
+
+        Raises TrainingError, on every rank, when a clip of a view is missing or comes twice, or
+        when a network's answer to one is not finite.
+        """
+        own: dict[str, list[Clips]] = {modality: [] for modality in self.having}
+        fault: str | None = None
+        with ExitStack() as modes:
+            for modality in self.having:
+                modes.enter_context(evaluation_mode(nets[modality]))
+            answers = modes.enter_context(closing(self._answers(nets, progress)))
+            for modality, clips in answers:
+                own[modality].append(clips)
+                fault = name_not_finite(modality, clips)
+                if fault is not None:
+                    break
+        stop_together(self.world, fault)
+        found = {}
+        for modality, parts in own.items():
+            everybodys = [part for of_rank in gather(self.world, parts) for part in of_rank]
+            columns = {k: np.concatenate([part[k] for part in everybodys]) for k in everybodys[0]}
+            merged = merge(columns, self._planned(modality))
+            if merged is not None:
+                found[modality] = merged
+        return found
+
+    def _answers(
+        self, nets: Mapping[str, ModalityNet], progress: Progress | None
+    ) -> Generator[tuple[str, Clips]]:
+        """What each network says about each batch of this rank."""
+        if self.loader is None:
+            return
+        meter = Meter(progress, len(self.loader))
+        with closing(feed(self.loader, self.world.device)) as batches:
+            for step, batch in enumerate(batches):
+                rows = self.loader.rows(0, step)
+                inputs, _ = prepare(batch, self.config, tuple(self.having), epoch=0, training=False)
+                for modality in self.having:
+                    asked = [row is not None and self._asks(modality, row) for row in rows]
+                    if not any(asked):
+                        continue
+                    with autocast(self.config.optim.precision, self.world.device):
+                        output = nets[modality](inputs[modality], batch.block_valid)
+                    yield modality, _columns(output, batch, modality, np.array(asked))
+                meter.advance()
+
+    def _asks(self, modality: str, row: ClipChoice) -> bool:
+        """Whether this row of a batch is one for the modality's network."""
+        is_its_own = row.main or modality == "third"
+        return is_its_own and row.sample.sequence in self.having[modality]
+
+    def _planned(self, modality: str) -> Counter[tuple[str, int]]:
+        """How many views each (sequence, clip) has to come with."""
+        assert self.loader is not None
+        options = self.loader.options
+        rows = eval_clips(self.loader.samples, self.loader.grid, options)
+        asked = (row for row in rows if self._asks(modality, row))
+        return Counter((row.sample.sequence, row.clip) for row in asked)
 
 
-def _columns(output: ModalityOutput, batch: Batch, modality: str) -> Clips:
-    """What the network says about a batch, without rows that only fill the last one."""
-    real = np.array([bool(sequence) for sequence in batch.sequence])
+def _columns(
+    output: ModalityOutput, batch: Batch, modality: str, asked: NDArray[np.bool_]
+) -> Clips:
+    """What the network says about the rows it was asked about."""
+    real = asked & np.array([bool(sequence) for sequence in batch.sequence])
     views = batch.view.get(modality)
     columns = {
         "sequence": np.array(batch.sequence),
-        "view": np.zeros(len(batch), np.int64) if views is None else views.numpy(),
-        "clip": batch.clip.numpy(),
-        "present": batch.present[modality].numpy(),
+        "view": np.zeros(len(batch), np.int64) if views is None else views.cpu().numpy(),
+        "clip": batch.clip.cpu().numpy(),
+        "present": batch.present[modality].cpu().numpy(),
         "activity": torch.softmax(output.activity.float(), dim=1).cpu().numpy(),
         "atomic": torch.sigmoid(output.atomic.float()).cpu().numpy(),
         "context": output.clip.float().cpu().numpy(),
-        "activity_label": batch.activity.numpy(),
-        "atomic_label": batch.atomic_clip.numpy(),
+        "activity_label": batch.activity.cpu().numpy(),
+        "atomic_label": batch.atomic_clip.cpu().numpy(),
     }
     return {name: column[real] for name, column in columns.items()}
 

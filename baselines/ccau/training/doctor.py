@@ -21,9 +21,10 @@ from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.batch_norms import refuse_synchronised
+from baselines.ccau.precision import autocast
 from baselines.ccau.runs.build_task import build_task
 from baselines.ccau.tasks import Task
-from baselines.ccau.training.optimizer import as_floats, autocast, make_optimizer, memory_mb
+from baselines.ccau.training.optimizer import as_floats, make_optimizer, memory_mb
 from homage_sdk.loader.batch import Batch
 from homage_sdk.shards import ShardSet
 
@@ -231,7 +232,7 @@ def _stepper(config: Config, task: Task, batch: Batch, world: World) -> Callable
 
     def step(number: int) -> float:
         optimizer.zero_grad(set_to_none=True)
-        with autocast(config, world.device):
+        with autocast(config.optim.precision, world.device):
             losses = task(inputs, targets, step=number)
         losses["total"].backward()
         clip = config.optim.clip_norm or math.inf

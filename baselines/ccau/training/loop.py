@@ -23,7 +23,9 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.loaders import open_loader, prepare
 from baselines.ccau.data.partition import Parts, selected_on
 from baselines.ccau.distributed import World, mean_over_ranks, share_buffers, stop_together
+from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.models.batch_norms import absent_here, synchronise
+from baselines.ccau.precision import autocast
 from baselines.ccau.runs.build_task import build_task, identity_of
 from baselines.ccau.runs.checkpoint import Checkpoint
 from baselines.ccau.runs.json_files import write_json
@@ -32,7 +34,6 @@ from baselines.ccau.runs.run_folder import BEST, LAST
 from baselines.ccau.training.not_finite import name_fault
 from baselines.ccau.training.optimizer import (
     as_floats,
-    autocast,
     clip_gradients,
     make_optimizer,
     memory_mb,
@@ -41,7 +42,7 @@ from baselines.ccau.training.optimizer import (
 from baselines.ccau.training.schedule import learning_rate
 from baselines.ccau.training.training_checkpoint import restore, save
 from baselines.ccau.training.training_state import RunSummary, State
-from baselines.ccau.training.validation_score import validate
+from baselines.ccau.training.validation_score import epochs_between, validate
 from homage_sdk.errors import HomageError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.device_feed import feed
@@ -96,6 +97,13 @@ class Trainer:
         if config.optim.max_steps:
             self.last_step = min(self.last_step, config.optim.max_steps)
         self.identity = identity_of(config, shards)
+        self.judge = Judge(
+            shards, config, self.task.trained, selected_on(config, shards, parts), world=world
+        )
+        every = config.run.validate_every
+        if every == "auto":
+            every = epochs_between(self.judge, self.loader.n_clips, self.task)
+        self.validate_every = 0 if config.run.selection == "last" else every
 
     def run(self, progress: Progress) -> RunSummary:
         """The loop."""
@@ -107,7 +115,7 @@ class Trainer:
             next_step=state.step + 1,
         )
         every = config.run.checkpoint_every
-        begin_s = time.perf_counter()
+        self._validated_s = begin_s = time.perf_counter()
         try:
             while not state.ended:
                 with closing(self._batches()) as batches:
@@ -129,6 +137,7 @@ class Trainer:
                 write_json(self.out / "run.json", {**asdict(state), "result": result})
             return RunSummary(state, train_s, already_done=False)
         finally:
+            self.judge.close()
             self.log.close()
 
     def _batches(self) -> Generator[Batch]:
@@ -186,7 +195,7 @@ class Trainer:
                 else nullcontext()
             )
             with quiet:
-                with autocast(config, self.world.device):
+                with autocast(config.optim.precision, self.world.device):
                     losses = self.module(inputs, targets, step=number)
                 values = as_floats(losses)
                 fault = None
@@ -219,14 +228,16 @@ class Trainer:
 
     def _end_of_epoch(self) -> None:
         """Validate, keep the best, decide whether to go on, save."""
-        config, state, world = self.config, self.state, self.world
-        selecting = config.run.selection != "last" and config.run.validate_every > 0
+        config, state, every = self.config, self.state, self.validate_every
         is_best = False
-        if selecting and (state.ended or state.epoch % config.run.validate_every == 0):
-            share_buffers(world, self.task)
-            chosen = selected_on(config, self.shards, self.parts)
-            found = validate(self.task, self.shards, config, chosen, world)
-            is_best = state.plateau.observe(found.score, found.likelihood, state.step, config.optim)
+        if every and (state.ended or state.epoch % every == 0):
+            share_buffers(self.world, self.task)
+            begin_s = time.perf_counter()
+            found = validate(self.task, config, self.judge)
+            end_s = time.perf_counter()
+            is_best = state.plateau.observe(
+                found.score, found.likelihood, state.step, config.optim, epochs=every
+            )
             if not state.ended and state.plateau.exhausted(config.optim):
                 state.ended = "early stop"
             self._log(
@@ -239,8 +250,11 @@ class Trainer:
                     "is_best": is_best,
                     "on": config.run.selection,
                     "modalities": found.by_modality,
+                    "validation_s": end_s - begin_s,
+                    "training_s": begin_s - self._validated_s,
                 }
             )
+            self._validated_s = end_s
         if is_best:
             self._save(BEST)
         self._save(LAST)

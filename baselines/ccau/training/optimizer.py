@@ -48,13 +48,6 @@ def clip_gradients(optimizer: torch.optim.Optimizer, largest: float, step: int) 
     return norms
 
 
-def autocast(config: Config, device: torch.device) -> torch.autocast:
-    """The networks' precision; losses are fp32 whatever it says."""
-    return torch.autocast(
-        device.type, dtype=torch.bfloat16, enabled=config.optim.precision == "bf16"
-    )
-
-
 def require_compiler(device: torch.device) -> None:
     """Raise ConfigError where ``optim.compile`` could not work: on a CPU it writes C++."""
     name = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")

@@ -20,19 +20,21 @@ class Plateau:
     best_likelihood: float = -math.inf
     best_step: int = 0
     bad: int = 0
-    """Validations since the last better one, or since the rate last fell."""
+    """Epochs since the last better validation, or since the rate last fell."""
     since_best: int = 0
     scale: float = 1.0
 
-    def observe(self, score: float, likelihood: float, step: int, config: OptimConfig) -> bool:
-        """Take one validation in; True when it is the best so far."""
+    def observe(
+        self, score: float, likelihood: float, step: int, config: OptimConfig, *, epochs: int = 1
+    ) -> bool:
+        """Take in a validation, ``epochs`` after the last one; True when it is the best so far."""
         is_known = score > -math.inf
         if is_known and (score, likelihood) > (self.best, self.best_likelihood):
             self.best, self.best_likelihood = score, likelihood
             self.best_step, self.bad, self.since_best = step, 0, 0
             return True
-        self.bad += 1
-        self.since_best += 1
+        self.bad += epochs
+        self.since_best += epochs
         if self.bad > config.plateau_patience:
             self.scale *= config.plateau_factor
             self.bad = 0

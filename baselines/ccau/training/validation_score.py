@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.distributed import World
-from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions import Predictions
 from baselines.ccau.tasks import Task
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
-from homage_sdk.shards import ShardSet
 
 
 @dataclass(frozen=True)
@@ -28,20 +27,14 @@ class Validation:
     by_modality: dict[str, dict[str, float]]
 
 
-def validate(
-    task: Task, shards: ShardSet, config: Config, sequences: tuple[str, ...], world: World
-) -> Validation:
-    """Each modality that learns, alone: activity accuracy, atomic mAP, log-likelihood.
+def validate(task: Task, config: Config, judge: Judge) -> Validation:
+    """Each modality of ``judge`` alone: activity accuracy, atomic mAP, log-likelihood.
 
-    Frozen teachers are left out: they only ever say the same. The weights, the random
-    streams and the training mode are as before.
+    The weights, the random streams and the training mode are as before.
     """
     found: dict[str, dict[str, float]] = {}
     scores, likelihoods = [], []
-    for modality in task.trained:
-        predictions = predict(task.net(modality), modality, shards, config, sequences, world=world)
-        if predictions is None:
-            continue
+    for modality, predictions in judge({m: task.net(m) for m in judge.having}).items():
         numbers = score(predictions)
         found[modality] = numbers
         kept = {"activity": ("accuracy",), "atomic": ("map_weighted",)}.get(
@@ -57,6 +50,16 @@ def validate(
         likelihood=float(np.mean(likelihoods)) if likelihoods else 0.0,
         by_modality=found,
     )
+
+
+def epochs_between(judge: Judge, clips: int, task: Task) -> int:
+    """Epochs after which a validation takes at most a tenth of the time that training took.
+
+    ``clips`` are those of a training epoch, each seen by every network of the task. A training
+    step takes about three times what an answer takes; counting instead of timing gives the same
+    epochs on every machine and after every resume.
+    """
+    return max(1, math.ceil(10 * judge.n_answers / (3 * clips * len(task.modalities))))
 
 
 def score(predictions: Predictions) -> dict[str, float]:

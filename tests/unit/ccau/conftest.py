@@ -27,7 +27,7 @@ def _tiny(**changes: object) -> Config:
             "validation_share": 0.25,
         },
         "optim": {"epochs": 2, "schedule": "plateau", "clip_norm": 5.0},
-        "run": {"device": "cpu", "bootstrap_draws": 50},
+        "run": {"device": "cpu", "bootstrap_draws": 50, "validate_every": 1},
     }
     config = from_dict(values)
     return config.replace([f"{key}={value}" for key, value in changes.items()])

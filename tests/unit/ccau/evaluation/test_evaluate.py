@@ -18,7 +18,7 @@ from baselines.ccau.evaluation.evaluate_run import evaluate, selection_note
 from baselines.ccau.evaluation.fewshot import fewshot
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
 from baselines.ccau.evaluation.measures import compute_results
-from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions import join_clips, merge
 from baselines.ccau.evaluation.predictions_file import load_predictions, save_predictions
 from baselines.ccau.runs.build_task import build_task, make_nets
@@ -122,16 +122,19 @@ def test_every_planned_clip_must_come_from_the_loader(tiny, small_shards, monkey
         def __getattr__(self, name):
             return getattr(self.loader, name)
 
+        def __len__(self):
+            return len(self.loader)
+
         def __iter__(self):
             *first, last = list(self.loader)
             yield from first
             kept = [name for name in last.sequence if name][:-1]
             yield dataclasses.replace(last, sequence=(*kept, *[""] * (len(last) - len(kept))))
 
-    predict(net, "third", shards, config, names, world=World())
+    Judge(shards, config, ["third"], names, world=World())({"third": net})
     monkeypatch.setattr(predict_module, "open_loader", lambda *a, **k: Losing(plain(*a, **k)))
     with pytest.raises(TrainingError, match="not evaluated in full"):
-        predict(net, "third", shards, config, names, world=World())
+        Judge(shards, config, ["third"], names, world=World())({"third": net})
 
 
 @pytest.fixture
@@ -279,7 +282,8 @@ def test_validation_asks_only_the_networks_that_learn(tiny, small_shards):
     shards, config = ShardSet.open(small_shards), tiny(**{"task.modalities": '["ego", "audio"]'})
     task = StaticKD(make_nets(config, shards), students=("audio",))
     names = tuple(s.sequence for s in shards.samples)
-    found = validate(task, shards, config, names, World())
+    judge = Judge(shards, config, task.trained, names, world=World())
+    found = validate(task, config, judge)
     assert set(found.by_modality) == {"audio"}
     (numbers,) = found.by_modality.values()
     assert found.score == pytest.approx((numbers["accuracy"] + numbers["map_weighted"]) / 2)
@@ -293,7 +297,7 @@ def test_evaluating_leaves_mode_and_random_streams_alone(tiny, small_shards):
     before = {k: v.clone() for k, v in task.state_dict().items()}
     random = torch.get_rng_state()
     test = tuple(s.sequence for s in shards.samples if s.split in ("val", "test"))
-    validate(task, shards, tiny(), test, World())
+    validate(task, tiny(), Judge(shards, tiny(), task.trained, test, world=World()))
     assert modes == [part.training for part in task.modules()]
     assert torch.equal(random, torch.get_rng_state())
     for key, value in task.state_dict().items():

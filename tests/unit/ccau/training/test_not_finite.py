@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from baselines.ccau.distributed import World
-from baselines.ccau.evaluation.predict import predict
+from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.runs.build_task import build_task, make_nets
 from baselines.ccau.training.validation_score import validate
 from homage_sdk.errors import TrainingError, UsageError
@@ -45,7 +45,7 @@ def test_an_answer_that_is_not_finite_names_modality_sequence_clip_and_view(
     name = {"clip": "context"}.get(head, head)
     line = f"the third network's {name} is not finite for {first} clip 0 view"
     with pytest.raises(TrainingError, match=line):
-        predict(net, "third", shards, config, (first,), world=World())
+        Judge(shards, config, ["third"], (first,), world=World())({"third": net})
 
 
 def test_validation_does_not_select_a_network_of_nan(tiny, small_shards):
@@ -54,8 +54,9 @@ def test_validation_does_not_select_a_network_of_nan(tiny, small_shards):
     task = build_task(config, shards, torch.device("cpu"))
     with torch.no_grad():
         next(task.net("audio").parameters()).fill_(float("nan"))
+    every = tuple(s.sequence for s in shards.samples)
     with pytest.raises(TrainingError, match=r"audio network.*not finite"):
-        validate(task, shards, config, tuple(s.sequence for s in shards.samples), World())
+        validate(task, config, Judge(shards, config, ["audio"], every, world=World()))
 
 
 @pytest.mark.slow

@@ -17,7 +17,10 @@ from tests.unit.ccau.training.launching import family, finish, launch, ranks_of,
 
 pytestmark = pytest.mark.slow
 
-TIMES = ("clips_per_s", "data_wait_share", "step_s", "memory_mb")
+TIMES = (
+    *("clips_per_s", "data_wait_share", "step_s", "memory_mb"),
+    *("validation_s", "training_s"),
+)
 
 
 @pytest.fixture

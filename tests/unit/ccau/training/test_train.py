@@ -16,7 +16,10 @@ from baselines.ccau.training.train import train
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError
 from tests.unit.ccau.training.dying import Killed, killed_at
 
-TIMES = ("clips_per_s", "data_wait_share", "step_s", "memory_mb")
+TIMES = (
+    *("clips_per_s", "data_wait_share", "step_s", "memory_mb"),
+    *("validation_s", "training_s"),
+)
 
 
 def curve(run):
