@@ -1,10 +1,15 @@
-"""Worker processes do not outlive the process that they work for, however it ends."""
+"""Worker processes do not outlive the process that they work for, however either ends."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.process import BaseProcess
+
+_PATIENCE_S = 5.0
 
 
 def leave_with(parent: int) -> None:
@@ -19,3 +24,22 @@ def leave_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def end(processes: Iterable[BaseProcess]) -> None:
+    """End child processes now, and wait until they are gone: also stopped ones.
+
+    A stopped process takes no signal but SIGKILL; the others have nothing to put in order either.
+    """
+    started = [process for process in processes if process.pid is not None]
+    for process in started:
+        process.kill()
+    for process in started:
+        process.join(_PATIENCE_S)
+
+
+def end_pool(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool, and drop what it has left to do."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    end(processes)

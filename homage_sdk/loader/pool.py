@@ -26,6 +26,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from queue import SimpleQueue
 from typing import Any
 
@@ -39,7 +40,7 @@ from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.loader.batch import Batch, SceneGraphBatch, map_tensors
 from homage_sdk.loader.batch_layout import Allocate, BatchLayout, Cutter
 from homage_sdk.loader.shared_memory import SharedMemory
-from homage_sdk.processes import leave_with
+from homage_sdk.processes import end, leave_with
 
 Maker = Callable[[Any, Allocate], Batch]
 """Makes the batch of a task, in tensors that it is given; may raise HomageError.
@@ -70,7 +71,8 @@ class WorkerPool:
         self._run = 0
         self._workers: list[_Worker] = []
         self._owner = os.getpid()
-        self._close = weakref.finalize(self, _end, self._workers, self._owner)
+        # Not weakref's: at exit it would wait behind multiprocessing, which waits for its children.
+        self._close = Finalize(self, _end, args=(self._workers,), exitpriority=1)
         context = mp.get_context()
         parent = None if context.get_start_method() == "forkserver" else os.getpid()
         for _ in range(workers):
@@ -86,7 +88,7 @@ class WorkerPool:
     @property
     def open(self) -> bool:
         """Whether it has processes: not closed, not lost, and not those of a forked parent."""
-        return self._close.alive and os.getpid() == self._owner
+        return self._close.still_active() and os.getpid() == self._owner
 
     def close(self) -> None:
         """End the processes, and with UsageError a run that wants more. Batches stay good."""
@@ -120,7 +122,7 @@ class WorkerPool:
         except (HomageError, GeneratorExit):
             raise
         except BaseException as error:  # also a Ctrl-C: half a message may have been read
-            ended = not self._close.alive
+            ended = not self._close.still_active()
             self.close()
             if ended and isinstance(error, _DiedError | OSError):
                 raise closed_meanwhile() from None
@@ -226,16 +228,11 @@ class _Worker:
                 raise RuntimeError(f"a loading process failed:\n{result}")
 
 
-def _end(workers: list[_Worker], owner: int) -> None:
-    if os.getpid() != owner:  # a forked child's copy
-        return
+def _end(workers: list[_Worker]) -> None:
+    """Not called in a forked child."""
+    end(worker.process for worker in workers)
     for worker in workers:
-        worker.process.terminate()
         worker.pipe.close()
-    for worker in workers:
-        worker.process.join(_PATIENCE_S)
-        if worker.process.is_alive():
-            worker.process.kill()
 
 
 def _work(maker: Maker, memory: SharedMemory, pipe: Connection, parent: int | None) -> None:

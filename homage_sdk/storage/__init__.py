@@ -13,8 +13,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from weakref import WeakSet
 
 from homage_sdk.errors import StorageError
 from homage_sdk.storage.trees import fsync_folder
@@ -89,18 +90,33 @@ def exclusive(lock: Path, target: Path, *, wait: bool = False) -> Iterator[None]
     Raises StorageError when somebody else holds it, unless told to ``wait``; and on a file system
     without locks, where nobody could tell.
     """
-    with _locked(lock, target, wait=wait):
-        try:
-            yield
-        finally:
+    file = _locked(lock, target, wait=wait)
+    try:
+        yield
+    finally:
+        if not file.closed:  # in a forked child it is, and the lock is its parent's
             lock.unlink(missing_ok=True)
+            file.close()
 
 
-def _locked(lock: Path, target: Path, *, wait: bool) -> BinaryIO:
+_OPEN_LOCKS: WeakSet[RawIOBase] = WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: give up its share of every lock, which would outlive its parent's."""
+    for file in list(_OPEN_LOCKS):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def _locked(lock: Path, target: Path, *, wait: bool) -> RawIOBase:
     """The open file that holds the lock."""
     while True:
         with explained(target):
-            file = lock.open("a+b")
+            file = lock.open("a+b", buffering=0)
+        _OPEN_LOCKS.add(file)
         held = False
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
-from homage_sdk.processes import leave_with
+from homage_sdk.processes import end_pool, leave_with
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder, recover, sweep
 from homage_sdk.storage.trees import inner_paths
@@ -190,20 +190,18 @@ def _render(
             meter.advance()
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         count, mp_context=context, initializer=leave_with, initargs=(os.getpid(),)
-    ) as pool:
-        futures = [pool.submit(write_take, job, take) for take in takes]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-                meter.advance()
-        except BrokenProcessPool as error:
-            raise StorageError(
-                "a worker process died",
-                place=job.folder,
-                hint="try workers=1; in a script, call this under if __name__ == '__main__'",
-            ) from error
-        finally:
-            for future in futures:
-                future.cancel()
+    )
+    try:
+        for future in as_completed([pool.submit(write_take, job, take) for take in takes]):
+            yield future.result()
+            meter.advance()
+    except BrokenProcessPool as error:
+        raise StorageError(
+            "a worker process died",
+            place=job.folder,
+            hint="try workers=1; in a script, call this under if __name__ == '__main__'",
+        ) from error
+    finally:
+        end_pool(pool)

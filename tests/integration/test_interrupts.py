@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.command import ENVIRONMENT, interrupt, succeed, tree
+from tests.command import BIN, ENVIRONMENT, interrupt, succeed, tree
 
 STOPPED = 130
 SMALL = ("--sequences", "6", "--size", "160x120", "--seconds", "4", "5", "--seed", "3")
@@ -76,3 +78,33 @@ def test_a_stop_while_the_command_still_loads_is_one_line_too(module: str) -> No
         "stopped; what was complete is kept, run the same command to go on"
     ]
     assert not done.stdout
+
+
+@pytest.mark.parametrize("command", ["pack", "synth"])
+def test_ctrl_c_ends_a_command_whose_workers_are_stopped(
+    small_catalog: Path, tmp_path: Path, command: str
+) -> None:
+    words = {"pack": ("pack", small_catalog), "synth": ("synth",)}[command]
+    more = {"pack": (), "synth": SMALL}[command]
+    with subprocess.Popen(
+        [BIN / "homage", *words, tmp_path / "out", *more, "--workers", "2"],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        workers: list[psutil.Process] = []
+        while len(workers) < 2 and process.poll() is None:
+            children = psutil.Process(process.pid).children()
+            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        try:
+            for worker in workers:
+                worker.suspend()
+            process.send_signal(signal.SIGINT)
+            code = process.wait(60)
+            left = [worker for worker in workers if worker.is_running()]
+        finally:
+            process.kill()
+            for worker in workers:
+                if worker.is_running():
+                    worker.kill()
+    assert (code, left) == (STOPPED, [])

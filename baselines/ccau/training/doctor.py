@@ -26,6 +26,7 @@ from baselines.ccau.runs.build_task import build_task
 from baselines.ccau.tasks import Task
 from baselines.ccau.training.optimizer import as_floats, make_optimizer, memory_mb
 from homage_sdk.loader.batch import Batch
+from homage_sdk.processes import end
 from homage_sdk.shards import ShardSet
 
 N_CHECKS = 5
@@ -97,14 +98,15 @@ def gather_check(ranks: int = 2) -> Check:
         new_process = mp.get_context("spawn").Process
         ids = range(ranks)
         processes = [new_process(target=_gather_rank, args=(i, ranks, folder)) for i in ids]
-        for process in processes:
-            process.start()
-        deadline_s = time.monotonic() + GATHER_S
-        for process in processes:
-            process.join(timeout=max(deadline_s - time.monotonic(), 0))
-        dead = [i for i, process in enumerate(processes) if process.exitcode != 0]
-        for process in processes:
-            process.kill()
+        try:
+            for process in processes:
+                process.start()
+            deadline_s = time.monotonic() + GATHER_S
+            for process in processes:
+                process.join(timeout=max(deadline_s - time.monotonic(), 0))
+            dead = [i for i, process in enumerate(processes) if process.exitcode != 0]
+        finally:
+            end(processes)
         if dead:
             return Check("gather", FAILED, f"rank {dead[0]} of {ranks} did not answer")
         worst = max(float(path.read_text()) for path in Path(folder).glob("gap-*"))

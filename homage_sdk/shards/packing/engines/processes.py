@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from homage_sdk.errors import StorageError
-from homage_sdk.processes import leave_with
+from homage_sdk.processes import end_pool, leave_with
 from homage_sdk.progress import Meter
 from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
 from homage_sdk.shards.packing.sample import Job, MadeSample, MadeView, make_rest, make_view
 from homage_sdk.shards.packing.shard_file import make_shard, write_shard
-
-_PATIENCE_S = 5.0
 
 PlannedWork = tuple[PlannedSample, str, Sequence[int]]
 """A sample to make, the name of its shard, and the numbers of its views."""
@@ -64,16 +62,13 @@ def run(
         for shard in shards:
             write_shard(folder, shard, islice(made, len(shard.samples)), meter.advance)
     except BrokenProcessPool as error:
-        _stop(pool)
         raise StorageError(
             "a packing process died",
             found="it was killed, or ran out of memory",
             hint="run the same command again, with fewer --workers if memory is short",
         ) from error
-    except BaseException:
-        _stop(pool)
-        raise
-    pool.shutdown()
+    finally:
+        end_pool(pool)
 
 
 def in_order(
@@ -156,18 +151,6 @@ def _ended(piece: Future[Any]) -> bool:
         return False
     piece.result()
     return True
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join(_PATIENCE_S)
-        if process.is_alive():  # one that is stopped takes no other signal
-            process.kill()
-            process.join(_PATIENCE_S)
 
 
 _of_this_worker: list[Job] = []

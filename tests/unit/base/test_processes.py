@@ -1,0 +1,113 @@
+"""A stopped process takes no signal but the last: its pool ends all the same, at every way out."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from homage_sdk.errors import StorageError
+from homage_sdk.processes import end_pool
+from homage_sdk.storage import exclusive
+
+ROOT = Path(__file__).parents[3]
+
+
+def stop_itself() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_a_pool_with_a_stopped_process_ends() -> None:
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    worker = pool.submit(os.getpid).result()
+    pool.submit(stop_itself)
+    end_pool(pool)
+    assert not psutil.pid_exists(worker)
+
+
+LOADING = """
+import os, signal, sys
+from homage_sdk.loader import pool as pools
+from homage_sdk.shards import ShardSet
+from tests.unit.loader.test_pools import pool_of
+pool = pool_of(ShardSet.open(sys.argv[1]), graphs=False)
+batches = pool.run([0.0, 30.0])
+next(batches)
+(worker,) = pool._workers
+print(worker.process.pid, flush=True)
+os.kill(worker.process.pid, signal.SIGSTOP)
+if sys.argv[2] == "Ctrl-C":
+    waiting = pools.wait
+    pools.wait = lambda *those: (signal.raise_signal(signal.SIGINT), waiting(*those))[1]
+    next(batches)
+sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("way_out", ["Ctrl-C", "the end"])
+def test_a_stopped_loading_process_keeps_nobody(barcode_shards: Path, way_out: str) -> None:
+    command = [sys.executable, "-c", LOADING, str(barcode_shards), way_out]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        worker = psutil.Process(int(process.stdout.readline()))
+        try:
+            code = process.wait(60)
+            left = worker.is_running()
+        finally:
+            process.kill()
+            if worker.is_running():
+                worker.kill()
+    assert code == (-signal.SIGINT if way_out == "Ctrl-C" else 7) and not left
+
+
+HOLDING = """
+import os, signal, sys
+from pathlib import Path
+from homage_sdk.storage import exclusive
+with exclusive(Path(sys.argv[1]), Path("x")):
+    child = os.fork()
+    if not child:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    os.waitpid(child, os.WUNTRACED)
+    print(child, flush=True)
+    signal.pause()
+"""
+
+
+def test_a_stopped_child_does_not_keep_the_lock_of_its_killed_parent(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    command = [sys.executable, "-c", HOLDING, str(lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        child = psutil.Process(int(process.stdout.readline()))
+        try:
+            with pytest.raises(StorageError, match="another process"), exclusive(lock, tmp_path):
+                pass
+            process.kill()
+            process.wait()
+            with exclusive(lock, tmp_path):
+                assert child.status() == psutil.STATUS_STOPPED
+        finally:
+            child.kill()
+
+
+def test_a_forked_child_leaves_the_lock_to_its_parent(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    held = exclusive(lock, tmp_path)
+    held.__enter__()
+    child = os.fork()
+    if not child:
+        held.__exit__(None, None, None)
+        os._exit(0)
+    os.waitpid(child, 0)
+    with pytest.raises(StorageError, match="another process"), exclusive(lock, tmp_path):
+        pass
+    held.__exit__(None, None, None)
+    assert not lock.exists()
