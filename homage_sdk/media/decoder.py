@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 import av
 
@@ -103,18 +104,15 @@ class DecoderPool:
     def __init__(self, limit: int = 16) -> None:
         self.limit = limit
         self._reset()
+        _POOLS.add(self)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._owner = os.getpid()
         self._idle: list[tuple[tuple[object, ...], Decoder]] = []  # the last one used comes last
 
     @contextmanager
     def borrow(self, path: Path, index: PtsIndex) -> Iterator[Decoder]:
         """A decoder for this file that nobody else uses meanwhile; opened when none is idle."""
-        if self._owner != os.getpid():
-            _LEFT_BEHIND.append(self._idle)  # the parent's: neither used nor closed here
-            self._reset()
         key = _identity(path)
         with self._lock:
             found = next((entry for entry in reversed(self._idle) if entry[0] == key), None)
@@ -145,7 +143,21 @@ class DecoderPool:
             old.close()
 
 
+_POOLS: WeakSet[DecoderPool] = WeakSet()
 _LEFT_BEHIND: list[object] = []
+
+
+def _leave_behind() -> None:
+    """In a forked child: begin anew. A thread that is not here may have held the lock.
+
+    The parent's decoders are neither used nor closed.
+    """
+    for pool in list(_POOLS):
+        _LEFT_BEHIND.append(pool._idle)
+        pool._reset()
+
+
+os.register_at_fork(after_in_child=_leave_behind)
 
 
 def _identity(path: Path) -> tuple[object, ...]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import FrameType
 
 import cv2
 import numpy as np
@@ -147,6 +152,75 @@ def test_a_forked_child_does_not_disturb_its_parent(tmp_path: Path) -> None:
         os._exit(0 if right else 1)
     assert [number_of(reader.frames([n])[0]) for n in range(0, 200, 9)] == list(range(0, 200, 9))
     assert os.waitpid(child, 0)[1] == 0
+
+
+@contextmanager
+def a_thread_at(n: int, reader: VideoReader) -> Iterator[bool]:
+    """A thread that reads frame 3 stands at its n-th line in the pool; whether there is one."""
+    here, go_on = threading.Event(), threading.Event()
+    count, stands, seen = 0, False, 0
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        nonlocal count, stands
+        if frame.f_globals is not DecoderPool.borrow.__globals__:
+            return None
+        count += event == "line"
+        if count == n and not stands:
+            stands = True
+            here.set()
+            go_on.wait(60)
+        return trace
+
+    def use() -> None:
+        nonlocal seen
+        sys.settrace(trace)
+        seen = number_of(reader.frames([3])[0])
+        here.set()
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    here.wait(60)
+    yield stands
+    go_on.set()
+    thread.join()
+    assert seen == 3
+
+
+def in_a_child(act: Callable[[], bool]) -> bool:
+    """What ``act`` says in a forked process, which has twenty seconds."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if act() else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("threads", ["of the parent", "of the child"])
+def test_a_forked_child_has_decoders_of_its_own_wherever_a_thread_stands(
+    tmp_path: Path, threads: str
+) -> None:
+    reader = VideoReader(write_video(tmp_path / "a.mkv", frames=20))
+
+    def right() -> bool:
+        return number_of(reader.frames([7])[0]) == 7
+
+    def cleared() -> bool:
+        DECODERS.clear()
+        return right()
+
+    def right_beside_a_thread() -> bool:
+        with a_thread_at(n, reader):
+            return right()
+
+    n, stands = 0, True
+    while stands:
+        n += 1
+        assert right()
+        with a_thread_at(n, reader) as stands:
+            assert threads == "of the child" or in_a_child(cleared)
+        assert threads == "of the parent" or in_a_child(right_beside_a_thread)
+        assert right(), "the child left the parent's file where it was"
+    assert n > 10
 
 
 def test_idle_decoders_are_bounded_and_replaced_files_noticed(tmp_path: Path) -> None:
