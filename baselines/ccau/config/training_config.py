@@ -70,7 +70,12 @@ class OptimConfig:
     clip_norm: NonNegativeFloat = 0.0
     """Largest gradient norm of each modality's network; 0: no clipping."""
     schedule: Literal["plateau", "cosine", "constant"] = "plateau"
-    warmup_steps: NonNegativeInt = 0
+    lr_rule: Literal["off", "linear", "sqrt"] = "off"
+    """How ``lr`` grows with the clips a step: ranks x batch x micro-batches over ``lr_batch``."""
+    lr_batch: PositiveInt = 16
+    """Clips a step that ``lr`` is meant for."""
+    warmup_steps: NonNegativeInt | Literal["auto"] = "auto"
+    """Steps in which the rate rises; ``auto``: five epochs where ``lr_rule`` raises it, else 0."""
     plateau_factor: float = 0.1
     plateau_patience: int = 10
     """Epochs without a better selection score before the rate falls."""

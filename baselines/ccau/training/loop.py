@@ -39,7 +39,7 @@ from baselines.ccau.training.optimizer import (
     memory_mb,
     require_compiler,
 )
-from baselines.ccau.training.schedule import learning_rate
+from baselines.ccau.training.schedule import Peak, learning_rate
 from baselines.ccau.training.training_checkpoint import restore, save
 from baselines.ccau.training.training_state import RunSummary, State
 from baselines.ccau.training.validation_score import epochs_between, validate
@@ -96,6 +96,8 @@ class Trainer:
         self.last_step = config.optim.epochs * steps_per_epoch
         if config.optim.max_steps:
             self.last_step = min(self.last_step, config.optim.max_steps)
+        self.clips_per_step = config.data.batch_size * config.optim.accumulate * world.size
+        self.peak = Peak.of(config.optim, self.clips_per_step, steps_per_epoch)
         self.identity = identity_of(config, shards)
         self.judge = Judge(
             shards, config, self.task.trained, selected_on(config, shards, parts), world=world
@@ -116,6 +118,9 @@ class Trainer:
         )
         every = config.run.checkpoint_every
         self._validated_s = begin_s = time.perf_counter()
+        if config.optim.lr_rule != "off" and not state.log_rows:
+            rule = {"lr_rule": config.optim.lr_rule, "clips_per_step": self.clips_per_step}
+            self._log({"kind": "schedule", "step": 0, **rule, **asdict(self.peak)})
         try:
             while not state.ended:
                 with closing(self._batches()) as batches:
@@ -169,7 +174,7 @@ class Trainer:
         config, state = self.config, self.state
         begin_s = time.perf_counter()
         n_micro = min(config.optim.accumulate, len(self.loader) - state.micro_batch)
-        rate = learning_rate(config.optim, state.plateau, state.step, self.last_step)
+        rate = learning_rate(config.optim, self.peak, state.plateau, state.step, self.last_step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from baselines.ccau.config.training_config import OptimConfig
 
+_WARMUP_EPOCHS = 5
+"""As in "Accurate, Large Minibatch SGD" (Goyal et al., 2017)."""
+
 
 @dataclass
 class Plateau:
@@ -45,16 +48,43 @@ class Plateau:
         return config.early_stop > 0 and self.since_best >= config.early_stop
 
 
-def learning_rate(config: OptimConfig, plateau: Plateau, step: int, last_step: int) -> float:
+@dataclass(frozen=True)
+class Peak:
+    """The highest learning rate of a run, and in how many steps it is reached."""
+
+    lr: float
+    warmup_steps: int
+
+    @classmethod
+    def of(cls, config: OptimConfig, clips: int, steps_per_epoch: int) -> Peak:
+        """For steps of ``clips`` clips, over all ranks and micro-batches (``lr_rule``).
+
+        >>> Peak.of(OptimConfig(lr=0.001, lr_rule="linear"), clips=128, steps_per_epoch=11)
+        Peak(lr=0.008, warmup_steps=55)
+        >>> Peak.of(OptimConfig(lr=0.001, lr_rule="sqrt"), clips=4, steps_per_epoch=11)
+        Peak(lr=0.0005, warmup_steps=0)
+        """
+        factor = (clips / config.lr_batch) ** {"off": 0.0, "linear": 1.0, "sqrt": 0.5}[
+            config.lr_rule
+        ]
+        warmup = config.warmup_steps
+        if warmup == "auto":
+            warmup = _WARMUP_EPOCHS * steps_per_epoch if factor > 1 else 0
+        return cls(config.lr * factor, warmup)
+
+
+def learning_rate(
+    config: OptimConfig, peak: Peak, plateau: Plateau, step: int, last_step: int
+) -> float:
     """The rate for the step that comes next (0-based); ``last_step`` is how many there will be."""
-    rate = config.lr
+    rate = peak.lr
     if config.schedule == "plateau":
-        rate = max(config.lr * plateau.scale, min(config.lr_floor, config.lr))
+        rate = max(peak.lr * plateau.scale, min(config.lr_floor, peak.lr))
     elif config.schedule == "cosine":
-        span = max(last_step - config.warmup_steps, 1)
-        done = min(max(step - config.warmup_steps, 0) / span, 1.0)
-        floor = min(config.lr_floor, config.lr)
-        rate = floor + (config.lr - floor) * 0.5 * (1 + math.cos(math.pi * done))
-    if step < config.warmup_steps:
-        rate *= (step + 1) / config.warmup_steps
+        span = max(last_step - peak.warmup_steps, 1)
+        done = min(max(step - peak.warmup_steps, 0) / span, 1.0)
+        floor = min(config.lr_floor, peak.lr)
+        rate = floor + (peak.lr - floor) * 0.5 * (1 + math.cos(math.pi * done))
+    if step < peak.warmup_steps:
+        rate *= (step + 1) / peak.warmup_steps
     return rate
