@@ -201,6 +201,24 @@ def stop_together(world: World, fault: str | None) -> None:
     raise TrainingError("; ".join(faults))
 
 
+def average_gradients(world: World, module: nn.Module) -> None:
+    """Give every rank the mean of all ranks' gradients, as DistributedDataParallel does.
+
+    A parameter that no rank has a gradient of keeps none.
+    """
+    if world.size == 1:
+        return
+    learning = [p for p in module.parameters() if p.requires_grad]
+    has = torch.tensor([p.grad is not None for p in learning], device=world.device).int()
+    dist.all_reduce(has, op=dist.ReduceOp.MAX)
+    for parameter, anywhere in zip(learning, has.tolist(), strict=True):
+        if anywhere:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= world.size
+
+
 def mean_over_ranks(world: World, values: dict[str, float]) -> dict[str, float]:
     """The mean of each number over ranks (the same keys on all)."""
     if world.size == 1:

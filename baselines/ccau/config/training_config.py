@@ -66,7 +66,10 @@ class OptimConfig:
     max_steps: NonNegativeInt = 0
     """Stop after so many optimiser steps; 0: by epochs alone."""
     accumulate: PositiveInt = 1
-    """Micro-batches a step. Negatives of the alignment come from each micro-batch alone."""
+    """Micro-batches a step."""
+    whole_batch: bool = False
+    """The micro-batches of a step share negatives and means, as one large batch (the networks
+    answer twice); otherwise the negatives of the alignment come from each micro-batch alone."""
     clip_norm: NonNegativeFloat = 0.0
     """Largest gradient norm of each modality's network; 0: no clipping."""
     schedule: Literal["plateau", "cosine", "constant"] = "plateau"

@@ -139,6 +139,12 @@ class Task(nn.Module):
         """
         ranks = Ranks.current() if collective else ALONE
         outputs = self.outputs(inputs, targets, step=step, rank=ranks.rank)
+        return self.compare(outputs, targets, ranks)
+
+    def compare(
+        self, outputs: Mapping[str, ModalityOutput], targets: ClipLabels, ranks: Ranks
+    ) -> dict[str, Tensor]:
+        """The losses of what the networks said; see :meth:`losses`."""
         named: dict[str, Tensor] = {}
         totals = []
         for m in self.trained:

@@ -10,44 +10,53 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, nullcontext
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.loaders import open_loader, prepare
 from baselines.ccau.data.partition import Parts, selected_on
-from baselines.ccau.distributed import World, mean_over_ranks, share_buffers, stop_together
+from baselines.ccau.distributed import (
+    World,
+    mean_over_ranks,
+    share_buffers,
+    stop_together,
+)
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.models.batch_norms import absent_here, synchronise
-from baselines.ccau.precision import autocast
 from baselines.ccau.runs.build_task import build_task, identity_of
 from baselines.ccau.runs.checkpoint import Checkpoint
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.metrics_log import MetricsLog
 from baselines.ccau.runs.run_folder import BEST, LAST
-from baselines.ccau.training.not_finite import name_fault
+from baselines.ccau.training.learner import Learner
 from baselines.ccau.training.optimizer import (
-    as_floats,
     clip_gradients,
     make_optimizer,
     memory_mb,
-    require_compiler,
 )
 from baselines.ccau.training.schedule import Peak, learning_rate
 from baselines.ccau.training.training_checkpoint import restore, save
 from baselines.ccau.training.training_state import RunSummary, State
 from baselines.ccau.training.validation_score import epochs_between, validate
+from baselines.ccau.training.whole_batch import MicroBatch
 from homage_sdk.errors import HomageError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.device_feed import feed
 from homage_sdk.progress import Progress
 from homage_sdk.shards import ShardSet
+
+
+@dataclass
+class _Reading:
+    """How long a step waited for its clips, and how many there were."""
+
+    wait_s: float = 0.0
+    n_clips: int = 0
 
 
 class Trainer:
@@ -66,24 +75,15 @@ class Trainer:
         self.config, self.shards, self.parts = config, shards, parts
         self.out, self.world = out, world
         self.task = build_task(config, shards, world.device)
+        self.modalities = self.task.modalities
         self.synchronised = config.optim.sync_batchnorm and world.size > 1
         if self.synchronised:
             synchronise(self.task.nets)
-        self.modalities = self.task.modalities
         self.optimizer = make_optimizer(self.task, config)
         self.state = State(world_size=world.size)
         if checkpoint is not None:
             self.state = restore(checkpoint, self.task, self.optimizer, shards, world)
-        self.module: nn.Module = self.task
-        if config.optim.compile:
-            require_compiler(world.device)
-            for net in self.task.nets.values():
-                # Clips without a modality change the shapes; symbolic ones fail in the compiler.
-                net.compile(dynamic=False)
-        if world.size > 1:
-            self.module = DistributedDataParallel(
-                self.module, find_unused_parameters=True, gradient_as_bucket_view=True
-            )
+        self.learner = Learner(self.task, config, world)
         self.loader = open_loader(
             shards,
             config,
@@ -178,40 +178,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        wait_s, n_clips = 0.0, 0
-        sums: dict[str, float] = {}
-        for micro in range(n_micro):
-            waiting_s = time.perf_counter()
-            batch = self._next(batches)
-            wait_s += time.perf_counter() - waiting_s
-            n_clips += len(batch)
-            number = state.epoch * len(self.loader) + state.micro_batch
-            torch.manual_seed(number)  # nothing should draw from it; if something does, it resumes
-            inputs, targets = prepare(
-                batch, config, self.modalities, epoch=state.epoch, training=True
-            )
-            if self.synchronised:
-                learning = {m: targets.has(m) for m in self.task.trained}
-                stop_together(self.world, absent_here(learning, self.world.rank))
-            last = micro == n_micro - 1
-            quiet = (
-                self.module.no_sync()
-                if isinstance(self.module, DistributedDataParallel) and not last
-                else nullcontext()
-            )
-            with quiet:
-                with autocast(config.optim.precision, self.world.device):
-                    losses = self.module(inputs, targets, step=number)
-                values = as_floats(losses)
-                fault = None
-                if not math.isfinite(values["total"]):
-                    place = f"rank {self.world.rank} at step {state.step + 1}"
-                    fault = name_fault(self.task, values, inputs, batch, place=place)
-                stop_together(self.world, fault)
-                (losses["total"] / n_micro).backward()
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + value / n_micro
-            state.micro_batch += 1
+        reading = _Reading()
+        read = (self._read(batches, reading) for _ in range(n_micro))
+        sums = self.learner.learn(read, n_micro, place=f"step {state.step + 1}")
         norms = clip_gradients(self.optimizer, config.optim.clip_norm, state.step + 1)
         self.optimizer.step()
         state.step += 1
@@ -225,11 +194,29 @@ class Trainer:
             "losses": {k: v for k, v in means.items() if not k.startswith("stat/")},
             "stats": {k[5:]: v for k, v in means.items() if k.startswith("stat/")},
             "grad_norms": norms,
-            "clips_per_s": n_clips * self.world.size / duration_s,
-            "data_wait_share": wait_s / duration_s,
+            "clips_per_s": reading.n_clips * self.world.size / duration_s,
+            "data_wait_share": reading.wait_s / duration_s,
             "step_s": duration_s,
             "memory_mb": memory_mb(self.world.device),
         }
+
+    def _read(self, batches: Iterator[Batch], reading: _Reading) -> tuple[MicroBatch, Batch]:
+        """The next micro-batch as the task takes it."""
+        state = self.state
+        waiting_s = time.perf_counter()
+        batch = self._next(batches)
+        reading.wait_s += time.perf_counter() - waiting_s
+        reading.n_clips += len(batch)
+        number = state.epoch * len(self.loader) + state.micro_batch
+        torch.manual_seed(number)  # nothing should draw from it; if something does, it resumes
+        inputs, targets = prepare(
+            batch, self.config, self.modalities, epoch=state.epoch, training=True
+        )
+        if self.synchronised:
+            learning = {m: targets.has(m) for m in self.task.trained}
+            stop_together(self.world, absent_here(learning, self.world.rank))
+        state.micro_batch += 1
+        return MicroBatch(inputs, targets, number), batch
 
     def _end_of_epoch(self) -> None:
         """Validate, keep the best, decide whether to go on, save."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
+from baselines.ccau.distributed import World, average_gradients
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.tasks import AlignmentConfig, Cooperative, CooperativeKD
+from baselines.ccau.training.whole_batch import MicroBatch, backward
 from tests.unit.ccau.models.batches import batch, nets, rows_of
 
 DTYPE = torch.float64
@@ -57,6 +60,14 @@ def work(rank: int, size: int, folder: str) -> None:
         dist.all_reduce(total)
         found[name] = {k: p.grad for k, p in task.named_parameters() if p.grad is not None}
         found[name]["total"] = total / size
+        # The same by micro-batches of one clip each, all ranks and micro-batches as one batch.
+        task, rows = make_task(name), range(len(targets.activity))
+        cut = [MicroBatch(*rows_of(inputs, targets, [row]), 0) for row in rows]
+        backward(task, cut, nullcontext)
+        average_gradients(World(rank, size), task)
+        found[f"{name} whole"] = {
+            k: p.grad for k, p in task.named_parameters() if p.grad is not None
+        }
     g = torch.Generator().manual_seed(rank)
     x = torch.randn(2, 3, 4, generator=g, dtype=DTYPE, requires_grad=True)
     valid = torch.ones(2, 3, dtype=torch.bool)

@@ -1,0 +1,87 @@
+"""The losses and gradients of one step over its micro-batches, on one process or many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from baselines.ccau.config.config import Config
+from baselines.ccau.distributed import World, average_gradients, stop_together
+from baselines.ccau.precision import autocast
+from baselines.ccau.tasks import Task
+from baselines.ccau.training.not_finite import first_bad_input, name_fault
+from baselines.ccau.training.optimizer import as_floats, require_compiler
+from baselines.ccau.training.whole_batch import MicroBatch, backward
+from homage_sdk.loader.batch import Batch
+
+Read = tuple[MicroBatch, Batch]
+"""A micro-batch as the task takes it, and as it was read."""
+
+
+class Learner:
+    """A task with what surrounds its forward and backward pass: compiler, precision, ranks."""
+
+    def __init__(self, task: Task, config: Config, world: World) -> None:
+        self.task, self.config, self.world = task, config, world
+        self.module: nn.Module = task
+        if config.optim.compile:
+            require_compiler(world.device)
+            for net in task.nets.values():
+                # Clips without a modality change the shapes; symbolic ones fail in the compiler.
+                net.compile(dynamic=False)
+        if world.size > 1:
+            self.module = DistributedDataParallel(
+                task, find_unused_parameters=True, gradient_as_bucket_view=True
+            )
+
+    def learn(self, read: Iterable[Read], count: int, *, place: str) -> dict[str, float]:
+        """Add the gradients of ``count`` micro-batches; returns the means of their losses.
+
+        Raises TrainingError, naming ``place``, on every rank where a loss of any is not finite.
+        """
+        if self.config.optim.whole_batch and count > 1:
+            return self._as_one(list(read), place)
+        means: dict[str, float] = {}
+        for position, each in enumerate(read):
+            is_last = position == count - 1
+            for name, value in self._alone(each, count, place, is_last=is_last).items():
+                means[name] = means.get(name, 0.0) + value / count
+        return means
+
+    def _alone(self, each: Read, count: int, place: str, *, is_last: bool) -> dict[str, float]:
+        inputs, targets, number = each[0]
+        quiet = (
+            self.module.no_sync()
+            if isinstance(self.module, DistributedDataParallel) and not is_last
+            else nullcontext()
+        )
+        with quiet:
+            with autocast(self.config.optim.precision, self.world.device):
+                losses = self.module(inputs, targets, step=number)
+            values = as_floats(losses)
+            self._require_finite(values, [each], place)
+            (losses["total"] / count).backward()
+        return values
+
+    def _as_one(self, read: Sequence[Read], place: str) -> dict[str, float]:
+        precision = partial(autocast, self.config.optim.precision, self.world.device)
+        values = as_floats(backward(self.task, [micro_batch for micro_batch, _ in read], precision))
+        self._require_finite(values, read, place)
+        average_gradients(self.world, self.task)
+        return values
+
+    def _require_finite(
+        self, values: Mapping[str, float], read: Sequence[Read], place: str
+    ) -> None:
+        fault = None
+        if not math.isfinite(values["total"]):
+            bad = (each for each in read if first_bad_input(each[0].inputs, each[1]))
+            (inputs, *_), batch = next(bad, read[-1])
+            place = f"rank {self.world.rank} at {place}"
+            fault = name_fault(self.task, values, inputs, batch, place=place)
+        stop_together(self.world, fault)
