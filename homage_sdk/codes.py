@@ -1,8 +1,8 @@
 """Every code a user can meet: what `homage explain` says, and the page docs/rules.md.
 
 Each is declared once, as a ``Code`` where it is raised: by a reader (``homage_sdk.release``), as a
-rule (``homage_sdk.validation``), in ``homage_sdk.shards.verifying``, or by an error class. Two
-declarations of one code are a ValueError when this module is imported.
+rule (``homage_sdk.validation``), in ``homage_sdk.ingest`` or ``homage_sdk.shards.verifying``, or by
+an error class. Two declarations of one code are a ValueError when this module is imported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from homage_sdk import errors
 from homage_sdk.errors import HomageError, UnknownIdError
+from homage_sdk.ingest import class_ids
 from homage_sdk.problems import Code, by_code, declared
 from homage_sdk.shards.verifying import members, verify
 from homage_sdk.validation import CODES as OF_A_RELEASE
@@ -23,11 +24,14 @@ OF_ERRORS = by_code(
 )
 """The codes of what ends a command; the baselines raise these errors too."""
 
+OF_INGEST = declared(class_ids)
+"""The codes of classes that differ from those of an older catalog."""
+
 OF_SHARDS = declared(verify, members)
 """The codes that ``homage verify`` reports."""
 
 CODES: dict[str, Code] = by_code(
-    code for room in (OF_ERRORS, OF_A_RELEASE, OF_SHARDS) for code in room.values()
+    code for room in (OF_ERRORS, OF_A_RELEASE, OF_INGEST, OF_SHARDS) for code in room.values()
 )
 """All of them, in order."""
 

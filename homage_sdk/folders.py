@@ -18,6 +18,9 @@ from homage_sdk.storage.folder_swap import recover
 CATALOG_FILE: Final = "catalog.json"
 """Written last: a folder that holds it is a catalog."""
 
+PROBES_FILE: Final = ".probes.log"
+"""In a catalog, beside its tables: what is known of each video, so that it is not read again."""
+
 MANIFEST_FILE: Final = "manifest.json"
 """Written last, of shards and of a checkpoint."""
 
@@ -139,6 +142,8 @@ def look(path: Path) -> Folder:
     if any(name.endswith(".parquet") for name in names):
         found = f"a catalog without {CATALOG_FILE}: half-copied"
         return Folder(path, Kind.CATALOG, found, _AGAIN[Kind.CATALOG])
+    if names == [PROBES_FILE]:
+        return Folder(path, Kind.CATALOG, "a catalog that is not made yet", _AGAIN[Kind.CATALOG])
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return Folder(path, None, ", ".join(names[:4]) + more if names else "an empty folder")
 

@@ -4,9 +4,9 @@ HOMAGE writes the same class as ``take iron_board from swh`` in a label and
 ``take_iron_board_from_swh`` in a class list; ``_`` for space cannot be undone, and 24 names contain
 ``/`` (FORMAT.md). Two names are one class when their *keys* are equal.
 
-Ids: where a class file exists its ids are kept as they are, for ever. Where none exists, ids are
-given from 1 in the sorted order of the keys of all names found in the labels. Names that are used
-but missing from the class file get the next free ids above it, in sorted order of their keys.
+Ids and names: a class that an older catalog has keeps both. Else the ids of a class file are kept,
+where they are free. Names that are used but missing from the class file get the next free ids, in
+sorted order of their keys; so do all names, from 1, where there is neither.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import count
 
 from homage_sdk.errors import UnknownIdError
 
@@ -136,25 +137,36 @@ class Taxonomy(Mapping[int, ClassName]):
         self._index = {class_id: index for index, class_id in enumerate(self._by_id)}
 
     @classmethod
-    def build(cls, kind: str, listed: Mapping[int, str], used: Iterable[str] = ()) -> Taxonomy:
-        """From a class file (may be empty) and the raw names that occur in the labels."""
-        known = {class_key(raw) for raw in listed.values()}
+    def build(
+        cls,
+        kind: str,
+        listed: Mapping[int, str],
+        used: Iterable[str] = (),
+        kept: Iterable[ClassName] = (),
+    ) -> Taxonomy:
+        """From a class file (may be empty), the raw names of the labels, and an older catalog.
+
+        >>> older = [ClassName("atomic", 1, "wash cup", "wash-cup")]
+        >>> Taxonomy.build("atomic", {1: "take_cup", 2: "wash_cup"}, kept=older).names
+        ('wash cup', 'take_cup')
+        """
+        classes = {each.id: each for each in kept}
+        known = {each.key for each in classes.values()}
+        free = count(max([*classes, *listed], default=0) + 1)
+        new = {i: raw for i, raw in listed.items() if class_key(raw) not in known}
+        names = {i if i not in classes else next(free): new[i] for i in sorted(new)}
+        known.update(class_key(raw) for raw in new.values())
         spellings: dict[str, str] = {}
         for raw in sorted(set(used)):
             spellings.setdefault(class_key(raw), raw)
-        names = dict(listed)
-        next_id = max(listed, default=0) + 1
-        for key in sorted(spellings.keys() - known):
-            names[next_id] = spellings[key]
-            next_id += 1
-        slugs: dict[str, int] = {}
-        classes = []
+        names |= {next(free): spellings[key] for key in sorted(spellings.keys() - known)}
+        slugs = {each.slug for each in classes.values()}
         for class_id in sorted(names):
             slug = class_slug(names[class_id])
-            slugs[slug] = slugs.get(slug, 0) + 1
-            unique = slug if slugs[slug] == 1 else f"{slug}-{class_id}"
-            classes.append(ClassName(kind, class_id, names[class_id], unique))
-        return cls(kind, classes)
+            unique = slug if slug not in slugs else f"{slug}-{class_id}"
+            slugs.add(unique)
+            classes[class_id] = ClassName(kind, class_id, names[class_id], unique)
+        return cls(kind, classes.values())
 
     def __getitem__(self, class_id: int) -> ClassName:
         try:

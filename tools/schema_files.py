@@ -73,7 +73,7 @@ pyarrow.dataset.dataset("CATALOG/frames.parquet")
 
 Frames are 1-based and intervals include both ends. Boxes are xyxy pixels of the annotated view. A
 class is its `id` within its kind; `classes` has the names. Rows are in a stable order, and the same
-release, options and library versions give the same bytes.
+release, options, library versions and older classes give the same bytes.
 
 ## catalog.json
 
@@ -94,14 +94,36 @@ box that leaves the picture, a frame annotated twice.
 |---|---|
 {_REASONS}
 
-A sequence in several split lists belongs to the first in order of path: `test_list` before
-`train_list` before `val_list`. Of two files for the same labels, sensor or view one is read.
+Of two files for the same labels, sensor or view the one in the layout's own folder is read, of
+several the one in fewest folders. Split lists go in the same order, and within a folder `test_list`
+before `train_list` before `val_list`: a sequence in several belongs to the first.
+
+## Again, as a download grows
+
+A release whose files were not touched, and could all be read, is not read again. A file that could
+not be read (HOM100) is tried again by every ingest, and a file that changes while it is read
+(HOM142) by the next: a catalog never claims a state of the release that it did not read.
+
+A video is read once. `.probes.log` in the catalog's folder keeps what was measured of each (and its
+SHA-256, with `--hash-media`), a line a video, written as soon as the video is done: an ingest that
+was stopped or killed goes on with the others. A line counts while the path below the release, size,
+modification time, the first and last 64 KiB and the code that probes are the same. What could not
+be read, or only in part, is never kept. The file is no part of the catalog: without it, or where it
+is damaged, the videos are read again.
 
 ## Class ids
 
-Where the release has a class list its ids are kept as they are. Names that occur in the labels and
-not in the list get the next free ids in order of their keys (spaces and `_` are one, case does not
-count). Without a list, ids are given from 1 in that order.
+In a new folder: where the release has a class list its ids are kept as they are. Names that occur
+in the labels and not in the list get the next free ids in order of their keys (spaces and `_` are
+one, case does not count). Without a list, ids are given from 1 in that order.
+
+Over an older catalog: every class keeps its id and its name, whatever lists and labels say now, so
+that shards, runs and queries made before stay right. New classes get the id of their list where it
+is free, else the next free one. Ingest names each class that is new (HOM252), that a list numbers
+or spells otherwise (HOM250, also where a list with other ids comes later than the labels), or that
+nothing names any more (HOM251). `homage ingest --renumber` (`ingest(renumber=True)`) numbers all of
+them as in a new folder and names those that moved; shards and runs of the older classes then have
+to be made again.
 """
 
 

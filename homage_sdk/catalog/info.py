@@ -28,7 +28,9 @@ class Source(_Part):
 
     root: str = Field(description="Folder that holds the layout, as it was at ingest")
     layout: str = Field(description="hacgen or videoshift")
-    fingerprint: str = Field(description="SHA-256 over names, sizes and times of its files")
+    fingerprint: str = Field(
+        description="SHA-256 over names, sizes and times of its files; empty where they changed"
+    )
 
 
 class Options(_Part):

@@ -113,8 +113,8 @@ TABLES: dict[str, pa.Schema] = {
     "classes": _table(
         "One row a class of a taxonomy.",
         _field("kind", pa.string(), "activity, atomic, object or relationship"),
-        _field("id", pa.int32(), "Stable; from the class file where there is one"),
-        _field("raw", pa.string(), "As published"),
+        _field("id", pa.int32(), "Stable: of the older catalog, else of the class list"),
+        _field("raw", pa.string(), "The name: as in the older catalog, else as published"),
         _field("slug", pa.string(), "Safe in a file name"),
     ),
     "problems": _table(

@@ -18,9 +18,10 @@ from homage_sdk.catalog.info import CatalogInfo, read_info, stamp
 from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
 from homage_sdk.catalog.rows import SequenceRow, ViewRow
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
-from homage_sdk.errors import CatalogError, UnknownIdError, UsageError
+from homage_sdk.errors import CatalogError, ReleaseError, UnknownIdError, UsageError
 from homage_sdk.problems import Problem
 from homage_sdk.progress import Meter, Progress
+from homage_sdk.release.files.find import find_release
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 
@@ -32,7 +33,8 @@ class Catalog:
 
     Args:
         path: the folder that ``homage ingest`` wrote.
-        root: where the media lie now; default, the release folder recorded at ingest.
+        root: where the media lie now, the same folder as ingest takes; default, the release folder
+            recorded at ingest.
 
     """
 
@@ -48,14 +50,28 @@ class Catalog:
     def __reduce__(self) -> tuple[object, ...]:
         return (_reopen, (self.path, self._given_root, self.info.seal))
 
+    @cached_property
+    def _roots(self) -> tuple[Path, ...]:
+        """Where recorded paths may begin: as ingest would find it, then as it was given."""
+        given = self._given_root
+        if given is None:
+            recorded = self.info.source.root
+            return (Path(recorded),) if recorded else ()
+        try:
+            return tuple(dict.fromkeys((find_release(given).root, given)))
+        except ReleaseError:
+            return (given,)
+
     @property
     def root(self) -> Path | None:
         """Where the media lie; None where neither the caller nor the catalog says."""
-        recorded = self.info.source.root
-        return self._given_root or (Path(recorded) if recorded else None)
+        return self._roots[0] if self._roots else None
 
-    def below_root(self, recorded: str) -> Path | None:
-        """The file that a table names; CatalogError for a path that leads out of the release."""
+    def below_roots(self, recorded: str) -> tuple[Path, ...]:
+        """Where the file that a table names may lie, in order; the first that exists is it.
+
+        Raises CatalogError for a path that leads out of the release.
+        """
         relative = PurePosixPath(recorded)
         if relative.is_absolute() or ".." in relative.parts:
             raise CatalogError(
@@ -64,7 +80,12 @@ class Catalog:
                 expected="a path below the release folder",
                 hint="this catalog was not made by `homage ingest`: make it again",
             )
-        return None if self.root is None else self.root / relative
+        return tuple(root / relative for root in self._roots)
+
+    def below_root(self, recorded: str) -> Path | None:
+        """The file that a table names, there or not; CatalogError as for ``below_roots``."""
+        paths = self.below_roots(recorded)
+        return next((path for path in paths if path.exists()), paths[0] if paths else None)
 
     # Tables
 

@@ -21,7 +21,7 @@ from homage_sdk.catalog.info import (
 from homage_sdk.catalog.parquet_table import describe
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
 from homage_sdk.errors import CatalogError, StorageError
-from homage_sdk.folders import CATALOG_FILE, look
+from homage_sdk.folders import CATALOG_FILE, PROBES_FILE, look
 from homage_sdk.storage import explained, write_file
 from homage_sdk.storage.commit import OUR_NAMES, current, real, refuse_in_the_way, replacing
 from homage_sdk.taxonomy import KINDS
@@ -71,7 +71,8 @@ def check_target(target: Path) -> None:
     if not os.path.lexists(target):
         return
     owned = _owned(target)
-    is_free = target.is_dir() and all(path.name in OUR_NAMES for path in target.iterdir())
+    ours = (*OUR_NAMES, PROBES_FILE)
+    is_free = target.is_dir() and all(path.name in ours for path in target.iterdir())
     if not owned and not is_free:
         raise StorageError(
             "this is no catalog, and will not be replaced by one",

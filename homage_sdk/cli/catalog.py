@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,10 @@ from homage_sdk.cli.print_rows import print_counts
 
 if TYPE_CHECKING:
     from homage_sdk.catalog.info import CatalogInfo
-    from homage_sdk.ingest.ingestion import IngestSummary
+    from homage_sdk.problems import Problem
 
 _SHOWN_CODES = 12
+_SHOWN_PROBLEMS = 5
 
 
 def ingest(
@@ -35,6 +37,9 @@ def ingest(
         bool, typer.Option(help="Stop at the first error in the data; write nothing.")
     ] = False,
     force: Annotated[bool, typer.Option(help="Read again even if nothing was touched.")] = False,
+    renumber: Annotated[
+        bool, typer.Option(help="Number the classes anew, not as the catalog that is there.")
+    ] = False,
 ) -> None:
     """Read a release, validate it and write the Parquet catalog.
 
@@ -42,6 +47,7 @@ def ingest(
     2: could not run.
     """
     from homage_sdk.catalog.info import stamp
+    from homage_sdk.folders import PROBES_FILE
 
     before = stamp(catalog)
     try:
@@ -58,18 +64,21 @@ def ingest(
                 progress=told,
                 force=force,
                 strict=strict,
+                renumber=renumber,
             )
     except KeyboardInterrupt:
-        if stamp(catalog) == before:
-            raise Stopped("stopped; nothing was written, the catalog is as before") from None
-        raise Stopped("stopped; the new catalog is written") from None
+        if stamp(catalog) != before:
+            raise Stopped("stopped; the new catalog is written") from None
+        learnt = "; videos that were read are not read again" * (catalog / PROBES_FILE).exists()
+        raise Stopped(f"stopped; the catalog is as before{learnt}") from None
     if summary.unchanged:
         out.print(f"{catalog} is up to date: the release was not touched since")
     else:
         out.print(f"wrote {catalog}")
     _show(summary.info)
-    if summary.problems:
-        _first_problems(summary)
+    errors = [problem for problem in summary.problems if problem.severity == "error"]
+    _first(summary.class_changes, "classes that differ from the older catalog")
+    _first(errors, f"errors: `homage validate {catalog}` lists them")
     if summary.errors:
         raise typer.Exit(1)
 
@@ -147,11 +156,8 @@ def _show(info: CatalogInfo) -> None:
         print_counts(f"problems ({by}); `homage explain CODE` says more", shown)
 
 
-def _first_problems(summary: IngestSummary) -> None:
-    from homage_sdk.problems import Severity
-
-    errors = [p for p in summary.problems if p.severity is Severity.ERROR]
-    for problem in errors[:5]:
+def _first(problems: Sequence[Problem], more: str) -> None:
+    for problem in problems[:_SHOWN_PROBLEMS]:
         err.print(str(problem))
-    if len(errors) > 5:
-        err.print(f"and {len(errors) - 5} more errors: `homage validate` lists them")
+    if len(problems) > _SHOWN_PROBLEMS:
+        err.print(f"and {len(problems) - _SHOWN_PROBLEMS} more {more}")

@@ -16,11 +16,7 @@ Split = Annotated[str | None, typer.Option(help="Only this split: train, val, te
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
 Root = Annotated[
     Path | None,
-    typer.Option(
-        exists=True,
-        file_okay=False,
-        help="Where the videos lie now, if not where they were ingested.",
-    ),
+    typer.Option(help="Where the videos lie now, if not where they were ingested."),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +40,14 @@ def starting() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+_HOME = re.compile(r"^(--[\w-]+=)?(~)(?=/|$)")
+"""A path of the user's home that the shell left as it is: after ``=``, or in quotes."""
+
+
+def _expanded(match: re.Match[str]) -> str:
+    return (match[1] or "") + os.path.expanduser(match[2])  # noqa: PTH111 - a word, no path
+
+
 def run(entry: Callable[..., Any], *arguments: Any) -> int:
     """Run a command-line entry so that an error is one line and Ctrl-C leaves quietly."""
     import typer
@@ -49,8 +58,9 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 is no reason to stop
             stream.reconfigure(errors="backslashreplace")
+    words = arguments[0] if arguments else sys.argv[1:]
     try:
-        code = entry(*arguments, standalone_mode=False)
+        code = entry([_HOME.sub(_expanded, word) for word in words], standalone_mode=False)
         if code == 130:  # what typer makes of Ctrl-C
             raise KeyboardInterrupt
     except HomageError as error:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
 from homage_sdk.catalog.rows import SequenceRow
 from homage_sdk.catalog.tables import Catalog
-from homage_sdk.dataset.selection import Wanted, unknown_sequence, with_sensors, with_views
+from homage_sdk.dataset import selection
+from homage_sdk.dataset.selection import Wanted
 from homage_sdk.dataset.sequence import Sequence, converted
 from homage_sdk.errors import UnknownIdError, UsageError
 from homage_sdk.ids import SequenceId
@@ -33,10 +34,11 @@ class Dataset:
 
     Args:
         path: the catalog folder that ``homage ingest`` wrote.
-        root: where the media lie now; default, the release folder recorded at ingest.
+        root: where the media lie now, as for ingest; default, the release recorded at ingest.
 
     Raises:
         CatalogError: no catalog there, or one that is half-written, changed or of another version.
+        UsageError: ``root`` is no folder.
 
     >>> ds = Dataset(catalog)
     >>> train = ds.split("train").having(views={"ego", "third"})
@@ -48,8 +50,7 @@ class Dataset:
     """
 
     def __init__(self, path: str | Path, *, root: str | Path | None = None) -> None:
-        media = None if root is None else Path(root).expanduser()
-        self._catalog = Catalog(Path(path).expanduser().absolute(), media)
+        self._catalog = Catalog(Path(path).expanduser().absolute(), selection.root_folder(root))
         self._rows = self._catalog.rows
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -112,7 +113,7 @@ class Dataset:
                 raise IndexError(f"index {key} of {len(self)} sequences") from None
         row = self._by_id.get(str(key))
         if row is None:
-            raise unknown_sequence(self._catalog, self.ids, str(key))
+            raise selection.unknown_sequence(self._catalog, self.ids, str(key))
         return Sequence(self._catalog, row)
 
     # Selection
@@ -145,7 +146,7 @@ class Dataset:
         wanted = set()
         for each in ids:
             if each not in self:
-                raise unknown_sequence(self._catalog, self.ids, str(each))
+                raise selection.unknown_sequence(self._catalog, self.ids, str(each))
             wanted.add(str(each))
         return self._keep(lambda row: row.sequence in wanted)
 
@@ -176,9 +177,9 @@ class Dataset:
         """
         chosen = self
         if views is not None:
-            chosen = chosen._keep(with_views(self._catalog, views))
+            chosen = chosen._keep(selection.with_views(self._catalog, views))
         if sensors is not None:
-            chosen = chosen._keep(with_sensors(self._catalog, sensors))
+            chosen = chosen._keep(selection.with_sensors(self._catalog, sensors))
         if media is not None:
             chosen = chosen.where(
                 lambda s: (bool(s.views) and all(v.is_available for v in s.views)) == media

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
+from pathlib import Path
 
 from homage_sdk.catalog.rows import SequenceRow
 from homage_sdk.catalog.tables import Catalog
@@ -63,3 +64,18 @@ def unknown_sequence(catalog: Catalog, selected: Collection[str], key: str) -> U
         place=str(catalog.path),
         hint=f"nearest: {', '.join(near)}" if near else None,
     )
+
+
+def root_folder(root: str | Path | None) -> Path | None:
+    """Where the caller says that the media lie; UsageError unless it is a folder."""
+    if root is None:
+        return None
+    folder = Path(root).expanduser().absolute()
+    if not folder.is_dir():
+        raise UsageError(
+            "the root of the media is no folder",
+            place=folder,
+            found="a file" if folder.exists() else "no such folder",
+            expected="the folder of the release, or one above it, as for `homage ingest`",
+        )
+    return folder

@@ -173,9 +173,11 @@ class View:
                 else "say where the media are: Dataset(path, root=...)",
             )
         if not path.is_file():
+            tried = self._catalog.below_roots(self._row.path or "")
             raise MediaError(
                 f"the video of view {self.id} is not there",
                 place=str(path),
+                found=f"nothing, nor at {tried[-1]}" if len(tried) > 1 else None,
                 hint="say where the media are now: Dataset(path, root=...), --root on a command",
             )
         return path

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from homage_sdk.catalog.schema import TABLES
+from homage_sdk.errors import HomageError
 from homage_sdk.ingest.arrow_tables import rows_table
+from homage_sdk.ingest.class_ids import Classes, disagreements
 from homage_sdk.ingest.label_tables import catalog_order, label_tables
 from homage_sdk.ingest.sequence_tables import pts_table, sequences_table, views_table
 from homage_sdk.problems import Problem
@@ -24,23 +26,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Built:
-    """The tables of a catalog, the taxonomies in them, and how many records were left out."""
+    """The tables of a catalog, the taxonomies in them, and how many records were left out.
+
+    ``problems`` are those of classes that an older catalog numbers otherwise.
+    """
 
     tables: dict[str, pa.Table]
     taxonomies: dict[str, Taxonomy]
     dropped: dict[str, int]
+    problems: list[Problem]
 
 
 def build_tables(
     release: Release,
     probes: Probes,
-    hashes: Mapping[str, str | None],
+    hashes: Mapping[str, str | HomageError],
     records: Records | None = None,
+    kept: Classes | None = None,
 ) -> Built:
     """Everything a catalog holds but its problems; only records that are sound.
 
-    ``records`` are those of the release, where they are judged already.
+    ``records`` are those of the release, where they are judged already; ``kept`` the classes whose
+    ids and names stay.
     """
+    kept = kept or {}
     records = judge(release) if records is None else records
     ids = sequences(release)
     names = pa.array([str(item) for item in ids], pa.string())
@@ -53,7 +62,7 @@ def build_tables(
         "object": records.objects.classes.used(order.objects),
         "relationship": records.relationships.classes.used(order.relationships),
     }
-    taxonomies = build_taxonomies(release["class_entries"], used)
+    taxonomies = build_taxonomies(release["class_entries"], used, kept)
     tables = label_tables(records, order, names, taxonomies)
     tables["sensors"] = _sensors_table(release, ranks)
     tables["classes"] = _classes_table(taxonomies)
@@ -65,16 +74,19 @@ def build_tables(
         release, ids, taxonomies["activity"], views=tables["views"], records=records, order=order
     )
     tables["pts"] = pts_table(tables["views"], probes)
-    return Built(tables, taxonomies, records.left_out)
+    problems = disagreements(release, kept, taxonomies, used)
+    return Built(tables, taxonomies, records.left_out, problems)
 
 
-def build_taxonomies(entries: pa.Table, used: Mapping[str, Sequence[str]]) -> dict[str, Taxonomy]:
+def build_taxonomies(
+    entries: pa.Table, used: Mapping[str, Sequence[str]], kept: Classes
+) -> dict[str, Taxonomy]:
     """The four taxonomies; of the lines of a class list with one id the first name counts."""
     listed: dict[str, dict[int, str]] = {kind: {} for kind in KINDS}
     for row in entries.to_pylist():
         if class_key(row["raw"]):
             listed[row["kind"]].setdefault(row["id"], row["raw"])
-    return {kind: Taxonomy.build(kind, listed[kind], used[kind]) for kind in KINDS}
+    return {k: Taxonomy.build(k, listed[k], used[k], kept.get(k, ())) for k in KINDS}
 
 
 def _classes_table(taxonomies: Mapping[str, Taxonomy]) -> pa.Table:

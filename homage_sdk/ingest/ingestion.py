@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,16 +19,29 @@ from homage_sdk.catalog.write import check_apart, check_target, write_catalog
 from homage_sdk.errors import CatalogError, ReleaseError
 from homage_sdk.folders import CATALOG_FILE
 from homage_sdk.ingest.build import build_tables, problems_table
-from homage_sdk.ingest.probe import hash_videos, probe_videos
+from homage_sdk.ingest.class_ids import changes, older_classes
+from homage_sdk.ingest.probe import hash_videos, probe_videos, unread
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.files.find import find_release
-from homage_sdk.release.files.inventory import take_inventory
+from homage_sdk.release.files.inventory import (
+    UNREADABLE,
+    Inventory,
+    changed_meanwhile,
+    take_inventory,
+)
 from homage_sdk.release.read import read_found
+from homage_sdk.release.records import Release
+from homage_sdk.release.scene_graphs.mapping import read_scene_graph_map
 from homage_sdk.release.sensors import SensorReader
 from homage_sdk.soundness import judge
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import require_writable, settle
+
+if TYPE_CHECKING:
+    from homage_sdk.ingest.known_videos import KnownVideos
+
+Outcome = TypeVar("Outcome")
 
 _LABELS = ("atomic_actions", "scene_graphs")
 
@@ -41,6 +57,8 @@ class IngestSummary:
     info: CatalogInfo
     problems: tuple[Problem, ...] = ()
     unchanged: bool = False
+    class_changes: tuple[Problem, ...] = ()
+    """How the classes differ from those of the catalog that stood here before."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,22 +82,29 @@ def ingest(
     progress: Progress | None = None,
     force: bool = False,
     strict: bool = False,
+    renumber: bool = False,
     sensor_reader: SensorReader | None = None,
 ) -> IngestSummary:
     """Make the catalog of the release at ``release``.
 
-    A release whose files have not been touched since, with the same options, is not read again
-    unless ``force``. ``progress`` hears (files and videos done, in all). Faults in the data are
-    rows of the table ``problems``; with ``strict`` the first of severity error is raised as a
-    ReleaseError and nothing is written. Raises ReleaseError, ConfigError or StorageError when it
-    cannot be done; what stood at ``catalog`` then still stands. A target that cannot be written is
-    refused before any file of the release is read. Files in it that are not the catalog's stay.
+    A release whose files could all be read and have not been touched since, with the same options,
+    is not read again unless ``force``; a video that has not changed is never read again. Class ids
+    and names stay what the catalog that stands there says, unless ``renumber``. ``progress`` hears
+    (files and videos done, in all). Faults in the data are rows of the table ``problems``; with
+    ``strict`` the first of severity error is raised as a ReleaseError and no catalog is written.
+    Raises ReleaseError, ConfigError or StorageError when it cannot be done; what stood at
+    ``catalog`` then still stands. A target that cannot be written is refused before any file of the
+    release is read. Files in it that are not the catalog's stay.
     """
-    release, catalog = Path(release), Path(catalog)
+    release, catalog = Path(release).expanduser(), Path(catalog).expanduser()
     check_target(catalog)
     found = find_release(release)
     check_apart(found.root, catalog)
     inventory = take_inventory(found.root)
+    if scene_graph_map is not None:
+        scene_graph_map = Path(scene_graph_map).expanduser()
+        read_scene_graph_map(scene_graph_map)  # refused now where it cannot be read
+    map_digest = _digest(scene_graph_map)
     source = Source(
         root=_recordable(found.root),
         layout=found.layout.name,
@@ -88,18 +113,20 @@ def ingest(
     options = Options(
         media=media,
         hash_media=hash_media,
-        scene_graph_map=_map_digest(scene_graph_map),
+        scene_graph_map=map_digest,
         sensor_reader=None if sensor_reader is None else _class_of(sensor_reader),
     )
     versions = dict(_VERSIONS)
-    if not force:
-        current = _up_to_date(catalog, source, options, versions)
+    if not (force or renumber):
+        current = _up_to_date(catalog, inventory, source, options, versions)
         if current is not None and not (strict and current.severities.get("error")):
             settle(catalog, CATALOG_FILE)
             return IngestSummary(catalog, current, unchanged=True)
 
     # Room as for the label files: what the tables take is known only when they are made.
     require_writable(catalog, sum(e.bytes for e in inventory.files if e.kind in _LABELS))
+    settle(catalog, CATALOG_FILE)
+    older = older_classes(catalog)
     n_videos = sum(entry.kind == "video" for entry in inventory.files)
     meter = Meter(progress, n_videos * (media + hash_media))
     raw = read_found(
@@ -109,18 +136,24 @@ def ingest(
         progress=meter.part(is_extra=True),
         sensor_reader=sensor_reader,
     )
+    from homage_sdk.ingest.known_videos import KnownVideos
     from homage_sdk.validation import validate, video_paths
 
     videos = video_paths(raw)
-    probes = probe_videos(raw.root, videos, workers=workers, progress=meter.part()) if media else {}
-    hashes = (
-        hash_videos(raw.root, videos, workers=workers, progress=meter.part()) if hash_media else {}
-    )
+    known = KnownVideos(catalog, raw.root) if media or hash_media else None
+    read = partial(_read_videos, raw, videos, known=known, workers=workers, meter=meter)
+    probes = read(probe_videos) if media else {}
+    hashes = read(hash_videos) if hash_media else {}
+    now = take_inventory(found.root)
+    raw.problems += changed_meanwhile(inventory, now)
+    if now.fingerprint != inventory.fingerprint or _digest(scene_graph_map) != map_digest:
+        source = source.model_copy(update={"fingerprint": ""})  # the next ingest reads again
     records = judge(raw)
+    kept = {} if renumber or isinstance(older, CatalogError) else older
     with ThreadPoolExecutor(1) as pool:  # rules and tables both only read the records
         verdict = pool.submit(validate, raw, probes=probes if media else None, records=records)
-        built = build_tables(raw, probes, hashes, records)
-        problems = verdict.result()
+        built = build_tables(raw, probes, hashes, records, kept)
+        problems = sorted(verdict.result() + built.problems, key=lambda problem: problem.order)
     if strict:
         _refuse(problems)
     info = write_catalog(
@@ -131,7 +164,26 @@ def ingest(
         versions=versions,
         dropped=built.dropped,
     )
-    return IngestSummary(catalog, info, tuple(problems))
+    if known is not None:
+        known.tidy()
+    changed = (*changes(raw, older, built.taxonomies), *built.problems)
+    return IngestSummary(catalog, info, tuple(problems), class_changes=changed)
+
+
+def _read_videos(
+    raw: Release,
+    videos: list[str],
+    read: Callable[..., dict[str, Outcome]],
+    *,
+    known: KnownVideos | None,
+    workers: int | None,
+    meter: Meter,
+) -> dict[str, Outcome]:
+    """What reading each video gave; those that could not be read are problems of the release."""
+    outcomes = read(raw.root, videos, known=known, workers=workers, progress=meter.part())
+    named = {p.place.file for p in raw.problems if p.code == UNREADABLE.code}
+    raw.problems += [p for p in unread(outcomes) if p.place.file not in named]
+    return outcomes
 
 
 def _recordable(root: Path) -> str:
@@ -154,19 +206,32 @@ def _class_of(reader: SensorReader) -> str:
     return f"{type(reader).__module__}.{type(reader).__qualname__}"
 
 
-def _map_digest(path: Path | None) -> str | None:
-    return sha256_file(path) if path is not None and path.is_file() else None
+def _digest(path: Path | None) -> str | None:
+    return None if path is None else sha256_file(path)
 
 
 def _up_to_date(
-    catalog: Path, source: Source, options: Options, versions: dict[str, str]
+    catalog: Path,
+    inventory: Inventory,
+    source: Source,
+    options: Options,
+    versions: dict[str, str],
 ) -> CatalogInfo | None:
+    """What the catalog says of itself, unless it may come out otherwise now."""
     try:
-        info = Catalog(catalog).info
+        opened = Catalog(catalog)
+        info = opened.info
+        if (info.source, info.options, info.versions) != (source, options, versions):
+            return None
+        if UNREADABLE.code in info.problems:
+            # Of what the walk could not read the fingerprint speaks: these are files in it.
+            paths = {entry.path for entry in inventory.files}
+            for row in opened.table("problems").select(["code", "file"]).to_pylist():
+                if row["code"] == UNREADABLE.code and row["file"] in paths:
+                    return None
     except CatalogError:
         return None
-    same = (info.source, info.options, info.versions) == (source, options, versions)
-    return info if same else None
+    return info
 
 
 def _refuse(problems: list[Problem]) -> None:

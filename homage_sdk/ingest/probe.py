@@ -1,18 +1,23 @@
-"""Probing the videos of a release, several at a time; one that fails does not stop the others."""
+"""Reading the videos of a release, several at a time; one that fails does not stop the others."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from homage_sdk.errors import HomageError, MediaError
+from homage_sdk.problems import Place, Problem
 from homage_sdk.progress import Meter, Progress
+from homage_sdk.release.files.inventory import UNREADABLE
+from homage_sdk.release.files.layouts import sequence_in
 from homage_sdk.storage import sha256_file
 
 if TYPE_CHECKING:
+    from homage_sdk.ingest.known_videos import KnownVideos
     from homage_sdk.media.probe import VideoProbe
 
 Result = TypeVar("Result")
@@ -22,39 +27,58 @@ def probe_videos(
     root: Path,
     paths: Sequence[str],
     *,
+    known: KnownVideos | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, VideoProbe | HomageError]:
-    """Probe each path below ``root``; a failure takes the place of its probe.
+    """Probe each path below ``root`` that is not ``known``; a failure takes the place of its probe.
 
     Threads are enough: the time goes into reading the files, which frees the interpreter.
     """
-    outcomes = _each(root, paths, _probe, workers, progress)
-    return {path: outcomes[path] for path in paths}
+    recall = None if known is None else known.probe
+    return _each(root, paths, _probe, recall, workers, progress)
 
 
 def hash_videos(
     root: Path,
     paths: Sequence[str],
     *,
+    known: KnownVideos | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> dict[str, str | None]:
-    """SHA-256 of each file, None where it cannot be read."""
-    return _each(root, paths, _hash, workers, progress)
+) -> dict[str, str | HomageError]:
+    """SHA-256 of each file; a failure takes its place."""
+    recall = None if known is None else known.sha256
+    return _each(root, paths, _hash, recall, workers, progress)
+
+
+def unread(outcomes: Mapping[str, object]) -> list[Problem]:
+    """The videos that the operating system did not let us read: not those that are no videos."""
+    return [
+        UNREADABLE.at(
+            Place(path, sequence=sequence_in(path.rpartition("/")[2]) or ""),
+            found=error.__cause__.strerror or type(error.__cause__).__name__,
+        )
+        for path, error in outcomes.items()
+        if isinstance(error, HomageError) and isinstance(error.__cause__, OSError)
+    ]
 
 
 def _each(
     root: Path,
     paths: Sequence[str],
-    work: Callable[[Path], Result],
+    read: Callable[[Path], Result],
+    recall: Callable[[str, Callable[[Path], Result]], Result] | None,
     workers: int | None,
     progress: Progress | None,
 ) -> dict[str, Result]:
     results: dict[str, Result] = {}
     meter = Meter(progress, len(paths))
     with ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 16)) as pool:
-        futures = {pool.submit(work, root / path): path for path in paths}
+        futures = {
+            pool.submit(partial(recall, path, read) if recall else partial(read, root / path)): path
+            for path in paths
+        }
         try:
             for future in as_completed(futures):
                 results[futures[future]] = future.result()
@@ -62,7 +86,7 @@ def _each(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return results
+    return {path: results[path] for path in paths}
 
 
 def _probe(path: Path) -> VideoProbe | HomageError:
@@ -73,13 +97,17 @@ def _probe(path: Path) -> VideoProbe | HomageError:
     except HomageError as error:
         return error
     except (OSError, ValueError, ArithmeticError) as error:
-        return MediaError(
-            "cannot be read as video", place=str(path), found=f"{type(error).__name__}: {error}"
-        )
+        return _failed("cannot be read as video", path, error)
 
 
-def _hash(path: Path) -> str | None:
+def _hash(path: Path) -> str | HomageError:
     try:
         return sha256_file(path)
-    except OSError:
-        return None
+    except OSError as error:
+        return _failed("cannot be read", path, error)
+
+
+def _failed(message: str, path: Path, cause: Exception) -> MediaError:
+    made = MediaError(message, place=str(path), found=f"{type(cause).__name__}: {cause}")
+    made.__cause__ = cause
+    return made

@@ -80,7 +80,7 @@ def views_table(
     annotated: Set[tuple[int, int]],
     *,
     probes: Mapping[str, VideoProbe | HomageError],
-    hashes: Mapping[str, str | None],
+    hashes: Mapping[str, str | HomageError],
 ) -> pa.Table:
     """The table ``views``: every video, and every view that only a scene graph speaks of.
 
@@ -100,7 +100,8 @@ def views_table(
         facts = _NO_FACTS if probe is None or isinstance(probe, HomageError) else _facts(probe)
         head = (names[rank], view, "ego" if view == 0 else "third", path)
         size = None if file is None else sizes[file]
-        rows.append((*head, size, *facts, hashes.get(path) if path is not None else None))
+        sha256 = hashes.get(path) if path is not None else None
+        rows.append((*head, size, *facts, None if isinstance(sha256, HomageError) else sha256))
     return rows_table("views", rows)
 
 

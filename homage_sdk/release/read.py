@@ -13,9 +13,9 @@ from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.duplicates import (
     SECOND_FILE,
     KeyOf,
-    at_home,
     first_of,
     name_key,
+    place_order,
     view_key,
 )
 from homage_sdk.release.files.find import Found, find_release
@@ -133,7 +133,7 @@ class _Reading:
 
     def run(self) -> Release:
         inventory = self.inventory
-        lists, problems = read_split_lists(inventory)
+        lists, problems = read_split_lists(inventory, self.found.layout)
         self.problems += problems
         classes, problems = read_class_lists(inventory)
         self.problems += problems
@@ -247,7 +247,7 @@ class _Reading:
         seen: dict[tuple[str, str, str], str] = {}
         for number, entry in sorted(
             self.inventory.of_kind("sensor"),
-            key=lambda item: not at_home(item[1], self.found.layout),
+            key=lambda item: place_order(item[1], self.found.layout),
         ):
             faults = Faults(entry.path, sequence_in(entry.name) or "")
             head = self.sensor_reader.head(self.inventory.root / entry.path, faults)

@@ -153,6 +153,5 @@ def test_media_that_are_not_where_they_are_said_to_be(command, small_catalog, tm
     out = [] if command == "sync" else [tmp_path / "out"]
     done = run("homage", command, small_catalog, *out, "--root", tmp_path / "moved")
     assert done.returncode == 2
-    assert "--root" in done.stderr
-    assert "does not exist" in done.stderr
+    assert str(tmp_path / "moved") in done.stderr
     assert not (tmp_path / "out").exists()

@@ -15,8 +15,9 @@ from homage_sdk.errors import LabelError
 from homage_sdk.ids import SequenceId
 from homage_sdk.problems import Code, Problem, Severity
 from homage_sdk.release.faults import Faults
+from homage_sdk.release.files.duplicates import place_order
 from homage_sdk.release.files.inventory import FileEntry, Inventory
-from homage_sdk.release.files.layouts import class_kind_of, split_of
+from homage_sdk.release.files.layouts import Layout, class_kind_of, split_of
 from homage_sdk.release.files.text import read_bytes, to_text
 from homage_sdk.release.records import raw_table
 
@@ -81,11 +82,12 @@ def _lines(root: Path, entry: FileEntry, faults: Faults) -> list[tuple[int, str]
     return [(row, line) for row, line in numbered if line.strip()]
 
 
-def read_split_lists(inventory: Inventory) -> tuple[pa.Table, list[Problem]]:
-    """``list_entries`` of every split list below the root, in order of path."""
+def read_split_lists(inventory: Inventory, layout: Layout) -> tuple[pa.Table, list[Problem]]:
+    """``list_entries`` of every split list below the root: the most regular place first."""
     rows: list[tuple[object, ...]] = []
     problems: list[Problem] = []
-    for file, entry in inventory.of_kind("split_list"):
+    lists = inventory.of_kind("split_list")
+    for file, entry in sorted(lists, key=lambda item: place_order(item[1], layout)):
         faults = Faults(entry.path)
         split = split_of(entry.name)
         for row, line in _lines(inventory.root, entry, faults):

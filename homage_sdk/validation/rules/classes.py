@@ -152,7 +152,7 @@ def empty_name(data: Data) -> Iterator[Finding]:
     "class used but not listed",
     severity=Severity.WARNING,
     why="Labels use a class that the class list of its kind does not hold: a misspelling, or a "
-    "list of another version. It gets an id above the listed ones, so that nothing is lost.",
+    "list of another version. It gets an id of its own, so that nothing is lost.",
     example='"class": "take cpu", and no take_cpu in classInd_atomic.txt',
     hint="correct the spelling, or add the class to the list",
 )

@@ -160,6 +160,7 @@ def test_a_dataset_with_moved_media_finds_them_by_root(
     assert view.path is not None and str(view.path).startswith(str(link))
     same = pickle.loads(pickle.dumps(moved))[str(view.id.sequence)].views[0]
     np.testing.assert_array_equal(same.frame(1), view.frame(1))
+    (tmp_path / "nowhere").mkdir()
     lost = Dataset(small_catalog, root=tmp_path / "nowhere")
     assert len(lost.having(media=True)) == 0 and len(filmed.having(media=True)) > 0
     with pytest.raises(MediaError, match="nowhere"):

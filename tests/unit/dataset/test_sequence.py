@@ -36,6 +36,7 @@ def test_absence_is_said_and_nothing_fails_before_it_is_asked_for(ds: Dataset) -
 
 
 def test_a_missing_thing_is_named_with_the_way_out(example: Path, tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
     ds = Dataset(example, root=tmp_path / "media")
     seq = ds["p0001_r001_a001"]
     where = tmp_path / "media/action_split_data/V1.0/p0001/p0001_r001_v001_a001.mkv"

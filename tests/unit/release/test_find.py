@@ -97,3 +97,47 @@ def test_a_broken_link_is_a_problem_and_the_rest_is_read(tmp_path: Path) -> None
     release = read_release(tmp_path)
     assert [p.code for p in release.problems] == ["HOM100"]
     assert release["actions"].num_rows == 4
+
+
+@pytest.mark.parametrize("copy", ["beside", "in the layout's folder", "below the participants'"])
+def test_of_nested_copies_the_regular_place_wins(tmp_path: Path, copy: str) -> None:
+    tiny = whole(tmp_path / "r")
+    sequence, view = "p0001_r001_a001", "p0001_r001_v000_a001"
+    regular = tiny.video(view)
+    sensor = f"sensors/p0001/{sequence}__acceleration__head.csv"
+    tiny.put(tiny.root / sensor, "time_s,x\n0,1\n1,2\n")
+    folders = [
+        tiny.lists.relative_to(tiny.root),
+        tiny.atomic.relative_to(tiny.root),
+        tiny.graphs.relative_to(tiny.root),
+        tiny.videos.relative_to(tiny.root),
+        Path("sensors"),
+    ]
+    for folder in folders:
+        below = {
+            "beside": Path("0 backup"),
+            "in the layout's folder": Path(folder.parts[0]) / "0 backup",
+            "below the participants'": folder / "0" / "p0001",
+        }[copy]
+        other = Tiny(tiny.root / below)
+        if folder.parts[-1].startswith("list"):
+            other.list("train", f"{sequence},fold_towel", "p0002_r001_a002,make_tea")
+        elif "atomic" in folder.parts[-1]:
+            other.actions(sequence, action("old label", 1, 2))
+        elif "graphs" in folder.parts[-1]:
+            other.scene("p0001_r001_v001_a001")
+        elif folder.parts[-1] == "sensors":
+            other.put(other.root / sensor, "time_s,x\n0,1\n")
+        else:
+            other.video(view)
+    release = read_release(tiny.root)
+    lines = {r["sequence"]: r["split"] for r in reversed(release["list_entries"].to_pylist())}
+    assert lines == {sequence: "train", "p0002_r001_a002": "test"}
+    actions = release["actions"].to_pylist()
+    assert "old label" not in {row["class_raw"] for row in actions}
+    assert len(actions) == 4
+    assert len(release["frames"]) == 6
+    paths = release["files"]["path"].to_pylist()
+    videos = [row for row in release["videos"].to_pylist() if row["sequence"]]
+    assert [paths[row["file"]] for row in videos] == [regular.relative_to(tiny.root).as_posix()]
+    assert release["sensors"]["n_rows"].to_pylist() == [2]
