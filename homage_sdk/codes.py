@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from homage_sdk import errors
 from homage_sdk.errors import HomageError, UnknownIdError
-from homage_sdk.ingest import class_ids
+from homage_sdk.ingest import changed_files, class_ids
 from homage_sdk.problems import Code, by_code, declared
 from homage_sdk.shards.verifying import members, verify
 from homage_sdk.validation import CODES as OF_A_RELEASE
@@ -24,8 +24,8 @@ OF_ERRORS = by_code(
 )
 """The codes of what ends a command; the baselines raise these errors too."""
 
-OF_INGEST = declared(class_ids)
-"""The codes of classes that differ from those of an older catalog."""
+OF_INGEST = declared(changed_files, class_ids)
+"""The codes that only ingest can report."""
 
 OF_SHARDS = declared(verify, members)
 """The codes that ``homage verify`` reports."""

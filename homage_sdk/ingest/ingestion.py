@@ -19,17 +19,13 @@ from homage_sdk.catalog.write import check_apart, check_target, write_catalog
 from homage_sdk.errors import CatalogError, ReleaseError
 from homage_sdk.folders import CATALOG_FILE
 from homage_sdk.ingest.build import build_tables, problems_table
+from homage_sdk.ingest.changed_files import changed_meanwhile
 from homage_sdk.ingest.class_ids import changes, older_classes
 from homage_sdk.ingest.probe import hash_videos, probe_videos, unread
 from homage_sdk.problems import Problem, Severity
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.files.find import find_release
-from homage_sdk.release.files.inventory import (
-    UNREADABLE,
-    Inventory,
-    changed_meanwhile,
-    take_inventory,
-)
+from homage_sdk.release.files.inventory import UNREADABLE, Inventory, take_inventory
 from homage_sdk.release.read import read_found
 from homage_sdk.release.records import Release
 from homage_sdk.release.scene_graphs.mapping import read_scene_graph_map

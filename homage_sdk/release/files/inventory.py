@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from homage_sdk.folders import CATALOG_FILE, MANIFEST_FILE
-from homage_sdk.problems import Code, Place, Problem, Severity
+from homage_sdk.problems import Code, Place, Problem
 from homage_sdk.release.files.layouts import file_kind
 
 _PRODUCTS = (CATALOG_FILE, MANIFEST_FILE)
@@ -24,16 +24,6 @@ UNREADABLE = Code(
     "something else than a file. It is left out.",
     hint="check its rights and the disk, or copy it again",
     example="a link to a disk that is not mounted",
-)
-
-CHANGED_MEANWHILE = Code(
-    "HOM142",
-    "file changed while it was read",
-    severity=Severity.WARNING,
-    why="Its size or time after reading is not what it was before, or it came or went meanwhile. "
-    "What was read may be of neither state; the next ingest reads everything again.",
-    hint="run the same command again when nothing writes there",
-    example="a label file that a download replaced during `homage ingest`",
 )
 
 
@@ -131,13 +121,6 @@ def take_inventory(root: Path) -> Inventory:
             files.append(FileEntry(path, file_kind(item.name), state.st_size, state.st_mtime_ns))
     files.sort(key=lambda entry: entry.path)
     return Inventory(root, tuple(files), tuple(problems))
-
-
-def changed_meanwhile(before: Inventory, after: Inventory) -> list[Problem]:
-    """The files of a release, by their names, that are not the same in both."""
-    odd = sorted(set(before.files) ^ set(after.files), key=lambda entry: entry.path)
-    paths = dict.fromkeys(entry.path for entry in odd if entry.kind != "other")
-    return [CHANGED_MEANWHILE.at(Place(path), expected="a file at rest") for path in paths]
 
 
 def rekind(inventory: Inventory, kinds: Sequence[tuple[int, str]]) -> Inventory:
