@@ -24,7 +24,6 @@ PROBES_FILE: Final = ".probes.log"
 MANIFEST_FILE: Final = "manifest.json"
 """Written last, of shards and of a checkpoint."""
 
-PLAN_FILE: Final = "plan.json"
 INDEX_FILE: Final = "index.parquet"
 PARTS_FOLDER: Final = ".parts"
 
@@ -134,7 +133,7 @@ def look(path: Path) -> Folder:
         ended = "run.json" in there
         found = Kind.RUN if ended else "a training run that has not ended"
         return Folder(path, Kind.RUN, found, "" if ended else _AGAIN[Kind.RUN])
-    if PLAN_FILE in there or PARTS_FOLDER in there:
+    if PARTS_FOLDER in there:
         return Folder(path, Kind.SHARDS, "shards, not all packed", _AGAIN[Kind.SHARDS])
     if INDEX_FILE in there or any(map(_SHARD.fullmatch, names)):
         hint = f"`homage repair {path} CATALOG` brings it back, or copy the whole folder"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from homage_sdk.dataset.dataset import Dataset
     from homage_sdk.progress import Progress
-    from homage_sdk.shards.packing.plan import Plan, PlannedShard
+    from homage_sdk.shards.format.manifest import Quarantined
+    from homage_sdk.shards.packing.survey import Survey
 
 
 class UnitName(StrEnum):
@@ -37,7 +38,7 @@ class EngineName(StrEnum):
 
 def pack(
     catalog: CatalogPath,
-    shards: Annotated[Path, typer.Argument(help="A new folder, or one begun by this command.")],
+    shards: Annotated[Path, typer.Argument(help="A new folder, or one that this command wrote.")],
     *,
     preset: Annotated[str, typer.Option(help="ccau, small, fine, ego or archive.")] = "ccau",
     views: Annotated[
@@ -64,7 +65,8 @@ def pack(
     root: Root = None,
     workers: Workers = None,
     plan_only: Annotated[
-        bool, typer.Option("--plan", help="Say what would be made and about how large, and stop.")
+        bool,
+        typer.Option("--plan", help="Say what would be kept and what made, and stop."),
     ] = False,
     engine: Annotated[EngineName, typer.Option(help="Where the work runs.")] = EngineName.processes,
     address: Annotated[
@@ -73,12 +75,13 @@ def pack(
 ) -> None:
     """Pack videos, sound and labels into WebDataset shards.
 
-    Stopped at any moment, the same command goes on where it was; on complete shards it does
-    nothing. Exit code 1: some videos could not be packed, and are listed.
+    Stopped at any moment, the same command goes on where it was. After videos were added or labels
+    corrected (and ingested), it brings the shards up to date and encodes only what is new. Exit
+    code 1: some videos could not be packed; they are listed, and tried again by the next call.
     """
     from homage_sdk.shards import pack as run_pack
     from homage_sdk.shards.format.pack_options import PackOptions
-    from homage_sdk.shards.packing.plan import make_plan
+    from homage_sdk.shards.packing.pack import look_ahead
 
     changes: dict[str, Any] = {
         "views": _views(views),
@@ -98,16 +101,15 @@ def pack(
     )
     dataset = open_dataset(catalog, root=root)
     if limit is not None:
-        from homage_sdk.shards.packing.subset import busiest_activities
+        from homage_sdk.shards.packing.plan import busiest_activities
 
         dataset = busiest_activities(dataset, limit)
 
-    def announce(plan: Plan, todo: Sequence[PlannedShard]) -> None:
-        out.print(_announcement(dataset, plan, todo, shards))
+    def announce(found: Survey) -> None:
+        out.print(_announcement(dataset, found, shards))
 
     if plan_only:
-        plan = make_plan(dataset, options)
-        announce(plan, plan.shards)
+        announce(look_ahead(dataset, shards, options))
         return
     with ExitStack() as bar:
 
@@ -133,9 +135,13 @@ def pack(
         f"{summary.bytes / 1e6:.1f} MB",
         markup=False,
     )
-    for fault in summary.quarantine:
+    _say_left_out(summary.quarantine)
+
+
+def _say_left_out(faults: Sequence[Quarantined]) -> None:
+    for fault in faults:
         out.print(f"left out: {fault}")
-    if summary.quarantine:
+    if faults:
         raise typer.Exit(1)
 
 
@@ -152,21 +158,29 @@ def _views(text: str | None) -> str | tuple[int, ...] | None:
     return tuple(sorted({int(number) for number in numbers}))
 
 
-def _announcement(dataset: Dataset, plan: Plan, todo: Sequence[PlannedShard], folder: Path) -> str:
-    """What will be made, and about how large; how long it takes shows after the first samples."""
+def _announcement(dataset: Dataset, found: Survey, folder: Path) -> str:
+    """What is kept and made, and about how large; how long shows after the first samples."""
     import shutil
 
     from homage_sdk.shards.packing.plan import expected_bytes
 
-    options, expected = plan.options, expected_bytes(dataset, todo, plan.options)
+    plan, todo, options = found.plan, found.todo, found.plan.options
+    expected = expected_bytes(dataset, todo, options)
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(there).free
     short = f"; only {free / 1e6:,.0f} MB are free there" if free < expected else ""
-    rest = "" if len(todo) == len(plan.shards) else f", {len(todo)} of them still to make"
+    rest = "" if len(todo) == len(plan.shards) else f", {len(todo)} of them still to write"
+    if found.removed:
+        rest += f", {len(found.removed)} to remove"
+    why = ", ".join(f"{count} {reason}" for reason, count in found.to_encode.most_common())
+    if found.n_kept or why:
+        rest += f"; of their videos, sounds and sensors {found.n_kept} are kept, "
+        rest += f"{found.to_encode.total()} encoded" + (f": {why}" if why else "")
     return (
         f"{plan.n_samples} samples into {len(plan.shards)} shards{rest} ({options.fps:g} frames a "
         f"second, short side {options.short_side}, crf {options.crf}); about "
-        f"{expected / 1e6:,.{0 if expected > 1e7 else 1}f} MB, as typical footage takes{short}"
+        f"{expected / 1e6:,.{0 if expected > 1e7 else 1}f} MB to write, as typical footage takes"
+        f"{short}"
     )
 
 
@@ -223,7 +237,10 @@ def repair(
     root: Root = None,
     workers: Workers = None,
 ) -> None:
-    """Make again just the shards that are broken."""
+    """Make again just the shards that are broken, and try again what was left out.
+
+    Exit code 1: something is still left out.
+    """
     from homage_sdk.shards import repair as run_repair
 
     with progress("repairing") as step:
@@ -231,7 +248,8 @@ def repair(
         summary = run_repair(shards, dataset, deep=deep, workers=workers, progress=step)
     if summary.recovered:
         out.print(f"{shards}: the manifest was brought back from the index")
-    made = ", ".join(summary.rebuilt) or "no shard was broken"
+    made = ", ".join(summary.rebuilt) or "nothing"
     out.print(f"{shards}: made again: {made}")
     for name in summary.changed:
         out.print(f"{name} has other bytes than before; the manifest was updated")
+    _say_left_out(summary.quarantine)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from homage_sdk.catalog.info import CatalogInfo
     from homage_sdk.query.matches import ActionMatch, Matches, TripleMatch
     from homage_sdk.query.sql import Parameters, SqlSession
 
@@ -62,6 +63,11 @@ class Dataset:
     def path(self) -> Path:
         """The catalog folder."""
         return self._catalog.path
+
+    @property
+    def info(self) -> CatalogInfo:
+        """What ``catalog.json`` said when this was opened."""
+        return self._catalog.info
 
     @property
     def root(self) -> Path | None:
@@ -126,9 +132,7 @@ class Dataset:
         there = sorted({row.split for row in self._catalog.rows if row.split})
         for name in names:
             if name not in there:
-                raise UnknownIdError(
-                    f"no split {name!r}", expected=", ".join(there) or "nothing: no split lists"
-                )
+                raise UnknownIdError(f"no split {name!r}", expected=", ".join(there) or "no lists")
         return self._keep(lambda row: row.split in names)
 
     def activity(self, *names: str) -> Dataset:
@@ -143,11 +147,9 @@ class Dataset:
 
     def select(self, ids: Iterable[str | SequenceId]) -> Dataset:
         """These sequences (in order of id); UnknownIdError for one that is not selected here."""
-        wanted = set()
-        for each in ids:
-            if each not in self:
-                raise selection.unknown_sequence(self._catalog, self.ids, str(each))
-            wanted.add(str(each))
+        wanted = {str(each) for each in ids}
+        if missing := sorted(wanted - self._by_id.keys()):
+            raise selection.unknown_sequence(self._catalog, self.ids, missing[0])
         return self._keep(lambda row: row.sequence in wanted)
 
     def having(

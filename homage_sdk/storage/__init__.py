@@ -28,10 +28,15 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 
 @contextmanager
 def explained(target: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into one line that names the place and the way out."""
+    """Turn the operating system's refusals into one line that names the place and the way out.
+
+    The refusal of a file that has nothing to do with ``target`` is passed on: it was read.
+    """
     try:
         yield
     except OSError as error:
+        if isinstance(error.filename, str) and not _concerns(Path(error.filename), target):
+            raise
         hints = {
             errno.ENOSPC: "the disk is full: free some space and run the same command again",
             errno.EDQUOT: "the quota is used up: free some space and run the same command again",
@@ -54,6 +59,13 @@ def explained(target: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot write: {os.strerror(error.errno or 0)}", place=str(target), hint=hint
         ) from error
+
+
+def _concerns(path: Path, target: Path) -> bool:
+    """Whether a path is ``target``, above or below it, or what is written before it counts."""
+    path, target = path.absolute(), target.absolute()
+    is_unfinished = any(part.startswith(".tmp-") for part in path.parts)
+    return is_unfinished or target in (path, *path.parents) or path in target.parents
 
 
 def sha256_file(path: Path) -> str:

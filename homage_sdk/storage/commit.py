@@ -71,32 +71,52 @@ def replacing(
             operating system refuses.
 
     """
+    with holding(target, first) as folder:
+        check(folder)
+        staged = folder / STAGED
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            with explained(folder):
+                staged.mkdir()
+                yield staged
+            check(folder)
+            commit(folder, staged, owned(folder), first)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextmanager
+def holding(target: Path, first: str) -> Iterator[Path]:
+    """Hold ``target`` for writing; gives it without links, and what a kill left is finished.
+
+    It is made where it is missing, and removed again where nothing came into it. Raises
+    StorageError when another process writes here, or the operating system refuses.
+    """
     target = real(target)
     made = _make(target)
     try:
         with exclusive(target / LOCK, target):
             roll_forward(target, first)
-            check(target)
-            staged = target / STAGED
-            shutil.rmtree(staged, ignore_errors=True)
-            try:
-                with explained(target):
-                    staged.mkdir()
-                    yield staged
-                    check(target)
-                    names, old = {path.name for path in staged.iterdir()}, set(owned(target))
-                    refuse_in_the_way(target, names, old)
-                    (staged / _REMOVED).write_text(json.dumps(sorted(old - names)), "utf-8")
-                    fsync_tree(staged)
-                    staged.rename(target / COMMITTED)
-                    fsync_folder(target)
-            finally:
-                shutil.rmtree(staged, ignore_errors=True)
-            roll_forward(target, first)
+            yield target
     finally:
         for folder in reversed(made):
             with suppress(OSError):  # not empty: all went well
                 folder.rmdir()
+
+
+def commit(target: Path, staged: Path, owned: Collection[str], first: str) -> None:
+    """Make the files in ``staged``, a folder in ``target``, take the places of those we own there.
+
+    Owned files without a successor are removed. Call with the lock held.
+    """
+    with explained(target):
+        names = {path.name for path in staged.iterdir()} - {_REMOVED}
+        refuse_in_the_way(target, names, owned)
+        (staged / _REMOVED).write_text(json.dumps(sorted(set(owned) - names)), "utf-8")
+        fsync_tree(staged)
+        staged.rename(target / COMMITTED)
+        fsync_folder(target)
+    roll_forward(target, first)
 
 
 def roll_forward(target: Path, first: str) -> None:

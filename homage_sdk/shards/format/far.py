@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, cast
 
 from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.shards.format.address import Address
+from homage_sdk.shards.format.manifest import MANIFEST
+from homage_sdk.storage.commit import settle
 
 _PART_BYTES = 1 << 20
 
@@ -60,6 +62,8 @@ class FarFolder:
         self.address = Address.of(url)
         self.patience = patience or Patience()
         self._storage = storage or {}
+        if self.address.scheme == "file":
+            settle(Path(self.address.path), MANIFEST)
 
     def place(self, name: str) -> str:
         """The address of a file, for errors."""

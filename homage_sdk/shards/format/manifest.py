@@ -17,10 +17,11 @@ from homage_sdk.problems import Place
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SENSORS
 from homage_sdk.shards.format.strict_json import StrictModel, parse_json
+from homage_sdk.storage.commit import current, reading
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 SCHEMA_VERSION: Literal[1] = 1
-MANIFEST, INDEX = MANIFEST_FILE, INDEX_FILE
+MANIFEST, INDEX, INPUTS = MANIFEST_FILE, INDEX_FILE, ".inputs.json"
 MAX_BYTES = 256_000_000
 """No manifest is larger."""
 
@@ -245,10 +246,16 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder; raises ShardError where there is none, or packing never ended."""
-    path = folder / MANIFEST
+    path = current(folder, MANIFEST)
     if not path.is_file() or look(folder).kind is not Kind.SHARDS:
         from homage_sdk.release.files.find import what_is
 
         raise refusal(ShardError, Kind.SHARDS, what_is(folder))
+    data = reading(folder, MANIFEST, lambda it: read_at_most(it, MAX_BYTES))
+    return parse_manifest(data, str(folder / MANIFEST))
+
+
+def read_at_most(path: Path, size: int) -> bytes:
+    """A file's bytes; one more than ``size`` where it is longer."""
     with path.open("rb") as file:
-        return parse_manifest(file.read(MAX_BYTES + 1), str(path))
+        return file.read(size + 1)

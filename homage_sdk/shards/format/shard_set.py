@@ -17,10 +17,17 @@ from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.cache import fetch
 from homage_sdk.shards.format.far import Patience
 from homage_sdk.shards.format.index import Index, Location, index_of
-from homage_sdk.shards.format.manifest import INDEX, Manifest, SampleInfo, read_manifest
+from homage_sdk.shards.format.manifest import (
+    INDEX,
+    Manifest,
+    SampleInfo,
+    read_at_most,
+    read_manifest,
+)
 from homage_sdk.shards.format.sample_meta import META, SampleMeta
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, parse_json
 from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, cut_short
+from homage_sdk.storage.commit import current, reading
 from homage_sdk.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -95,21 +102,11 @@ class ShardSet:
                 progress=progress,
             )
         manifest = read_manifest(path)
-        fingerprint = hashlib.sha256(manifest.to_bytes()).hexdigest()
-        for stated in manifest.files:
-            file, size = path / stated.name, stated.bytes
-            found = file.stat().st_size if file.is_file() and not file.is_symlink() else None
-            if found != size:
-                raise ShardError(
-                    "a file of the shards is missing"
-                    if found is None
-                    else "a file of the shards has another size",
-                    place=str(file),
-                    found=None if found is None else f"{found:,} bytes",
-                    expected=f"{size:,} bytes",
-                    hint=MEND,
-                )
-        return cls(path, manifest, fingerprint)
+        while (fault := _other_size(path, manifest)) is not None:
+            before, manifest = manifest, read_manifest(path)
+            if manifest == before:  # else it was packed again meanwhile
+                raise fault
+        return cls(path, manifest, hashlib.sha256(manifest.to_bytes()).hexdigest())
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ShardSet, (self.path, self.manifest, self.fingerprint))
@@ -151,10 +148,9 @@ class ShardSet:
 
     @cached_property
     def _index(self) -> Index:
-        path = self.path / INDEX
-        with path.open("rb") as file:
-            data = file.read(self.manifest.index.bytes + 1)
-        return index_of(self.manifest, data, str(path))
+        size = self.manifest.index.bytes
+        data = reading(self.path, INDEX, lambda path: read_at_most(path, size))
+        return index_of(self.manifest, data, str(self.path / INDEX))
 
     def members(self, key: str) -> tuple[str, ...]:
         """The fields of a sample, in their order."""
@@ -237,7 +233,8 @@ class ShardSet:
         if (kept := self._open.get(shard)) is not None:
             return os.pread(kept, size, offset)
         try:
-            handle = os.open(self.path / shard, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            handle = reading(self.path, shard, lambda path: os.open(path, flags))
         except OSError as error:
             raise ShardError(
                 "a shard cannot be opened",
@@ -254,3 +251,21 @@ class ShardSet:
     def __del__(self) -> None:
         for handle in self._open.values():
             os.close(handle)
+
+
+def _other_size(folder: Path, manifest: Manifest) -> ShardError | None:
+    """The first file that is not there in its size."""
+    for stated in manifest.files:
+        file = current(folder, stated.name)
+        found = file.stat().st_size if file.is_file() and not file.is_symlink() else None
+        if found != stated.bytes:
+            return ShardError(
+                "a file of the shards is missing"
+                if found is None
+                else "a file of the shards has another size",
+                place=str(folder / stated.name),
+                found=None if found is None else f"{found:,} bytes",
+                expected=f"{stated.bytes:,} bytes",
+                hint=MEND,
+            )
+    return None

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from homage_sdk.errors import MediaError, StorageError, UsageError
-from homage_sdk.folders import look
+from homage_sdk.errors import MediaError, UsageError
+from homage_sdk.folders import PARTS_FOLDER, look
 from homage_sdk.progress import Meter, Progress
-from homage_sdk.shards.format.index import index_bytes
-from homage_sdk.shards.format.manifest import (
-    INDEX,
-    MANIFEST,
-    SCHEMA_VERSION,
-    Class,
-    IndexInfo,
-    Manifest,
-    Quarantined,
-    read_manifest,
-)
+from homage_sdk.shards.format.manifest import MANIFEST, Manifest, Quarantined
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.shard_set import ShardSet
 from homage_sdk.shards.packing.engines import processes, ray
-from homage_sdk.shards.packing.leftovers import LOCK, PLAN, clean, leftovers, sweep
-from homage_sdk.shards.packing.plan import Plan, PlannedShard, chosen_views, make_plan
-from homage_sdk.shards.packing.sample import Job
-from homage_sdk.shards.packing.shard_file import ShardRecord, finished
-from homage_sdk.storage import exclusive, explained, write_file
-from homage_sdk.taxonomy import KINDS
-from homage_sdk.version import __version__
+from homage_sdk.shards.packing.finish import finish
+from homage_sdk.shards.packing.job import Job
+from homage_sdk.shards.packing.plan import Plan, chosen_views, make_plan
+from homage_sdk.shards.packing.reuse import Reuse
+from homage_sdk.shards.packing.stage import begin, has_leftovers, stages
+from homage_sdk.shards.packing.survey import Earlier, Survey, survey
+from homage_sdk.storage.commit import (
+    LOCK,
+    OUR_NAMES,
+    current,
+    holding,
+    real,
+    refuse_in_the_way,
+)
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
@@ -58,7 +54,7 @@ def pack(
     options: PackOptions | None = None,
     *,
     workers: int | None = None,
-    starting: Callable[[Plan, Sequence[PlannedShard]], object] | None = None,
+    starting: Callable[[Survey], object] | None = None,
     progress: Progress | None = None,
     engine: Literal["processes", "ray"] = "processes",
     address: str | None = None,
@@ -66,137 +62,80 @@ def pack(
 ) -> PackSummary:
     """Pack the sequences of ``dataset`` into WebDataset shards in the folder ``out``.
 
-    Killed at any moment, the same call goes on where it stopped and ends with the same bytes. A
-    video that cannot be read is left out and listed in ``Manifest.quarantine``.
+    Called again after videos were added or labels corrected, it writes the shards whose bytes
+    change, and encodes what was made from other files; the result is that of a new folder, byte for
+    byte. Killed at any moment, ``out`` is as before, and the same call goes on where it stopped. A
+    video that cannot be read is left out, listed in ``Manifest.quarantine`` and tried again by the
+    next call. What was packed from a video that is not there now stays.
 
     Args:
         dataset: what to pack.
-        out: a new folder, or one that an earlier call with the same arguments began.
+        out: a new folder, or one that an earlier call with the same options wrote or began.
         options: the payload; the defaults are the preset ``ccau``.
         workers: processes; all processors when left out, 1 packs in this process.
-        starting: called once, with the plan and the shards still to make, before work begins; not
-            when everything is there already.
+        starting: called once, with what is kept and what is made, before work begins; not when
+            everything is there already.
         progress: called with (samples done, samples in all).
         engine: ``"processes"`` of this machine, or ``"ray"`` for many (see ``engines.ray``).
         address: of the Ray cluster; a local one is started when left out.
         sensor_reader: reads sensor files of another format than the documented CSV, as at ingest.
 
     Raises:
-        UsageError: nothing is selected, ``out`` holds something else, or no such engine is there.
-        MediaError: not one of the selected videos is there.
-        ShardError: everything was packed before, and a file of it is gone or has another size.
+        UsageError: nothing is selected, ``out`` holds something else or shards of other options, or
+            no such engine is there.
+        MediaError: there is something to encode, and not one of the selected videos is there.
+        ShardError: a file of the shards in ``out`` is gone or has another size.
         StorageError: the disk is full, or another process is packing into ``out``.
 
     """
     if engine not in ("processes", "ray"):
         raise UsageError(f"no engine {engine!r}", expected="processes or ray")
-    out = Path(out)
     options = options or PackOptions()
     plan = make_plan(dataset, options)
-    done = _complete(out, plan)
-    if done is not None:
-        if leftovers(out):  # of one killed after its last write, or at work still: then refused
-            with exclusive(out / LOCK, out):
-                clean(out)
-        return _summary(out, done, 0)
-    _require_media(dataset, options)
-    with explained(out):
-        out.mkdir(parents=True, exist_ok=True)
-    with exclusive(out / LOCK, out):
-        _adopt(out, plan)
-        records = {s.name: r for s in plan.shards if (r := finished(out, s)) is not None}
-        todo = [shard for shard in plan.shards if shard.name not in records]
-        before = plan.n_samples - sum(len(shard.samples) for shard in todo)
-        if starting is not None:
-            starting(plan, todo)
-        meter = Meter(progress, plan.n_samples, before)
+    if (done := _complete(real(Path(out)), dataset, plan, options)) is not None:
+        return _summary(Path(out), done, 0)
+    with holding(Path(out), MANIFEST) as folder:
         job = Job(dataset, plan.options, sensor_reader)
+        found = _survey(folder, job, plan, options)
+        if found.todo and found.wants_media:
+            _require_media(dataset, options)
+        stage = begin(folder, plan)
+        if starting is not None and found.todo:
+            starting(found)
+        before = plan.n_samples - sum(len(shard.samples) for shard in found.todo)
+        meter = Meter(progress, plan.n_samples, before)
+        job = replace(job, reuse=found.reuse)
         if engine == "ray":
-            ray.run(job, todo, out, address=address, meter=meter)
+            ray.run(job, found.todo, stage, address=address, meter=meter)
         else:
-            processes.run(job, todo, out, workers=workers or processors(), meter=meter)
-        manifest = write_manifest(out, dataset, plan, collect(out, plan.shards))
-        clean(out)
-    return _summary(out, manifest, len(todo))
+            processes.run(job, found.todo, stage, workers=workers or processors(), meter=meter)
+        manifest, made = finish(folder, dataset, found, stage)
+    return _summary(Path(out), manifest, len(made))
 
 
-def write_manifest(
-    out: Path, dataset: Dataset, plan: Plan, records: Sequence[ShardRecord]
-) -> Manifest:
-    """Write index and manifest, the manifest last: from then on the folder is complete."""
-    samples = sorted((s for r in records for s in r.samples), key=lambda s: s.key)
-    quarantine = {
-        q.order: q for r in records for q in r.quarantine
-    }  # a window of a broken video is one fault, not many
-    manifest = Manifest(
-        schema_version=SCHEMA_VERSION,
-        made_by=made_by(),
-        options=plan.options.to_json(),
-        dataset=plan.dataset,
-        taxonomy={
-            kind: tuple(
-                Class(id=c.id, raw=c.raw, slug=c.slug) for c in dataset.taxonomy(kind).values()
-            )
-            for kind in KINDS
-        },
-        index=IndexInfo(bytes=0, sha256="0" * 64),
-        shards=tuple(record.info for record in records),
-        samples=tuple(samples),
-        quarantine=tuple(quarantine[key] for key in sorted(quarantine)),
-    )
-    index = index_bytes(((r.info.name, r.members) for r in records), manifest.to_bytes())
-    write_file(out / INDEX, index)
-    written = IndexInfo(bytes=len(index), sha256=hashlib.sha256(index).hexdigest())
-    manifest = manifest.model_copy(update={"index": written})
-    write_file(out / MANIFEST, manifest.to_bytes())
-    return manifest
+def look_ahead(
+    dataset: Dataset,
+    out: Path,
+    options: PackOptions | None = None,
+    *,
+    sensor_reader: SensorReader | None = None,
+) -> Survey:
+    """What ``pack`` would keep and make. Writes nothing; raises what ``pack`` raises at once."""
+    options = options or PackOptions()
+    plan = make_plan(dataset, options)
+    return _survey(real(Path(out)), Job(dataset, plan.options, sensor_reader), plan, options)
 
 
-def made_by() -> dict[str, str]:
-    """The versions that decide the bytes."""
-    import av
-
-    libraries: dict[str, str] = {
-        str(name): ".".join(map(str, av.library_versions[name]))
-        for name in ("libavcodec", "libavformat", "libswscale")
-        if name in av.library_versions
-    }
-    return {"homage_sdk": __version__, "av": av.__version__, **libraries}
-
-
-def _complete(out: Path, plan: Plan) -> Manifest | None:
-    """The manifest of a folder that already is what was asked for."""
-    if not (out / MANIFEST).is_file():
-        return None
-    manifest = read_manifest(out)
-    same = manifest.dataset == plan.dataset and manifest.options == plan.options.to_json()
-    if not same:
-        changed = "options" if manifest.dataset == plan.dataset else "labels or sequences"
-        raise UsageError(
-            "shards of something else are here already",
-            place=str(out),
-            found=f"other {changed}",
-            hint="choose another folder, or remove this one first",
-        )
-    ShardSet.open(out)  # every file is there
-    return manifest
-
-
-def _adopt(out: Path, plan: Plan) -> None:
-    """Make ``out`` ours: a new folder, or one begun with the same plan."""
-    sweep(out)
-    written = plan.to_bytes()
-    path = out / PLAN
-    if path.is_file():
-        if path.read_bytes() != written:
-            raise UsageError(
-                "another packing run was begun here",
-                place=str(out),
-                found="a plan of other options or labels",
-                hint="finish it with its own options, choose another folder, or remove this one",
-            )
-        return
-    if any(p.name != LOCK for p in out.iterdir()):
+def _survey(out: Path, job: Job, plan: Plan, options: PackOptions) -> Survey:
+    """Refuse a folder of something else; else what is kept and what is made."""
+    earlier = None
+    if current(out, MANIFEST).is_file():
+        manifest = ShardSet.open(out).manifest  # every file is there
+        _require_options(out, manifest.options, plan, options)
+        earlier = Earlier.read(out, manifest)
+    for begun in stages(out).values():
+        _require_options(out, begun, plan, options)
+    if earlier is None and not stages(out) and _others(out):
         there = look(out)
         raise UsageError(
             "the folder is not empty",
@@ -205,22 +144,45 @@ def _adopt(out: Path, plan: Plan) -> None:
             expected="a new or empty folder",
             hint=there.hint or None,
         )
-    write_file(path, written)
+    found = survey(out, job, plan, earlier)
+    refuse_in_the_way(out, {s.name for s in found.todo}, earlier.infos if earlier else ())
+    return found
 
 
-def collect(out: Path, shards: Iterable[PlannedShard]) -> list[ShardRecord]:
-    """The records of shards that are all finished; StorageError when one is not."""
-    records = []
-    for shard in shards:
-        record = finished(out, shard)
-        if record is None:
-            raise StorageError(
-                "a shard vanished while packing",
-                place=str(out / shard.name),
-                hint="run the same command again",
+def _others(out: Path) -> bool:
+    return out.is_dir() and any(path.name not in (LOCK, PARTS_FOLDER) for path in out.iterdir())
+
+
+def _require_options(out: Path, there: dict[str, Any], plan: Plan, options: PackOptions) -> None:
+    """Raise UsageError where shards were packed, or begun, with other options."""
+    wanted = plan.options.to_json()
+    if options.sensors:  # whether there are any is a matter of the catalog
+        there, wanted = there | {"sensors": True}, wanted | {"sensors": True}
+    for name in sorted(there.keys() | wanted.keys()):
+        before, now = there.get(name, False), wanted.get(name, False)
+        if before != now:
+            raise UsageError(
+                f"the folder holds shards packed with another {name}",
+                place=out,
+                found=str(before),
+                expected=str(now),
+                hint="choose another folder, or pack with the options of this one",
             )
-        records.append(record)
-    return records
+
+
+def _complete(out: Path, dataset: Dataset, plan: Plan, options: PackOptions) -> Manifest | None:
+    """The manifest of a folder that already is what was asked for; nothing is touched."""
+    if not (out / MANIFEST).is_file() or has_leftovers(out):
+        return None
+    if any((out / name).exists() for name in OUR_NAMES):
+        return None
+    manifest = ShardSet.open(out).manifest
+    _require_options(out, manifest.options, plan, options)
+    same = manifest.dataset == plan.dataset and manifest.options == plan.options.to_json()
+    if not same or manifest.quarantine:
+        return None
+    made = Earlier.read(out, manifest).made_from
+    return manifest if Reuse(dataset.root).unchanged(made) else None
 
 
 def _require_media(dataset: Dataset, options: PackOptions) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from homage_sdk.catalog.schema import TABLES
@@ -19,8 +21,6 @@ from homage_sdk.errors import UsageError
 from homage_sdk.shards.format.manifest import SCHEMA_VERSION
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.strict_json import dump_json
-from homage_sdk.storage import sha256_file
-from homage_sdk.storage.commit import reading
 from homage_sdk.time import n_frames_in
 
 if TYPE_CHECKING:
@@ -155,12 +155,14 @@ def chosen_views(sequence: Sequence, options: PackOptions) -> tuple[View, ...]:
 
 
 def fingerprint(dataset: Dataset, sequences: Iterable[str]) -> str:
-    """A hash of every table that the shards are made from, and of which sequences they hold."""
+    """A hash of every table that the shards are made from, and of which sequences they hold.
+
+    Of the tables as ``dataset`` opened them: the catalog may be another one since.
+    """
     digest = hashlib.sha256()
     for name in sorted(TABLES):
         if name != "problems":
-            table = reading(dataset.path, f"{name}.parquet", sha256_file)
-            digest.update(f"{name} {table}\n".encode())
+            digest.update(f"{name} {dataset.info.files[name].sha256}\n".encode())
     digest.update("\n".join(sorted(set(sequences))).encode())
     return digest.hexdigest()
 
@@ -218,3 +220,27 @@ def video_rate(width: int, height: int, options: PackOptions) -> float:
     short, pixels = min(width, height) * scale, width * height * scale**2
     pixel = _BYTES_A_PIXEL * math.sqrt(144 / short * options.stride / 3)
     return options.fps * pixels * pixel * 2 ** ((20 - options.crf) / 6)
+
+
+def busiest_activities(dataset: Dataset, limit: int) -> Dataset:
+    """About ``limit`` sequences of few activities rather than of all: enough of each to learn from.
+
+    The activities with the most sequences come first; the last one taken is cut so that there are
+    ``limit`` in all, its sequences dealt over the splits in turn. Sequences without a video, an
+    activity or a split are left out. The same dataset gives the same part.
+    """
+    if limit < 1:
+        raise UsageError("not a number of sequences", found=str(limit), expected="1 or more")
+    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for sequence in dataset:
+        if sequence.activity and sequence.split and any(v.path for v in sequence.views):
+            groups[sequence.activity.name][sequence.split].append(str(sequence.id))
+    chosen: list[str] = []
+    for _, splits in sorted(
+        groups.items(), key=lambda item: (-sum(map(len, item[1].values())), item[0])
+    ):
+        dealt = chain.from_iterable(zip_longest(*(splits[name] for name in sorted(splits))))
+        chosen += [key for key in dealt if key is not None]
+        if len(chosen) >= limit:
+            break
+    return dataset.select(chosen[:limit])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,19 +14,21 @@ from homage_sdk.shards.format.manifest import (
     INDEX,
     MANIFEST,
     Manifest,
+    Quarantined,
     parse_manifest,
     read_manifest,
 )
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.tar import read_members
 from homage_sdk.shards.packing.engines import processes
-from homage_sdk.shards.packing.leftovers import LOCK, PLAN, clean
-from homage_sdk.shards.packing.pack import collect, processors, write_manifest
-from homage_sdk.shards.packing.plan import Plan, PlannedShard, make_plan
-from homage_sdk.shards.packing.sample import Job
-from homage_sdk.shards.packing.shard_file import ShardRecord, as_planned
+from homage_sdk.shards.packing.finish import finish
+from homage_sdk.shards.packing.job import Job
+from homage_sdk.shards.packing.pack import processors
+from homage_sdk.shards.packing.plan import Plan, make_plan
+from homage_sdk.shards.packing.stage import begin, stages
+from homage_sdk.shards.packing.survey import Earlier, Survey, reusable
 from homage_sdk.shards.verifying.verify import verify
-from homage_sdk.storage import exclusive, write_file
+from homage_sdk.storage import write_file
+from homage_sdk.storage.commit import holding
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
@@ -38,11 +41,13 @@ class RepairSummary:
 
     path: Path
     rebuilt: tuple[str, ...]
-    """Shards that were made again."""
+    """Shards that were broken, and those that a view was left out of before and is in now."""
     changed: tuple[str, ...]
     """Those whose bytes differ from before: other library versions, or changed videos."""
     recovered: bool = False
     """Whether the manifest was lost, and came back from its copy in the index."""
+    quarantine: tuple[Quarantined, ...] = ()
+    """What is still left out."""
 
 
 def repair(
@@ -56,7 +61,9 @@ def repair(
 ) -> RepairSummary:
     """Make again the shards that ``verify`` finds broken, and index or manifest where they are.
 
-    A lost manifest comes back from its copy in the index; shards are then held against it as ever.
+    What was left out of the others is tried again. Members of broken shards that are whole, and
+    made from the same files, are kept. A lost manifest comes back from its copy in the index;
+    shards are then held against it as ever.
 
     Args:
         path: the folder of shards.
@@ -72,36 +79,35 @@ def repair(
         StorageError: another process writes here, or the disk is full.
 
     """
-    folder = Path(path)
-    manifest, recovered = _manifest(folder)
-    plan = _plan(folder, manifest, dataset)
-    with exclusive(folder / LOCK, folder):
+    _plan(Path(path), _manifest(Path(path))[0], dataset)  # refuses before anything is touched
+    with holding(Path(path), MANIFEST) as folder:
+        manifest, recovered = _manifest(folder)
+        plan = _plan(folder, manifest, dataset)
         if recovered:  # its entry for the index is blank, so that both are written anew below
             write_file(folder / MANIFEST, manifest.to_bytes())
         problems = verify(folder, deep=deep)
         files = {p.place.file for p in problems if p.severity == "error"}
-        broken = [
-            shard for shard in plan.shards if shard.name in files or not _holds_all(manifest, shard)
-        ]
+        earlier = Earlier.read(folder, manifest, files)
+        broken = {s.name for s in plan.shards if s.name in files or not earlier.holds(s)}
         _require_videos(dataset, manifest, broken)
-        meter = Meter(progress, sum(len(shard.samples) for shard in broken))
-        job = Job(dataset, plan.options, sensor_reader)
-        processes.run(job, broken, folder, workers=workers or processors(), meter=meter)
-        records = {record.info.name: record for record in collect(folder, broken)}
-        before = {shard.name: shard.sha256 for shard in manifest.shards}
-        changed = [name for name, r in records.items() if r.info.sha256 != before.get(name)]
-        if files or broken:
-            kept = [records.get(s.name) or _kept(folder, manifest, s) for s in plan.shards]
-            write_manifest(folder, dataset, plan, kept)
-        clean(folder)
-    return RepairSummary(folder, tuple(sorted(records)), tuple(sorted(changed)), recovered)
+        todo = [s for s in plan.shards if s.name in broken or earlier.left_out(s)]
+        records = {s.name: earlier.record(s) for s in plan.shards if s not in todo}
+        found = Survey(plan, records, tuple(todo), (), reusable(folder, dataset.root, earlier))
+        meter = Meter(progress, sum(len(shard.samples) for shard in todo))
+        job = Job(dataset, plan.options, sensor_reader, found.reuse)
+        stage = begin(folder, plan)
+        processes.run(job, todo, stage, workers=workers or processors(), meter=meter)
+        now, new = finish(folder, dataset, found, stage)
+        before = {shard.sha256 for shard in manifest.shards}
+        changed = {s.name for s in now.shards if s.name in new and s.sha256 not in before}
+    made, other = tuple(sorted(broken | new)), tuple(sorted(changed))
+    return RepairSummary(Path(path), made, other, recovered, now.quarantine)
 
 
-def _require_videos(dataset: Dataset, manifest: Manifest, broken: list[PlannedShard]) -> None:
+def _require_videos(dataset: Dataset, manifest: Manifest, broken: Collection[str]) -> None:
     """Refuse to make a shard again without the videos that were in it."""
-    names = {shard.name for shard in broken}
     for sample in manifest.samples:
-        if sample.shard in names:
+        if sample.shard in broken:
             for view in sample.views:
                 dataset[sample.sequence].view(view.number).file()
 
@@ -111,7 +117,7 @@ def _manifest(folder: Path) -> tuple[Manifest, bool]:
     try:
         return read_manifest(folder), False
     except ShardError as error:
-        begun = (folder / PLAN).is_file() and not (folder / MANIFEST).is_file()
+        begun = bool(stages(folder)) and not (folder / MANIFEST).is_file()
         if begun or not any(folder.glob("*.tar")):
             raise
         path = folder / INDEX
@@ -141,33 +147,3 @@ def _plan(folder: Path, manifest: Manifest, dataset: Dataset) -> Plan:
             hint="pack again into a new folder",
         )
     return plan
-
-
-def _holds_all(manifest: Manifest, shard: PlannedShard) -> bool:
-    """Whether the manifest names for this shard the samples that are planned for it."""
-    stated = {sample.key for sample in manifest.samples if sample.shard == shard.name}
-    return stated == {planned.key for planned in shard.samples}
-
-
-def _kept(folder: Path, manifest: Manifest, shard: PlannedShard) -> ShardRecord:
-    """The record of a sound shard, from its own headers and the manifest."""
-    path = folder / shard.name
-    info = next(each for each in manifest.shards if each.name == shard.name)
-    with path.open("rb") as file:
-        members = [member for member, _ in read_members(file, shard.name)]
-    samples = {sample.key: sample for sample in manifest.samples if sample.shard == shard.name}
-    order = as_planned(
-        shard,
-        dict.fromkeys(member.key for member in members),
-        str,
-        place=path,
-        hint="remove this file and run the same command again",
-    )
-    sequences = {sample.sequence for sample in samples.values()}
-    quarantine = tuple(q for q in manifest.quarantine if q.sequence in sequences)
-    return ShardRecord(
-        info=info,
-        samples=tuple(samples[key] for key in order),
-        members=tuple(members),
-        quarantine=quarantine,
-    )

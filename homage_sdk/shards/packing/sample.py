@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,44 +23,20 @@ from homage_sdk.shards.format.manifest import (
 )
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sample_meta import META, PackedViewSource, SampleMeta
-from homage_sdk.shards.format.sensor_array import SensorTable, array_bytes, table_of
+from homage_sdk.shards.format.sensor_array import SENSORS, SensorTable, array_bytes, table_of
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, StrictModel
 from homage_sdk.shards.packing.encode import encode_sound, encode_view
-from homage_sdk.shards.packing.plan import PlannedSample, chosen_views
-from homage_sdk.taxonomy import KINDS
+from homage_sdk.shards.packing.inputs import MadeFrom
+from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job, unreadable
+from homage_sdk.shards.packing.plan import PlannedSample
 from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import SceneGraph
-    from homage_sdk.dataset.dataset import Dataset
-    from homage_sdk.dataset.sensor import Sensor
     from homage_sdk.dataset.sequence import Sequence
     from homage_sdk.dataset.view import View
     from homage_sdk.media.pts_index import PtsIndex
-    from homage_sdk.release.sensors import SensorReader, SensorValues
-    from homage_sdk.taxonomy import Taxonomy
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every sample of a run is made from, and how; it travels to every worker.
-
-    ``sensor_reader`` reads sensor files of another format than the documented CSV.
-    """
-
-    dataset: Dataset
-    options: PackOptions
-    sensor_reader: SensorReader | None = None
-
-    @cached_property
-    def taxonomies(self) -> dict[str, Taxonomy]:
-        """The classes of each kind."""
-        return {kind: self.dataset.taxonomy(kind) for kind in KINDS}
-
-    def views(self, planned: PlannedSample) -> list[int]:
-        """The numbers of the chosen views that the release has: absence is no fault."""
-        views = chosen_views(self.dataset[planned.sequence], self.options)
-        return [view.number for view in views if view.path is not None]
+    from homage_sdk.release.sensors import SensorValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +47,7 @@ class MadeView:
     """None when the window lies beyond the end of this view, or the view is broken."""
     data: bytes = b""
     source: PackedViewSource | None = None
+    made_from: MadeFrom | None = None
     fault: Quarantined | None = None
 
 
@@ -81,11 +58,18 @@ class MadeSample:
     members: tuple[tuple[str, bytes], ...]
     info: SampleInfo
     quarantine: tuple[Quarantined, ...]
+    made_from: dict[str, MadeFrom] = field(default_factory=dict)
+    """Of the encoded members, by field."""
 
     def with_views(self, views: Iterable[MadeView]) -> MadeSample:
         """The whole sample: the views come last."""
-        payload = ((view.info.field, view.data) for view in views if view.info is not None)
-        return replace(self, members=(*self.members, *payload))
+        there = [(view.info.field, view) for view in views if view.info is not None]
+        made_from = {name: view.made_from for name, view in there if view.made_from is not None}
+        return replace(
+            self,
+            members=(*self.members, *((name, view.data) for name, view in there)),
+            made_from=self.made_from | made_from,
+        )
 
 
 def make_sample(job: Job, planned: PlannedSample, shard: str) -> MadeSample:
@@ -102,16 +86,26 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
     """Encode one view of a sample; a fault of its video is a value, not an error."""
     sequence, options = job.dataset[planned.sequence], job.options
     view = sequence.view(number)
+
+    def encode() -> Encoded:
+        data, *size = encode_view(view.file(), index, positions.tolist(), options)
+        return Encoded(data, tuple(size))
+
     try:
-        path, index = view.file(), view.index
+        index = view.index
         if not len(index):
-            raise MediaError("not one frame", place=str(path), hint="copy it again")
+            raise MediaError("not one frame", place=str(view.path), hint="copy it again")
         positions = _positions(index, planned, options)
         if not len(positions):
             return MadeView(None)
-        data, width, height = encode_view(path, index, positions.tolist(), options)
+        times = index.pts[positions].tolist()
+        name = f"v{number:03d}.mp4"
+        made = job.member(planned.sequence, name, [view.path], times, encode)
     except MediaError as error:
         return MadeView(None, fault=_view_fault(sequence, view, error))
+    except OSError as error:  # of a file that was to be measured
+        return MadeView(None, fault=_view_fault(sequence, view, unreadable(error)))
+    width, height = made.made_from.numbers
     info = PackedView(
         number=number,
         kind="ego" if view.kind == "ego" else "third",
@@ -128,7 +122,7 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
         source_frames=view.n_frames,
         times_s=tuple(round(float(t), 6) for t in index.seconds[positions]),
     )
-    return MadeView(info, data, source)
+    return MadeView(info, made.data, source, made.made_from)
 
 
 def _positions(
@@ -152,8 +146,13 @@ def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView
         last = planned.last or sequence.n_frames
         n_frames = max(0, -(-(last - planned.first + 1) // options.stride))
     last_frame = planned.first + max(0, n_frames * options.stride - 1)
-    sound, sound_data = _pack_sound(sequence, planned, last_frame, options, quarantine)
-    sensors, sensor_tables, sensor_data = _pack_sensors(job, planned, quarantine)
+    sound, sound_made = _pack_sound(job, planned, last_frame, quarantine)
+    sensors_made = _pack_sensors(job, planned, quarantine)
+    tables = () if sensors_made is None else sensors_made.made_from.tables
+    sensors = None
+    if tables:
+        n_values = sum(table.n_values for table in tables)
+        sensors = PackedSensors(n_sensors=len(tables), n_values=n_values)
     graphs = _graphs(sequence, planned, last_frame, options)
     facts = SampleFacts(
         key=planned.key,
@@ -179,16 +178,17 @@ def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView
         fps=options.fps,
         frames=tuple(planned.first + options.stride * k for k in range(n_frames)),
         views=tuple(view.source for view in views if view.source is not None),
-        sensors=sensor_tables,
+        sensors=tables,
     )
     labels = Annotations.of(sequence, graphs, job.taxonomies)
     members = [_json_member(planned, META, meta), _json_member(planned, ANNOTATIONS, labels)]
-    if sound is not None:
-        members.append((sound.field, sound_data))
-    if sensors is not None:
-        members.append((sensors.field, sensor_data))
+    made_from = {}
+    for part, made in ((sound, sound_made), (sensors, sensors_made)):
+        if part is not None and made is not None:
+            members.append((part.field, made.data))
+            made_from[part.field] = made.made_from
     info = SampleInfo(shard=shard, **dict(facts))
-    return MadeSample(tuple(members), info, tuple(quarantine))
+    return MadeSample(tuple(members), info, tuple(quarantine), made_from)
 
 
 def _json_member(planned: PlannedSample, name: str, document: StrictModel) -> tuple[str, bytes]:
@@ -206,62 +206,73 @@ def _json_member(planned: PlannedSample, name: str, document: StrictModel) -> tu
 
 
 def _pack_sound(
-    sequence: Sequence,
-    planned: PlannedSample,
-    last_frame: int,
-    options: PackOptions,
-    quarantine: list[Quarantined],
-) -> tuple[PackedSound | None, bytes]:
+    job: Job, planned: PlannedSample, last_frame: int, quarantine: list[Quarantined]
+) -> tuple[PackedSound | None, EncodedMember | None]:
     """The sound of the ego view, else of the first view that has any."""
+    sequence, options = job.dataset[planned.sequence], job.options
     if not options.audio or last_frame < planned.first:
-        return None, b""
-    begin_s = Frame(planned.first).seconds().value
-    end_s = Frame(last_frame + 1).seconds().value
+        return None, None
+    span = (Frame(planned.first).seconds().value, Frame(last_frame + 1).seconds().value)
     broken = {q.view for q in quarantine}
     for view in sorted(sequence.views, key=lambda v: (v.kind != "ego", v.number)):
         if not view.has_audio or view.number in broken:
             continue
+
+        def encode(view: View = view) -> Encoded:
+            data, n_samples = encode_sound(view.file(), *span, options)
+            return Encoded(data, (n_samples,))
+
+        name = "ego.flac" if view.kind == "ego" else f"v{view.number:03d}.flac"
         try:
-            data, n_samples = encode_sound(view.file(), begin_s, end_s, options)
+            made = job.member(planned.sequence, name, [view.path], span, encode)
         except MediaError as error:
             quarantine.append(_view_fault(sequence, view, error))
             continue
-        name = "ego.flac" if view.kind == "ego" else f"v{view.number:03d}.flac"
-        return PackedSound(view=view.number, field=name, n_samples=n_samples), data
-    return None, b""
+        n_samples = made.made_from.numbers[0]
+        return PackedSound(view=view.number, field=name, n_samples=n_samples), made
+    return None, None
 
 
 def _pack_sensors(
     job: Job, planned: PlannedSample, quarantine: list[Quarantined]
-) -> tuple[PackedSensors | None, tuple[SensorTable, ...], bytes]:
+) -> EncodedMember | None:
     """Every reading of a sequence, or those from the first frame of a window to its end."""
     sequence = job.dataset[planned.sequence]
-    tables: list[SensorTable] = []
-    readings: list[SensorValues] = []
-    for sensor in sequence.sensors if job.options.sensors else ():
-        try:
-            values = _readings(sensor, planned, job.sensor_reader)
-            table = table_of(sensor.kind, sensor.position, values)
-        except (MediaError, LabelError) as error:
-            name = f"{sensor.kind} {sensor.position}" if sensor.path is None else sensor.path.name
-            quarantine.append(_fault(sequence, None, name, error))
-            continue
-        tables.append(table)
-        readings.append(values)
-    if not tables:
-        return None, (), b""
-    n_values = sum(table.n_values for table in tables)
-    packed = PackedSensors(n_sensors=len(tables), n_values=n_values)
-    return packed, tuple(tables), array_bytes(readings)
+    chosen, first = sequence.sensors if job.options.sensors else (), Frame(planned.first)
 
+    def encode() -> Encoded:
+        tables: list[SensorTable] = []
+        readings: list[SensorValues] = []
+        files: list[Path] = []
+        for sensor in chosen:
+            try:
+                values = (
+                    sensor.values(job.sensor_reader)
+                    if planned.last is None
+                    else sensor.window(first, Frame(planned.last + 1), job.sensor_reader)
+                )
+                table = table_of(sensor.kind, sensor.position, values)
+            except (MediaError, LabelError, OSError) as error:
+                fault = unreadable(error) if isinstance(error, OSError) else error
+                name = f"{sensor.kind} {sensor.position}" if not sensor.path else sensor.path.name
+                quarantine.append(_fault(sequence, None, name, fault))
+                continue
+            tables.append(table)
+            readings.append(values)
+            files += [sensor.path] if sensor.path else []
+        return Encoded(array_bytes(readings), (), tuple(tables), tuple(files))
 
-def _readings(sensor: Sensor, planned: PlannedSample, reader: SensorReader | None) -> SensorValues:
+    if not chosen:
+        return None
+    times = [(planned.first, planned.last), *((each.kind, each.position) for each in chosen)]
     try:
-        if planned.last is None:
-            return sensor.values(reader)
-        return sensor.window(Frame(planned.first), Frame(planned.last + 1), reader)
-    except OSError as error:
-        raise MediaError("a sensor file cannot be read", found=error.strerror) from error
+        files = [sensor.path for sensor in chosen]
+        return job.member(
+            planned.sequence, SENSORS, files, times, encode, keep=job.sensor_reader is None
+        )
+    except MediaError as error:
+        quarantine.append(_fault(sequence, None, SENSORS, error))
+        return None
 
 
 def _graphs(

@@ -1,7 +1,7 @@
 """The unit of work: one shard, made by one worker, visible only when whole.
 
-A finished shard is two files: the tar, and a small record of its members beside the plan. A run
-that is killed leaves finished shards, and at most names that begin with ``.tmp-``.
+A finished shard is two files: the tar in the stage, and a record of its members beside the stage. A
+run that is killed leaves finished shards, and at most names that begin with ``.tmp-``.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import Field
+
 from homage_sdk.errors import ShardError
-from homage_sdk.folders import PARTS_FOLDER
 from homage_sdk.shards.format.manifest import MAX_BYTES, Quarantined, SampleInfo, ShardInfo
 from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 from homage_sdk.shards.format.tar import Member, ShardWriter
+from homage_sdk.shards.packing.inputs import MadeFrom
+from homage_sdk.shards.packing.job import Job
 from homage_sdk.shards.packing.plan import PlannedShard
-from homage_sdk.shards.packing.sample import Job, MadeSample, make_sample
+from homage_sdk.shards.packing.sample import MadeSample, make_sample
+from homage_sdk.shards.packing.stage import record_path
 from homage_sdk.storage import explained, write_file
 from homage_sdk.storage.trees import fsync_folder
-
-PARTS = PARTS_FOLDER
 
 Made = TypeVar("Made")
 
@@ -35,26 +37,27 @@ class ShardRecord(StrictModel):
     samples: tuple[SampleInfo, ...]
     members: tuple[Member, ...]
     quarantine: tuple[Quarantined, ...]
+    made_from: dict[str, dict[str, MadeFrom]] = Field(default_factory=dict)
+    """Of the encoded members, by sample key and field."""
 
 
-def record_path(folder: Path, shard: str) -> Path:
-    """Where a shard's record lies while packing goes on."""
-    return folder / PARTS / f"{shard}.json"
+def read_record(stage: Path, shard: str) -> ShardRecord | None:
+    """The record of a shard in a stage, or None where it is not whole on disk."""
+    path = record_path(stage, shard)
+    try:
+        data = path.read_bytes()
+        record = parse_json(ShardRecord, data, str(path), what="record", max_bytes=MAX_BYTES)
+        size = (stage / shard).stat().st_size
+    except (OSError, ShardError):
+        return None
+    return record if size == record.info.bytes else None
 
 
 def finished(folder: Path, shard: PlannedShard) -> ShardRecord | None:
     """The record of a shard that is whole on disk, or None."""
-    path = record_path(folder, shard.name)
-    try:
-        data = path.read_bytes()
-        record = parse_json(ShardRecord, data, str(path), what="record", max_bytes=MAX_BYTES)
-        size = (folder / shard.name).stat().st_size
-    except (OSError, ShardError):
-        return None
-    keys = tuple(sample.key for sample in record.samples)
-    if size != record.info.bytes or keys != tuple(sample.key for sample in shard.samples):
-        return None
-    return record
+    record = read_record(folder, shard.name)
+    keys = tuple(sample.key for sample in shard.samples)
+    return record if record and keys == tuple(s.key for s in record.samples) else None
 
 
 def as_planned(
@@ -111,6 +114,7 @@ def write_shard(
     digest = hashlib.sha256()
     samples: list[SampleInfo] = []
     quarantine: list[Quarantined] = []
+    made_from: dict[str, dict[str, MadeFrom]] = {}
     with explained(target):
         try:
             with temporary.open("wb") as file:
@@ -132,6 +136,7 @@ def write_shard(
                         writer.add(sample.info.key, field, content)
                     samples.append(sample.info)
                     quarantine.extend(sample.quarantine)
+                    made_from[sample.info.key] = sample.made_from
                     tick()
                 writer.finish()
                 file.flush()
@@ -148,6 +153,7 @@ def write_shard(
         samples=tuple(samples),
         members=tuple(writer.members),
         quarantine=tuple(quarantine),
+        made_from=made_from,
     )
     write_file(record_path(folder, shard.name), record.to_bytes())
     return record

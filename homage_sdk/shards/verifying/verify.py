@@ -13,6 +13,7 @@ from homage_sdk.shards.format.annotations import ANNOTATIONS
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import (
     INDEX,
+    INPUTS,
     MANIFEST,
     Manifest,
     SampleInfo,
@@ -23,6 +24,7 @@ from homage_sdk.shards.format.sample_meta import META
 from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, parse_header
 from homage_sdk.shards.verifying.members import Mismatch, check_member, damage
 from homage_sdk.storage import sha256_file
+from homage_sdk.storage.commit import settle
 
 NO_MANIFEST = damage(
     "HOM901",
@@ -93,6 +95,7 @@ def verify(
     """
     folder = Path(path)
     try:
+        settle(folder, MANIFEST)
         manifest = read_manifest(folder)
     except ShardError as error:
         return [NO_MANIFEST.at(Place(MANIFEST), error.message, found=str(error))]
@@ -113,7 +116,7 @@ def _in_shard(file: str, key: str, field: str, sequence: str) -> Place:
 
 
 def _strangers(folder: Path, manifest: Manifest) -> Iterator[Problem]:
-    known = {MANIFEST, INDEX, *(shard.name for shard in manifest.shards)}
+    known = {MANIFEST, INDEX, INPUTS, *(shard.name for shard in manifest.shards)}
     for entry in sorted(folder.iterdir()):
         if entry.name not in known or entry.is_symlink():
             what = "a link" if entry.is_symlink() else "not in the manifest"

@@ -34,7 +34,6 @@ def _without(source: Path, to: Path, *names: str) -> None:
 
 def _begun(to: Path) -> None:
     (to / ".parts").mkdir(parents=True)
-    (to / "plan.json").write_text("{}")
 
 
 FOLDERS: dict[str, Make] = {

@@ -98,10 +98,10 @@ def test_the_estimate_is_made_only_where_work_follows(
 ) -> None:
     told: list[int] = []
     dataset = Dataset(small_catalog)
-    pack(dataset, small_shards, starting=lambda plan, todo: told.append(len(todo)))
+    pack(dataset, small_shards, starting=lambda found: told.append(len(found.todo)))
     assert told == []
     one = dataset.split("val")
-    pack(one, tmp_path / "out", workers=1, starting=lambda plan, todo: told.append(len(todo)))
+    pack(one, tmp_path / "out", workers=1, starting=lambda found: told.append(len(found.todo)))
     assert told == [len(list((tmp_path / "out").glob("*.tar")))]
 
 

@@ -15,8 +15,9 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.errors import StorageError
 from homage_sdk.shards import pack
-from homage_sdk.shards.packing import pack as packing
+from homage_sdk.shards.packing import finish
 from homage_sdk.storage import exclusive
+from homage_sdk.storage.commit import LOCK
 from tests.unit.shards.test_pack import SMALL, tree
 
 TOOLS = Path(__file__).parents[3] / "tools"
@@ -50,7 +51,15 @@ def test_many_kills_change_nothing(barcode_catalog: Path, barcode_shards: Path) 
     assert "6 kills: the same 12 batches every time" in said
 
 
-@pytest.mark.parametrize("leftover", ["plan.json", ".tmp-pack.lock", ".tmp-x-00000.tar-7"])
+@pytest.mark.parametrize(
+    "leftover",
+    [
+        LOCK,
+        ".parts/0123456789abcdef.plan.json",
+        ".parts/0123456789abcdef.x-00000.tar.json",
+        ".parts/0123456789abcdef/.tmp-x-00000.tar-7",
+    ],
+)
 def test_what_a_kill_left_beside_whole_shards_is_removed_under_the_lock_only(
     dataset: Dataset,
     barcode_shards: Path,
@@ -59,17 +68,18 @@ def test_what_a_kill_left_beside_whole_shards_is_removed_under_the_lock_only(
     leftover: str,
 ) -> None:
     out = shutil.copytree(barcode_shards, tmp_path / "out")
+    (out / leftover).parent.mkdir(parents=True, exist_ok=True)
     (out / leftover).touch()
     locked: list[bool] = []
 
     def clean(folder: Path) -> None:
-        with pytest.raises(StorageError, match="another"), exclusive(folder / packing.LOCK, folder):
+        with pytest.raises(StorageError, match="another"), exclusive(folder / LOCK, folder):
             pass
         locked.append(True)
         real(folder)
 
-    real = packing.clean
-    monkeypatch.setattr(packing, "clean", clean)
+    real = finish.clean
+    monkeypatch.setattr(finish, "clean", clean)
     pack(dataset, out, SMALL, workers=1)
     assert locked == [True]
     assert tree(out) == tree(barcode_shards)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from homage_sdk import Dataset, HomageError
-from homage_sdk.shards.packing.subset import busiest_activities
+from homage_sdk.shards.packing.plan import busiest_activities
 
 
 def test_the_busiest_activities_come_whole_before_the_next_begins(small_catalog: Path) -> None:

@@ -250,9 +250,10 @@ def test_repair_does_not_make_a_shard_without_its_videos(
 def test_repair_clears_up_after_a_repair_that_was_killed(
     copy: Path, barcode_shards: Path, dataset: Dataset
 ) -> None:
-    (copy / ".parts").mkdir()
-    (copy / ".parts" / "val-00000.tar.json").write_bytes(b"half")
-    (copy / ".tmp-val-00000.tar-123").write_bytes(b"half")
+    stage = copy / ".parts" / "0123456789abcdef"
+    stage.mkdir(parents=True)
+    stage.with_name(f"{stage.name}.val-00000.tar.json").write_bytes(b"half")
+    (stage / ".tmp-val-00000.tar-123").write_bytes(b"half")
     (copy / "val-00000.tar").write_bytes(b"broken")
     assert repair(copy, dataset, workers=2).rebuilt == ("val-00000.tar",)
     assert tree(copy) == tree(barcode_shards)

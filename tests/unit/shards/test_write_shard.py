@@ -16,8 +16,9 @@ from homage_sdk.shards import PackOptions
 from homage_sdk.shards.format.manifest import SampleInfo
 from homage_sdk.shards.packing import shard_file
 from homage_sdk.shards.packing.engines import processes, ray
+from homage_sdk.shards.packing.job import Job
 from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
-from homage_sdk.shards.packing.sample import Job, MadeSample
+from homage_sdk.shards.packing.sample import MadeSample
 from homage_sdk.shards.packing.shard_file import finished, write_shard
 
 KEYS = ("a", "b", "c")

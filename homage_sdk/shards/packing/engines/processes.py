@@ -22,8 +22,9 @@ from typing import Any
 from homage_sdk.errors import StorageError
 from homage_sdk.processes import end_pool, leave_with
 from homage_sdk.progress import Meter
+from homage_sdk.shards.packing.job import Job
 from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
-from homage_sdk.shards.packing.sample import Job, MadeSample, MadeView, make_rest, make_view
+from homage_sdk.shards.packing.sample import MadeSample, MadeView, make_rest, make_view
 from homage_sdk.shards.packing.shard_file import make_shard, write_shard
 
 PlannedWork = tuple[PlannedSample, str, Sequence[int]]

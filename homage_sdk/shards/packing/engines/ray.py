@@ -14,8 +14,8 @@ from typing import Any
 
 from homage_sdk.errors import HomageError, StorageError, UsageError
 from homage_sdk.progress import Meter
+from homage_sdk.shards.packing.job import Job
 from homage_sdk.shards.packing.plan import PlannedShard
-from homage_sdk.shards.packing.sample import Job
 from homage_sdk.shards.packing.shard_file import finished, make_shard
 
 _RETRIES = 5
