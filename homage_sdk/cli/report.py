@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.console import err, out, progress
 from homage_sdk.cli.options import CatalogPath, Root, Split, open_dataset
 from homage_sdk.cli.print_rows import print_rows, row_lines
 
@@ -64,7 +64,7 @@ def sync(
 ) -> None:
     """Say how far the views of each sequence are apart, by their clocks and their sound.
 
-    Nothing is corrected. Exit code 1: a view is more than one frame off.
+    Nothing is corrected. Exit code 1: a view is more than one frame off, or cannot be read.
     """
     from dataclasses import asdict
 
@@ -77,15 +77,24 @@ def sync(
     chosen = open_dataset(catalog, split=split, root=root)
     frame_s = float(1 / NOMINAL_FPS)
     pairs = late = unknown = 0
+    broken: list[str] = []
     with progress("listening") as told:
         meter = Meter(told, len(chosen))
         for sequence in chosen:
             sources = [
-                ViewSource(view.number, view.path, view.start_time_s)
+                ViewSource(
+                    view.number,
+                    view.path,
+                    view.start_time_s,
+                    has_audio=view.has_audio or view.n_frames is None,  # then nobody knows
+                )
                 for view in sequence.views
                 if view.path is not None
             ]
-            for offset in sync_views(sources, max_s=max_offset):  # said at once: it takes long
+            offsets = sync_views(
+                sources, max_s=max_offset, unreadable=lambda _, error: broken.append(str(error))
+            )
+            for offset in offsets:  # said at once: it takes long
                 apart = offset.sound_s is not None and abs(offset.sound_s) > frame_s
                 pairs, late = pairs + 1, late + apart
                 unknown += offset.sound_s is None
@@ -95,12 +104,14 @@ def sync(
                 elif apart or offset.sound_s is None:
                     out.print(f"{sequence.id} {_said(offset)}")
             meter.advance()
+    for fault in broken:
+        err.print(f"cannot be read: {fault}")
     if not json:
         out.print(
             f"{pairs} pairs of views: {pairs - late - unknown} within one frame, {late} apart, "
             f"{unknown} unknown"
         )
-    if late:
+    if late or broken:
         raise typer.Exit(1)
 
 

@@ -72,7 +72,10 @@ class View:
     @property
     def is_available(self) -> bool:
         """Whether the file is there now."""
-        return self.path is not None and self.path.is_file()
+        try:
+            return self.path is not None and self.path.is_file()
+        except OSError:  # a folder above it is closed to us, or its disk is gone
+            return False
 
     @property
     def width(self) -> int | None:
@@ -172,7 +175,7 @@ class View:
                 if self._row.path is None
                 else "say where the media are: Dataset(path, root=...)",
             )
-        if not path.is_file():
+        if not self.is_available:
             tried = self._catalog.below_roots(self._row.path or "")
             raise MediaError(
                 f"the video of view {self.id} is not there",

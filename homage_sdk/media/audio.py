@@ -65,9 +65,9 @@ def read_audio(
             raise MediaError("no sound in this file", place=place)
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
-        zero_s = _video_start(container) if video_start_s is None else video_start_s
         base = stream.time_base or Fraction(1, 1000)
         try:
+            zero_s = _video_start(container) if video_start_s is None else video_start_s
             _seek(container, stream, begin_s + zero_s - _WARM_UP_S)
             resampler: av.AudioResampler | None = None
             at: int | None = None  # position in samples of what comes next

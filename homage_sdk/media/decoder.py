@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakSet
 
@@ -80,8 +80,8 @@ class Decoder:
         try:
             self._container.seek(int(self.index.pts[position]), stream=self._stream)
         except (av.FFmpegError, OSError):
-            # A container without a seek table: read from the beginning.
-            self._container.seek(0)
+            with suppress(av.FFmpegError, OSError):  # then no picture comes, which is said
+                self._container.seek(0)  # a container without a seek table: from the beginning
 
     def _decode_to(self, pts: int) -> av.VideoFrame | None:
         """Decode forward to the frame with this pts; None when it has been passed or is missing."""

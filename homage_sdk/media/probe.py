@@ -6,6 +6,7 @@ Nothing is decoded but the first frame, which alone knows how the picture is rot
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -71,11 +72,11 @@ Probes = Mapping[str, VideoProbe | HomageError]
 
 def open_media(path: Path) -> av.container.InputContainer:
     """Open a video or sound file; MediaError says why it cannot be opened."""
-    if not path.is_file():
-        raise MediaError(
-            "no such file", place=str(path), hint="is the release where the catalog saw it?"
-        )
     try:
+        if not path.is_file():
+            raise MediaError(
+                "no such file", place=str(path), hint="is the release where the catalog saw it?"
+            )
         return av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
@@ -98,8 +99,10 @@ def open_packed(file: BinaryIO, form: Literal["mp4", "flac"]) -> av.container.In
 def probe_video(path: Path) -> VideoProbe:
     """Read every packet of ``path``; raises MediaError when it is no video that can be opened."""
     path = Path(path)
-    cut = None if not path.is_file() else truncation(path)
+    cut = None
     try:
+        with suppress(OSError):  # said when it is opened
+            cut = truncation(path)
         container = open_media(path)
     except MediaError as error:
         if cut:
@@ -225,8 +228,11 @@ def _implied_frames(container: av.container.InputContainer, n_frames: int) -> in
 
 
 def _first_bytes(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(12)
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        return reason(error)
     if not head:
         return "an empty file"
     if head.lstrip().lower().startswith((b"<!doctype", b"<html")):

@@ -8,7 +8,7 @@ answer is a number or "unknown".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +50,12 @@ class SoundOffset:
 
 @dataclass(frozen=True, slots=True)
 class ViewSource:
-    """One view's file: its number, path, and when its picture starts, where that is known."""
+    """One view's file: its number, path, when its picture starts, and whether it may have sound."""
 
     number: int
     path: Path
     start_s: float | None = None
+    has_audio: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +107,27 @@ def sound_offset(
     return SoundOffset((best - lags) * hop / sample_rate, max(0.0, min(1.0, confidence)))
 
 
-def sync_views(views: Sequence[ViewSource], *, max_s: float = 2.5) -> tuple[ViewOffset, ...]:
-    """Every view against the first one that has sound (the first of all where none has)."""
+def sync_views(
+    views: Sequence[ViewSource],
+    *,
+    max_s: float = 2.5,
+    unreadable: Callable[[ViewSource, MediaError], object] = lambda view, error: None,
+) -> tuple[ViewOffset, ...]:
+    """Every view against the first one that has sound (the first of all where none has).
+
+    ``unreadable`` hears of each view whose sound cannot be read.
+    """
     sounds: dict[int, Wave] = {}
     reasons: dict[int, str] = {}
     for view in views:
+        if not view.has_audio:
+            reasons[view.number] = "no sound in this file"
+            continue
         try:
             wave = read_audio(view.path, 0.0, _LONGEST_S, video_start_s=view.start_s)
         except MediaError as error:
             reasons[view.number] = error.message
+            unreadable(view, error)
             continue
         end = np.flatnonzero(wave)
         if len(end):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from homage_sdk.errors import ShardError
+from homage_sdk.folders import PARTS_FOLDER
 from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.annotations import ANNOTATIONS
@@ -116,7 +117,7 @@ def _in_shard(file: str, key: str, field: str, sequence: str) -> Place:
 
 
 def _strangers(folder: Path, manifest: Manifest) -> Iterator[Problem]:
-    known = {MANIFEST, INDEX, INPUTS, *(shard.name for shard in manifest.shards)}
+    known = {MANIFEST, INDEX, INPUTS, PARTS_FOLDER, *(shard.name for shard in manifest.shards)}
     for entry in sorted(folder.iterdir()):
         if entry.name not in known or entry.is_symlink():
             what = "a link" if entry.is_symlink() else "not in the manifest"
