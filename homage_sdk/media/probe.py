@@ -79,10 +79,14 @@ def open_media(path: Path) -> av.container.InputContainer:
             )
         return av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
+        try:
+            found = _first_bytes(path)
+        except OSError as refusal:
+            raise unreadable(path, refusal) from error
         raise MediaError(
             "cannot be opened as video or sound",
             place=str(path),
-            found=_first_bytes(path),
+            found=found,
             expected="a media file such as .mkv",
             hint=f"copy it again ({reason(error)})",
         ) from error
@@ -228,11 +232,8 @@ def _implied_frames(container: av.container.InputContainer, n_frames: int) -> in
 
 
 def _first_bytes(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            head = file.read(12)
-    except OSError as error:
-        return reason(error)
+    with path.open("rb") as file:
+        head = file.read(12)
     if not head:
         return "an empty file"
     if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
@@ -240,6 +241,16 @@ def _first_bytes(path: Path) -> str:
     if head.startswith(b"version http"):
         return "a Git LFS pointer"
     return f"bytes {head.hex(' ', 4)}"
+
+
+def unreadable(path: Path | None, error: OSError) -> MediaError:
+    """The fault of a file that the operating system refuses to read."""
+    return MediaError(
+        "cannot be read",
+        place=path,
+        found=reason(error),
+        hint="check its rights and the disk, then run the same command again",
+    )
 
 
 def reason(error: Exception) -> str:

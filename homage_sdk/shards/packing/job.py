@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import MediaError
+from homage_sdk.media.probe import unreadable
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SensorTable
 from homage_sdk.shards.packing.inputs import MadeFrom, maker
@@ -110,7 +110,7 @@ class Job:
             ]
             identities = tuple(map(self._identity, used))
         except OSError as error:
-            raise unreadable(error) from error
+            raise unreadable(Path(error.filename or name), error) from error
         for path, identity in zip(used, identities, strict=True):
             if before[path] != (identity.size, identity.mtime_ns):
                 raise MediaError(
@@ -138,17 +138,6 @@ class Job:
         if known is None or (known.size, known.mtime_ns) != _stamp(path):
             known = self._identities[path] = identify(path, self.reuse.name(path))
         return known
-
-
-def unreadable(error: OSError) -> MediaError:
-    """The fault of a source that the operating system refuses to read."""
-    place = error.filename if isinstance(error.filename, str) else None
-    return MediaError(
-        "cannot be read",
-        place=place,
-        found=os.strerror(error.errno) if error.errno else str(error),
-        hint="check its rights and the disk, then run the same command again",
-    )
 
 
 def _digest(times: object) -> str:

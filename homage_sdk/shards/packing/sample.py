@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import HomageError, LabelError, MediaError, ShardError
+from homage_sdk.media.probe import unreadable
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.manifest import (
     SCHEMA_VERSION,
@@ -27,7 +28,7 @@ from homage_sdk.shards.format.sensor_array import SENSORS, SensorTable, array_by
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, StrictModel
 from homage_sdk.shards.packing.encode import encode_sound, encode_view
 from homage_sdk.shards.packing.inputs import MadeFrom
-from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job, unreadable
+from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job
 from homage_sdk.shards.packing.plan import PlannedSample
 from homage_sdk.time import Frame
 
@@ -104,7 +105,7 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
     except MediaError as error:
         return MadeView(None, fault=_view_fault(sequence, view, error))
     except OSError as error:  # of a file that was to be measured
-        return MadeView(None, fault=_view_fault(sequence, view, unreadable(error)))
+        return MadeView(None, fault=_view_fault(sequence, view, unreadable(view.path, error)))
     width, height = made.made_from.numbers
     info = PackedView(
         number=number,
@@ -253,7 +254,7 @@ def _pack_sensors(
                 )
                 table = table_of(sensor.kind, sensor.position, values)
             except (MediaError, LabelError, OSError) as error:
-                fault = unreadable(error) if isinstance(error, OSError) else error
+                fault = unreadable(sensor.path, error) if isinstance(error, OSError) else error
                 name = f"{sensor.kind} {sensor.position}" if not sensor.path else sensor.path.name
                 quarantine.append(_fault(sequence, None, name, fault))
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from homage_sdk.errors import StorageError
+from homage_sdk.errors import HomageError, StorageError
 from homage_sdk.processes import end_pool, leave_with
 from homage_sdk.progress import Meter
 from homage_sdk.shards.packing.job import Job
@@ -51,7 +52,7 @@ def run(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
-        initargs=(job, os.getpid()),
+        initargs=(pickle.dumps(job), os.getpid()),
     )
     try:
         work = (
@@ -154,18 +155,28 @@ def _ended(piece: Future[Any]) -> bool:
     return True
 
 
-_of_this_worker: list[Job] = []
+_of_this_worker: list[Job | HomageError] = []
 
 
-def _begin(job: Job, parent: int) -> None:
+def _begin(job: bytes, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    _of_this_worker.append(job)
     leave_with(parent)
+    try:
+        _of_this_worker.append(pickle.loads(job))
+    except HomageError as error:  # the catalog is another one now: said by the first piece
+        _of_this_worker.append(error)
+
+
+def _job() -> Job:
+    job = _of_this_worker[0]
+    if isinstance(job, HomageError):
+        raise job
+    return job
 
 
 def _view(planned: PlannedSample, number: int) -> MadeView:
-    return make_view(_of_this_worker[0], planned, number)
+    return make_view(_job(), planned, number)
 
 
 def _rest(planned: PlannedSample, shard: str, views: list[MadeView]) -> MadeSample:
-    return make_rest(_of_this_worker[0], planned, shard, views)
+    return make_rest(_job(), planned, shard, views)

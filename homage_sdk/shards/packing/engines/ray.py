@@ -7,6 +7,7 @@ finished is not made twice, and one that was not is invisible.
 
 from __future__ import annotations
 
+import pickle
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +70,7 @@ def _run(
     meter: Meter,
 ) -> None:
     task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_make)
-    shared = ray.put(job)
+    shared = ray.put(pickle.dumps(job))
     waiting = {task.remote(shared, folder, shard): shard for shard in shards}
     try:
         while waiting:
@@ -92,11 +93,11 @@ def _run(
             ray.cancel(reference, force=True)
 
 
-def _make(job: Job, folder: Path, shard: PlannedShard) -> HomageError | None:
+def _make(job: bytes, folder: Path, shard: PlannedShard) -> HomageError | None:
     """One task; errors travel as values, because Ray would bury them in its own."""
-    if finished(folder, shard) is None:
-        try:
-            make_shard(job, shard, folder)
-        except HomageError as error:
-            return error
+    try:
+        if finished(folder, shard) is None:
+            make_shard(pickle.loads(job), shard, folder)
+    except HomageError as error:
+        return error
     return None
