@@ -156,8 +156,10 @@ def test_a_catalog_without_sensors_packs_to_the_same_bytes_either_way(
     pack(Dataset(sensor_catalog), tmp_path / "left", off, workers=1)
     tars = {name: sha for name, sha in tree(barcode_shards).items() if name.endswith(".tar")}
     assert tars.items() <= tree(tmp_path / "left").items()
-    with pytest.raises(UsageError, match="other options"):
-        pack(Dataset(sensor_catalog), tmp_path / "left", SMALL, workers=1)
+    pack(Dataset(sensor_catalog), tmp_path / "left", SMALL, workers=1)
+    assert ShardSet.open(tmp_path / "left").sensors(OTHER)
+    with pytest.raises(UsageError, match="another sensors"):
+        pack(Dataset(sensor_catalog), tmp_path / "left", off, workers=1)
 
 
 def test_no_sensors_is_a_choice_of_the_command(sensor_catalog: Path, tmp_path: Path) -> None:
