@@ -7,6 +7,7 @@ of the catalog.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -85,7 +86,9 @@ class Catalog:
     def below_root(self, recorded: str) -> Path | None:
         """The file that a table names, there or not; CatalogError as for ``below_roots``."""
         paths = self.below_roots(recorded)
-        return next((path for path in paths if path.exists()), paths[0] if paths else None)
+        return next(
+            (path for path in paths if os.access(path, os.F_OK)), paths[0] if paths else None
+        )
 
     # Tables
 

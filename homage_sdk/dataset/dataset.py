@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 class Dataset:
     """The sequences of a catalog, in order of id; filters give smaller Datasets.
 
-    Opening reads the list of sequences and nothing else. A Dataset pickles as (path, selection),
-    so it costs nothing to hand to a worker.
+    Opening reads the list of sequences and nothing else; it pickles as path and selection.
 
     Args:
         path: the catalog folder that ``homage ingest`` wrote.
