@@ -170,6 +170,24 @@ def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote."
 
 
 @app.command()
+def info(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    *,
+    shards: Annotated[
+        Path | None, typer.Option(help="Where its shards lie now; default: where they lay.")
+    ] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Hold the shards against it; default: those beside them.")
+    ] = None,
+) -> None:
+    """Say of a run from which shards and catalog it is, when, and whether they still fit."""
+    from baselines.ccau.report.run_facts import run_facts
+
+    for name, value in run_facts(run, shards, catalog):
+        _say(f"{name:<16} {value}")
+
+
+@app.command()
 def doctor(
     config: Annotated[str, typer.Argument(help="The configuration of the run to come.")],
     *,

@@ -11,6 +11,7 @@ import typer
 from homage_sdk.cli.console import Stopped, err, out, progress
 from homage_sdk.cli.options import CatalogPath
 from homage_sdk.cli.print_rows import print_counts
+from homage_sdk.folders import MANIFEST_FILE
 
 if TYPE_CHECKING:
     from homage_sdk.catalog.info import CatalogInfo
@@ -85,8 +86,13 @@ def ingest(
 
 def info(
     path: Annotated[Path, typer.Argument(help="A release, a catalog, shards or a run.")],
+    *,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(help="Hold shards against this catalog; default: those beside them."),
+    ] = None,
 ) -> None:
-    """Say what a folder is and what it holds."""
+    """Say what a folder is, what it holds, and of shards from which catalog they are."""
     from homage_sdk.errors import UsageError
     from homage_sdk.folders import Kind, look
 
@@ -102,13 +108,30 @@ def info(
         out.print(f"{path}: a catalog of schema version {about.schema_version}")
         _show(about)
     elif folder.kind is Kind.SHARDS:
-        from homage_sdk.shards import ShardSet
-
-        manifest = ShardSet.open(path).manifest
-        out.print(f"{path}: shards")
-        print_counts("holds", {"samples": len(manifest.samples), "shards": len(manifest.shards)})
+        _shards_info(path, catalog)
     else:
-        out.print(f"{path}: {folder.found}; {folder.hint_for()}")
+        out.print(f"{path}: {folder.found}; `ccau info {path}` says more")
+
+
+def _shards_info(path: Path, catalog: Path | None) -> None:
+    from datetime import datetime
+
+    from homage_sdk.shards import ShardSet
+    from homage_sdk.shards.verifying.origin import origin
+
+    manifest = ShardSet.open(path).manifest
+    written = datetime.fromtimestamp((path / MANIFEST_FILE).stat().st_mtime).astimezone()
+    out.print(f"{path}: shards, written {written:%Y-%m-%d %H:%M %Z}")
+    out.print(f"by      {', '.join(f'{name} {it}' for name, it in manifest.made_by.items())}")
+    out.print(f"from    {origin(path, manifest, catalog)}")
+    out.print(f"options {', '.join(f'{name} {it}' for name, it in manifest.options.items())}")
+    counts = {"samples": len(manifest.samples), "shards": len(manifest.shards)}
+    counts |= {"sequences": len({sample.sequence for sample in manifest.samples})}
+    counts |= {"bytes": sum(file.bytes for file in manifest.files)}
+    print_counts("holds", counts)
+    out.print(f"left out {len(manifest.quarantine)} videos and sensor files")
+    for fault in manifest.quarantine:
+        out.print(f"  {fault}")
 
 
 def _release_info(path: Path) -> None:

@@ -16,10 +16,10 @@ from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions
-from baselines.ccau.runs.build_task import class_names, load_nets
-from baselines.ccau.runs.checkpoint import code_version
+from baselines.ccau.runs.build_task import class_names, load_nets, load_trained
+from baselines.ccau.runs.checkpoint import Checkpoint, code_version
 from baselines.ccau.runs.json_files import read_json, write_json
-from baselines.ccau.runs.run_folder import BEST, result_checkpoint
+from baselines.ccau.runs.run_folder import BEST, reserved
 from homage_sdk.errors import CheckpointError, ShardError
 from homage_sdk.evaluation.metrics import class_frequencies
 from homage_sdk.progress import Progress
@@ -37,15 +37,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate ``run`` on the test splits; writes ``results.json`` and ``predictions.npz`` there.
 
-    Works on any number of ranks (torchrun) with the same outcome. Raises CheckpointError (no
-    finished run, a damaged file, other class lists) and ShardError (no sequence of these splits).
+    Works on any number of ranks (torchrun) with the same outcome. Nobody else trains or judges the
+    run meanwhile. Raises CheckpointError (no finished run, a damaged file, other class lists),
+    ShardError (no sequence of these splits) and StorageError (somebody else writes the run).
     """
     with join_world(device) as world:
         shards = ShardSet.open(shards_folder)
-        config, nets = load_nets(run, shards)
-        n_draws = config.run.bootstrap_draws if draws is None else draws
-        identity = _identity(run, shards, splits, n_draws)
-        known = by_first(world, lambda: _already_done(run, identity))
+        known = by_first(world, lambda: _already_done(run, shards, splits, draws))
         if known is not None:
             return known
         sequences = {s.sequence: str(s.split) for s in shards.samples if s.split in splits}
@@ -56,45 +54,56 @@ def evaluate(
                 found=f"splits {sorted({str(s.split) for s in shards.samples})}",
                 expected=" or ".join(splits),
             )
-        for net in nets.values():
-            net.to(world.device)
-        with closing(Judge(shards, config, nets, sequences, world=world)) as judge:
-            by_modality = judge(nets, on_first(world, progress))
-        results = {
-            "name": config.name,
-            "task": config.task.kind,
-            "targets": config.composition.targets,
-            "seed": config.run.seed,
-            "checkpoint": result_checkpoint(run).name,
-            "selection": config.run.selection,
-            "selection_note": selection_note(config, result_checkpoint(run).name),
-            "identity": identity,
-            "splits": dict(sorted(Counter(sequences.values()).items())),
-            "modalities": {},
-        }
-        if world.is_first:
-            prior = training_prior(run, shards)
-            saved = SavedPredictions(by_modality, sequences, class_names(shards), prior)
-            results["modalities"] = compute_results(saved, draws=n_draws)
-            save_predictions(run / "predictions.npz", saved)
-            write_json(run / "results.json", results)
-        return results
+        with reserved(run, world):
+            checkpoint, config, nets = load_nets(run, shards)
+            for net in nets.values():
+                net.to(world.device)
+            with closing(Judge(shards, config, nets, sequences, world=world)) as judge:
+                by_modality = judge(nets, on_first(world, progress))
+            identity = _identity(checkpoint, config, shards, splits, draws)
+            results = {
+                "name": config.name,
+                "task": config.task.kind,
+                "targets": config.composition.targets,
+                "seed": config.run.seed,
+                "checkpoint": checkpoint.folder.name,
+                "selection": config.run.selection,
+                "selection_note": selection_note(config, checkpoint.folder.name),
+                "identity": identity,
+                "splits": dict(sorted(Counter(sequences.values()).items())),
+                "modalities": {},
+            }
+            if world.is_first:
+                prior = training_prior(run, shards)
+                saved = SavedPredictions(by_modality, sequences, class_names(shards), prior)
+                results["modalities"] = compute_results(saved, draws=identity["draws"])
+                save_predictions(run / "predictions.npz", saved)
+                write_json(run / "results.json", results)
+            return results
 
 
-def _identity(run: Path, shards: ShardSet, splits: tuple[str, ...], draws: int) -> dict[str, Any]:
+def _identity(
+    checkpoint: Checkpoint,
+    config: Config,
+    shards: ShardSet,
+    splits: tuple[str, ...],
+    draws: int | None,
+) -> dict[str, Any]:
     """What results depend on: the weights, the shards, the splits, the resamples, the code."""
-    manifest = read_json(result_checkpoint(run), "manifest.json")
     return {
-        "model_sha256": manifest["files"]["model.safetensors"]["sha256"],
+        "model_sha256": checkpoint.model_sha256,
         "shards": shards.fingerprint,
         "test_splits": list(splits),
-        "draws": draws,
+        "draws": config.run.bootstrap_draws if draws is None else draws,
         "code": code_version(),
     }
 
 
-def _already_done(run: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+def _already_done(
+    run: Path, shards: ShardSet, splits: tuple[str, ...], draws: int | None
+) -> dict[str, Any] | None:
     """The results of the same weights on the same shards by the same code, or None."""
+    identity = _identity(*load_trained(run, shards), shards, splits, draws)
     if not (run / "results.json").is_file() or not (run / "predictions.npz").is_file():
         return None
     try:

@@ -27,7 +27,7 @@ from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clip
 from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.runs.build_task import load_nets
 from baselines.ccau.runs.json_files import read_json, write_json
-from baselines.ccau.runs.run_folder import result_checkpoint
+from baselines.ccau.runs.run_folder import check_run, reserved
 from homage_sdk.errors import ConfigError, ShardError, UsageError
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
 from homage_sdk.progress import Progress
@@ -50,8 +50,9 @@ def fewshot(
 ) -> dict[str, Any]:
     """Judge the frozen networks of ``run`` on its novel classes; writes ``fewshot.json`` there.
 
-    Raises ConfigError when the run saw the novel classes, UsageError for fewer than 20 draws,
-    ShardError when a novel class has no training or no test sequence.
+    Nobody else trains or judges the run meanwhile. Raises ConfigError when the run saw the novel
+    classes, UsageError for fewer than 20 draws, ShardError when a novel class has no training or no
+    test sequence, StorageError when somebody else writes the run.
     """
     if draws < MIN_DRAWS:
         raise UsageError(
@@ -59,34 +60,43 @@ def fewshot(
         )
     with join_world(device) as world:
         shards = ShardSet.open(shards_folder)
-        config, nets = load_nets(run, shards)
-        split = _split_of(run, config, shards)
-        labels = _novel_sequences(shards, split)
-        results: dict[str, Any] = {
-            "name": config.name,
-            "checkpoint": result_checkpoint(run).name,
-            "split": split.as_dict(),
-            "supports_seed": seed,
-            "draws": draws,
-            "ks": list(ks),
-            "features": FEATURES,
-            "modalities": {},
-        }
-        base = tuple(sorted(read_json(run, "config.json")["parts"]["train"]))
-        for net in nets.values():
-            net.to(world.device)
-        with closing(Judge(shards, config, nets, base, world=world)) as judge:
-            known = judge(nets, on_first(world, progress))
-        with closing(Judge(shards, config, nets, labels, world=world)) as judge:
-            found = judge(nets, on_first(world, progress))
-        for modality in sorted(known.keys() & found.keys(), key=list(nets).index):
-            standard = Standard.of(known[modality].clip_embedding)
-            results["modalities"][modality] = probe_modality(
-                found[modality], labels, split, standard, ks=ks, draws=draws, seed=seed, world=world
-            )
-        if world.is_first:
-            write_json(run / "fewshot.json", results)
-        return results
+        check_run(run)  # before anything is written there
+        with reserved(run, world):
+            checkpoint, config, nets = load_nets(run, shards)
+            split = _split_of(run, config, shards)
+            labels = _novel_sequences(shards, split)
+            results: dict[str, Any] = {
+                "name": config.name,
+                "checkpoint": checkpoint.folder.name,
+                "split": split.as_dict(),
+                "supports_seed": seed,
+                "draws": draws,
+                "ks": list(ks),
+                "features": FEATURES,
+                "modalities": {},
+            }
+            base = tuple(sorted(read_json(run, "config.json")["parts"]["train"]))
+            for net in nets.values():
+                net.to(world.device)
+            with closing(Judge(shards, config, nets, base, world=world)) as judge:
+                known = judge(nets, on_first(world, progress))
+            with closing(Judge(shards, config, nets, labels, world=world)) as judge:
+                found = judge(nets, on_first(world, progress))
+            for modality in sorted(known.keys() & found.keys(), key=list(nets).index):
+                standard = Standard.of(known[modality].clip_embedding)
+                results["modalities"][modality] = probe_modality(
+                    found[modality],
+                    labels,
+                    split,
+                    standard,
+                    ks=ks,
+                    draws=draws,
+                    seed=seed,
+                    world=world,
+                )
+            if world.is_first:
+                write_json(run / "fewshot.json", results)
+            return results
 
 
 def probe_modality(

@@ -13,7 +13,7 @@ from baselines.ccau.paper.authors_weights import Imported, import_official
 from baselines.ccau.runs.build_task import class_names, describe, identity_of, model_config
 from baselines.ccau.runs.checkpoint import Identity, save
 from baselines.ccau.runs.json_files import write_json
-from baselines.ccau.runs.run_folder import LAST
+from baselines.ccau.runs.run_folder import LAST, finish
 from baselines.ccau.training.training_state import State
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.shards import ShardSet
@@ -81,7 +81,7 @@ def write_imported(
         save(temporary / LAST, files={"model": tensors}, state=state, identity=identity)
         parts = carve(shards, share=0.0, seed=config.run.seed)
         write_json(temporary / "config.json", describe(config, shards, parts))
-        write_json(temporary / "run.json", {**training, "result": LAST})
+        finish(temporary, training, LAST)
     return found
 
 

@@ -21,6 +21,7 @@ from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.paper.published_numbers import PAPER, Cell
 from baselines.ccau.report.result_rows import TITLES
 from baselines.ccau.runs.json_files import read_json, write_json
+from baselines.ccau.runs.run_folder import one_state
 from homage_sdk.errors import CheckpointError
 from homage_sdk.evaluation.intervals import Floats, paired_difference, resamples
 from homage_sdk.storage import write_file
@@ -56,7 +57,10 @@ class OurCell:
 
 
 def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cell, OurCell]]]:
-    """Table to row to cell, from the runs in ``out``; CheckpointError when there are none."""
+    """Table to row to cell, from the runs in ``out``.
+
+    Raises CheckpointError when there are none, or one was written meanwhile.
+    """
     ready = {}
     for arm in ARMS:
         judged = "fewshot.json" if arm.is_fewshot else "predictions.npz"
@@ -66,6 +70,15 @@ def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cel
         raise CheckpointError(
             "no judged runs here", place=out, hint="`ccau arms --size tiny SHARDS OUT` makes them"
         )
+    with one_state(*(run for runs in ready.values() for run in runs)):
+        tables = _compared(ready, draws)
+    _write(out, tables)
+    return tables
+
+
+def _compared(
+    ready: dict[str, list[Path]], draws: int
+) -> dict[str, dict[str, dict[Cell, OurCell]]]:
     tables: dict[str, dict[str, dict[Cell, OurCell]]] = {}
     for table, rows in PAPER.items():
         arms = {row: next(a for a in ARMS if (table, row) in a.rows) for row in rows}
@@ -78,7 +91,6 @@ def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cel
             kept = {cell: value for cell, value in found.items() if value is not None}
             if kept:
                 tables.setdefault(table, {})[row] = kept
-    _write(out, tables)
     return tables
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from baselines.ccau.report import figures
 from baselines.ccau.report.result_rows import PAPER_ROW, TITLES, result_rows
 from baselines.ccau.runs.json_files import read_json
-from baselines.ccau.runs.run_folder import check_run
+from baselines.ccau.runs.run_folder import check_run, one_state
 from homage_sdk.report.html import Section, fill_text
 from homage_sdk.version import __version__
 
@@ -98,5 +98,6 @@ def made_section(run: Path) -> Section:
 
 def run_sections(run: Path) -> list[Section]:
     """All sections about a trained and evaluated run; CheckpointError where it is none."""
-    check_run(run)
-    return [training_section(run), results_section(run), made_section(run)]
+    with one_state(run):
+        check_run(run)
+        return [training_section(run), results_section(run), made_section(run)]

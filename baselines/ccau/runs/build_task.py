@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from torch import Tensor
 from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.data.partition import Parts
 from baselines.ccau.models.build_nets import ModalityNet, ModelConfig, build_nets
-from baselines.ccau.runs.checkpoint import Checkpoint, Identity, load, load_into, require_classes
-from baselines.ccau.runs.run_folder import result_checkpoint
+from baselines.ccau.runs.checkpoint import Checkpoint, Identity, load_into
+from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.media.logmel import n_columns
@@ -80,24 +81,43 @@ def make_nets(config: Config, shards: ShardSet) -> dict[str, ModalityNet]:
     )
 
 
-def load_nets(run: Path, shards: ShardSet) -> tuple[Config, dict[str, ModalityNet]]:
+def load_nets(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config, dict[str, ModalityNet]]:
     """The networks of a finished run, in evaluation mode, checked against these shards.
 
     Raises CheckpointError: no finished run, a file cut or changed, other class lists.
     """
-    checkpoint, config = _trained(run, shards)
+    checkpoint, config = load_trained(run, shards)
     nets = make_nets(config, shards)
     for modality, net in nets.items():
         load_into(net, _tensors_of(modality, checkpoint), place=checkpoint.folder)
         net.eval()
-    return config, nets
+    return checkpoint, config, nets
 
 
-def _trained(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config]:
+def load_trained(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config]:
     """What a finished run is judged by, checked against these shards."""
-    checkpoint = load(result_checkpoint(run))
+    checkpoint = load_result(run)
     require_classes(checkpoint, class_names(shards), shards=str(shards.path))
     return checkpoint, from_dict(checkpoint.manifest.config)
+
+
+def require_classes(
+    checkpoint: Checkpoint, classes: Mapping[str, tuple[str, ...]], *, shards: Path | str
+) -> None:
+    """Refuse shards whose class lists differ from the checkpoint's, naming the first difference."""
+    for kind, names in checkpoint.manifest.classes.items():
+        pairs = zip_longest(names, classes.get(kind, ()))
+        for column, (expected, found) in enumerate(pairs):
+            if expected != found:
+                raise CheckpointError(
+                    f"the {kind} classes of these shards differ from the checkpoint's at column "
+                    f"{column}",
+                    place=str(shards),
+                    found=f"only {column} classes" if found is None else repr(found),
+                    expected=f"{column} classes" if expected is None else repr(expected),
+                    hint="pack the shards from a catalog with the class files the model was "
+                    "trained with",
+                )
 
 
 def build_task(config: Config, shards: ShardSet, device: torch.device) -> Task:
@@ -123,7 +143,7 @@ def _load_teacher(
 ) -> None:
     if modality not in nets:
         raise ConfigError(f"task.teachers names {modality}, which is not among task.modalities")
-    checkpoint, trained = _trained(run, shards)
+    checkpoint, trained = load_trained(run, shards)
     tensors = _tensors_of(modality, checkpoint)
     for key, own, theirs in _inputs_that_differ(config, trained, modality):
         raise ConfigError(
@@ -176,7 +196,7 @@ def describe(config: Config, shards: ShardSet, parts: Parts) -> dict[str, Any]:
     """What ``config.json`` of a run folder says."""
     return {
         "config": config.as_dict(),
-        "shards": {"fingerprint": shards.fingerprint},
+        "shards": {"fingerprint": shards.fingerprint, "path": str(shards.path.absolute())},
         "classes": {kind: list(names) for kind, names in class_names(shards).items()},
         "parts": {
             "train": list(parts.train),

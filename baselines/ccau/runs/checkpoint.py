@@ -12,7 +12,6 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
-from baselines.ccau.runs.json_files import read_json, write_json
+from baselines.ccau.runs.json_files import parse_json, read_json, write_json
 from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import explained, sha256_file
 from homage_sdk.storage.folder_swap import new_folder
@@ -29,7 +28,7 @@ from homage_sdk.version import __version__
 
 SCHEMA = "ccau-checkpoint"
 VERSION = 1
-MANIFEST = "manifest.json"
+MANIFEST, STATE = "manifest.json", "state.json"
 _PICKLE_HINT = (
     "pickles can run code and are never loaded; for the authors' files use `ccau import-official`"
 )
@@ -77,9 +76,29 @@ class Checkpoint:
     manifest: CheckpointManifest
     state: Mapping[str, Any]
 
+    @property
+    def model_sha256(self) -> str:
+        """Which weights these are."""
+        return self.manifest.files["model.safetensors"].sha256
+
     def tensors(self, name: str) -> dict[str, Tensor]:
-        """The tensors of ``model`` or ``optimizer``; raises CheckpointError when unreadable."""
-        return read_tensors(self.folder / f"{name}.safetensors")
+        """The tensors of ``model`` or ``optimizer``.
+
+        The bytes are verified once more: since ``load`` another checkpoint may have taken the place
+        of this one. Raises CheckpointError then, and when they cannot be read.
+        """
+        file = f"{name}.safetensors"
+        try:
+            data = _verified(self.folder, file, self.manifest)
+        except CheckpointError:
+            if is_checkpoint(self.folder) and _read_manifest(self.folder) == self.manifest:
+                raise
+            raise CheckpointError(
+                "another checkpoint took the place of this one while it was read",
+                place=self.folder,
+                hint="run the same command again",
+            ) from None
+        return parse_tensors(data, self.folder / file)
 
 
 def save(
@@ -99,7 +118,7 @@ def save(
     with new_folder(folder, files_of) as temporary:
         for name, tensors in files.items():
             save_file(_standalone(tensors), temporary / f"{name}.safetensors")
-        write_json(temporary / "state.json", state)
+        write_json(temporary / STATE, state)
         manifest = CheckpointManifest(
             code_version=code_version(),
             torch=torch.__version__,
@@ -110,12 +129,12 @@ def save(
             },
         )
         written = {"schema": SCHEMA, "version": VERSION, **manifest.model_dump()}
-        write_json(temporary / "manifest.json", written)
+        write_json(temporary / MANIFEST, written)
 
 
 def files_of(_: Path) -> tuple[str, ...]:
     """The files that a checkpoint can have, the one it is known by last."""
-    return ("model.safetensors", "optimizer.safetensors", "state.json", MANIFEST)
+    return ("model.safetensors", "optimizer.safetensors", STATE, MANIFEST)
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -132,32 +151,49 @@ def remove(folder: Path) -> None:
 
 def load(folder: Path) -> Checkpoint:
     """Open and verify a checkpoint; every refusal is a CheckpointError in one line."""
-    _refuse_pickles(folder)
-    if not is_checkpoint(folder):
-        raise CheckpointError(
-            "no checkpoint here", place=folder, expected="a folder with manifest.json"
-        )
-    manifest = _read_manifest(folder)
-    for name, entry in manifest.files.items():
-        path = folder / name
-        if not path.is_file():
-            raise CheckpointError("a file of the checkpoint is missing", place=path)
-        _refuse_pickles(path)
-        size = path.stat().st_size
-        if size != entry.bytes or sha256_file(path) != entry.sha256:
+    if folder.is_file():
+        with folder.open("rb") as file:
+            _refuse_pickle(folder, file.read(9))
+    while True:
+        if not is_checkpoint(folder):
             raise CheckpointError(
-                "the checkpoint was cut or changed after it was written",
-                place=path,
-                found=f"{size} bytes" if size != entry.bytes else "another sha256",
-                expected=f"{entry.bytes} bytes, sha256 {entry.sha256[:12]}...",
-                hint="copy it again, or resume from an older checkpoint",
+                "no checkpoint here", place=folder, expected="a folder with manifest.json"
             )
-    return Checkpoint(folder, manifest, read_json(folder, "state.json"))
+        manifest, state = _read_manifest(folder), b""
+        try:
+            for name in manifest.files:
+                data = _verified(folder, name, manifest)
+                state = data if name == STATE else state
+        except CheckpointError:
+            if is_checkpoint(folder) and _read_manifest(folder) == manifest:
+                raise
+            continue  # another one took its place meanwhile
+        return Checkpoint(folder, manifest, parse_json(state, folder / STATE))
+
+
+def _verified(folder: Path, name: str, manifest: CheckpointManifest) -> bytes:
+    """The bytes of a file; CheckpointError unless they are those that the manifest states."""
+    path, entry = folder / name, manifest.files.get(name)
+    if entry is None or not path.is_file():
+        raise CheckpointError("a file of the checkpoint is missing", place=path)
+    with explained(path), path.open("rb") as file:
+        data = file.read(entry.bytes + 1)
+    _refuse_pickle(path, data[:9])
+    if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
+        size = path.stat().st_size if path.exists() else len(data)
+        raise CheckpointError(
+            "the checkpoint was cut or changed after it was written",
+            place=path,
+            found=f"{size} bytes" if size != entry.bytes else "another sha256",
+            expected=f"{entry.bytes} bytes, sha256 {entry.sha256[:12]}...",
+            hint="copy it again, or resume from an older checkpoint",
+        )
+    return data
 
 
 def _read_manifest(folder: Path) -> CheckpointManifest:
-    place = folder / "manifest.json"
-    values = read_json(folder, "manifest.json")
+    place = folder / MANIFEST
+    values = read_json(folder, MANIFEST)
     if values.get("schema") != SCHEMA:
         raise CheckpointError(
             "not a CCAU checkpoint",
@@ -183,7 +219,7 @@ def _read_manifest(folder: Path) -> CheckpointManifest:
             found=f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}",
             hint="copy the checkpoint again",
         ) from error
-    if not {"model.safetensors", "state.json"} <= manifest.files.keys():
+    if not {"model.safetensors", STATE} <= manifest.files.keys():
         raise CheckpointError("the manifest lists no model", place=place)
     for name in manifest.files:
         if Path(name).name != name:
@@ -191,15 +227,15 @@ def _read_manifest(folder: Path) -> CheckpointManifest:
     return manifest
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def parse_tensors(data: bytes, path: Path) -> dict[str, Tensor]:
     """Named tensors of a safetensors file; raises CheckpointError, never unpickles."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load as tensors_of
 
-    _refuse_pickles(path)
+    _refuse_pickle(path, data[:9])
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        return tensors_of(data)
+    except SafetensorError as error:
         raise CheckpointError(
             "cannot read the tensors", place=path, found=str(error).splitlines()[0]
         ) from error
@@ -235,25 +271,6 @@ def load_into(
     module.load_state_dict(dict(tensors))
 
 
-def require_classes(
-    checkpoint: Checkpoint, classes: Mapping[str, tuple[str, ...]], *, shards: Path | str
-) -> None:
-    """Refuse shards whose class lists differ from the checkpoint's, naming the first difference."""
-    for kind, names in checkpoint.manifest.classes.items():
-        pairs = zip_longest(names, classes.get(kind, ()))
-        for column, (expected, found) in enumerate(pairs):
-            if expected != found:
-                raise CheckpointError(
-                    f"the {kind} classes of these shards differ from the checkpoint's at column "
-                    f"{column}",
-                    place=str(shards),
-                    found=f"only {column} classes" if found is None else repr(found),
-                    expected=f"{column} classes" if expected is None else repr(expected),
-                    hint="pack the shards from a catalog with the class files the model was "
-                    "trained with",
-                )
-
-
 def _standalone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Contiguous CPU copies; safetensors refuses two names for one memory."""
     return {
@@ -261,11 +278,7 @@ def _standalone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _refuse_pickles(path: Path) -> None:
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        head = file.read(9)
+def _refuse_pickle(path: Path, head: bytes) -> None:
     # A pickle begins with protocol 2 to 5; torch.save writes a zip (or, long ago, a tar). The
     # length that begins a safetensors file may look the same, but a brace follows its 8 bytes.
     pickled = head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and head[8:] != b"{"

@@ -15,11 +15,20 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     """A JSON file of a run or checkpoint; CheckpointError: it is missing or unreadable."""
     path = folder / name
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError as error:
         hint = {"results.json": "run `ccau evaluate` first"}.get(name, "run `ccau train` first")
         raise CheckpointError("no such file in this run", place=path, hint=hint) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CheckpointError("cannot be read", place=path, found=error.strerror) from error
+    return parse_json(data, path)
+
+
+def parse_json(data: bytes, path: Path) -> dict[str, Any]:
+    """The object in the bytes of a JSON file; raises CheckpointError."""
+    try:
+        value = json.loads(data.decode())
+    except ValueError as error:
         raise CheckpointError("cannot be read as JSON", place=path, found=str(error)) from error
     if not isinstance(value, dict):
         raise CheckpointError("not a JSON object", place=path)

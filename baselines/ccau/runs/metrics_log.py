@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ class MetricsLog:
     """One JSON object a line, flushed as it is written.
 
     A log grows, so it is the one file that is not replaced whole; a torn last line is dropped when
-    the run goes on.
+    the run goes on. A checkpoint counts its rows: ``sync`` comes before it.
 
     Args:
         run: the run folder; None writes nothing (further ranks).
@@ -26,6 +27,9 @@ class MetricsLog:
         next_step: the step that comes next. What an earlier process told TensorBoard of it and
             later ones, before it was killed, is hidden.
 
+    Attributes:
+        rows: how many rows it holds.
+
     """
 
     def __init__(
@@ -33,9 +37,11 @@ class MetricsLog:
     ) -> None:
         self._path = None if run is None else run / "metrics.jsonl"
         self._board: Any = None
+        self.rows = keep_rows
         if run is None or self._path is None:
             return
         kept = list(islice(read_metrics(self._path), keep_rows)) if self._path.exists() else []
+        self.rows = len(kept)  # fewer where some were lost: what comes next is counted from there
         write_file(self._path, "".join(json.dumps(row) + "\n" for row in kept))
         if tensorboard:
             self._board = _board(run / "tensorboard", next_step)
@@ -43,6 +49,7 @@ class MetricsLog:
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Append one row; TensorBoard shows floats under ``losses/total``, ``validation/score``."""
+        self.rows += 1
         if self._path is None:
             return
         with explained(self._path):
@@ -53,6 +60,12 @@ class MetricsLog:
             for name, value in flat(row).items():
                 if isinstance(value, float):
                     self._board.add_scalar(group + name.replace(".", "/"), value, row["step"])
+
+    def sync(self) -> None:
+        """Bring every row to the disk."""
+        if self._path is not None:
+            with explained(self._path):
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """End the log."""

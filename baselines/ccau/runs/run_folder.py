@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from baselines.ccau.config.toml_settings import flat
-from baselines.ccau.runs.checkpoint import Checkpoint, files_of, is_checkpoint, load, remove
+from baselines.ccau.distributed import World, by_first
+from baselines.ccau.runs.checkpoint import (
+    MANIFEST,
+    Checkpoint,
+    files_of,
+    is_checkpoint,
+    load,
+    remove,
+)
 from baselines.ccau.runs.json_files import read_json, write_json
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.folders import Kind, look, refusal
@@ -23,8 +31,15 @@ from homage_sdk.storage import exclusive, explained
 from homage_sdk.storage.folder_swap import recover, sweep
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
-_MAY_DIFFER = ("run.device", "run.tensorboard", "run.bootstrap_draws", "data.workers")
-"""Settings that leave the trained weights as they are."""
+_OF_THE_END = ("run.json", "results.json", "predictions.npz", "fewshot.json")
+_MAY_DIFFER = (
+    "run.device",
+    "run.tensorboard",
+    "run.bootstrap_draws",
+    "data.workers",
+    "shards.path",
+)
+"""What leaves the trained weights as they are."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +85,19 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
 
 
 @contextmanager
-def reserved(out: Path) -> Iterator[None]:
-    """Make the folder and keep other training commands out; StorageError when one is at work."""
-    with explained(out):
-        out.mkdir(parents=True, exist_ok=True)
-    with exclusive(out / ".tmp-train.lock", out):
+def reserved(out: Path, world: World) -> Iterator[None]:
+    """Make the folder and keep others from writing it; StorageError when one is at work there.
+
+    The first rank holds it for all of them. Whoever trains a run or judges it writes it.
+    """
+
+    def hold() -> None:
+        with explained(out):
+            out.mkdir(parents=True, exist_ok=True)
+        held.enter_context(exclusive(out / ".tmp-train.lock", out))
+
+    with ExitStack() as held:
+        by_first(world, hold)
         yield
 
 
@@ -86,7 +109,7 @@ def begin(out: Path, description: Mapping[str, Any]) -> None:
     Whatever moment a kill comes at, the same command is accepted again: ``config.json``, by which a
     folder is known as a run, is replaced last and never missing.
     """
-    for name in ("run.json", "results.json", "predictions.npz", "fewshot.json"):
+    for name in _OF_THE_END:
         _drop(out / name)
     for name in (LAST, BEST):
         sweep(out / name, files_of)
@@ -110,12 +133,62 @@ def check_run(run: Path) -> None:
         raise refusal(CheckpointError, Kind.RUN, what_is(run))
 
 
-def result_checkpoint(run: Path) -> Path:
-    """The checkpoint that a finished run is judged by."""
-    check_run(run)
-    checkpoint = run / str(read_json(run, "run.json")["result"])
-    recover(checkpoint)
-    return checkpoint
+def finish(out: Path, state: Mapping[str, Any], result: str) -> None:
+    """Say that training has ended, and by which checkpoint the run is judged."""
+    model = read_json(out / result, MANIFEST)["files"]["model.safetensors"]["sha256"]
+    write_json(out / "run.json", {**state, "result": result, "model_sha256": model})
+
+
+def load_result(run: Path) -> Checkpoint:
+    """The checkpoint that a finished run is judged by, verified.
+
+    Raises CheckpointError: no finished run, a file cut or changed, or a checkpoint that is not the
+    one that the run ended with (older runs do not say which that was).
+    """
+    while True:
+        check_run(run)
+        ended = read_json(run, "run.json")
+        folder = run / str(ended["result"])
+        recover(folder)
+        found = load(folder)
+        if ended.get("model_sha256") in (None, found.model_sha256):
+            return found
+        if read_json(run, "run.json") == ended:
+            raise CheckpointError(
+                "these are not the weights that this run ended with",
+                place=folder,
+                found=f"sha256 {found.model_sha256[:12]}...",
+                expected=f"sha256 {ended['model_sha256'][:12]}...",
+                hint="copy the whole run folder again, or train it again",
+            )
+
+
+@contextmanager
+def one_state(*runs: Path) -> Iterator[None]:
+    """Raise CheckpointError where a run was written while its files were read."""
+    before = {run: _stamps(run) for run in runs}
+    try:
+        yield
+    finally:
+        for run, stamps in before.items():
+            if _stamps(run) != stamps:
+                raise CheckpointError(
+                    "the run was written while it was read",
+                    place=run,
+                    hint="wait until it is trained and evaluated, then run the same command again",
+                )
+
+
+def _stamps(run: Path) -> list[tuple[int, ...] | None]:
+    """What changes when a file of a run is replaced, of each that is read."""
+    found: list[tuple[int, ...] | None] = []
+    for name in ("config.json", "metrics.jsonl", *_OF_THE_END):
+        try:
+            state = (run / name).stat()
+            found.append((state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
 
 
 def _refuse_another(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -30,9 +30,8 @@ from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.models.batch_norms import absent_here, synchronise
 from baselines.ccau.runs.build_task import build_task, identity_of
 from baselines.ccau.runs.checkpoint import Checkpoint
-from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.metrics_log import MetricsLog
-from baselines.ccau.runs.run_folder import BEST, LAST
+from baselines.ccau.runs.run_folder import BEST, LAST, finish
 from baselines.ccau.training.learner import Learner
 from baselines.ccau.training.optimizer import (
     clip_gradients,
@@ -138,8 +137,7 @@ class Trainer:
                 self._end_of_epoch()
             train_s = time.perf_counter() - begin_s
             if world.is_first:
-                result = BEST if (self.out / BEST).is_dir() else LAST
-                write_json(self.out / "run.json", {**asdict(state), "result": result})
+                finish(self.out, asdict(state), BEST if (self.out / BEST).is_dir() else LAST)
             return RunSummary(state, train_s, already_done=False)
         finally:
             self.judge.close()
@@ -167,7 +165,7 @@ class Trainer:
 
     def _log(self, row: Mapping[str, Any]) -> None:
         self.log.write(row)
-        self.state.log_rows += 1
+        self.state.log_rows = self.log.rows
 
     def step(self, batches: Iterator[Batch]) -> dict[str, Any]:
         """One optimiser step over up to ``accumulate`` micro-batches; its row for the log."""
@@ -253,5 +251,6 @@ class Trainer:
 
     def _save(self, name: str) -> None:
         if self.world.is_first:
+            self.log.sync()
             optimizer = self.optimizer if name == LAST else None
             save(self.out / name, self.task, optimizer, self.state, self.identity)

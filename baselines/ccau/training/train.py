@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 
 from baselines.ccau.config.config import Config
@@ -39,7 +38,7 @@ def train(
         shards = ShardSet.open(shards_folder)
         parts = selection_parts(config, shards)
         require_modalities(config, shards, parts)
-        with reserved(out) if world.is_first else nullcontext():
+        with reserved(out, world):
             description = describe(config, shards, parts)
             opened = by_first(world, lambda: open_run(out, description, fresh=fresh, resume=resume))
             if opened.finished and opened.checkpoint is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from baselines.ccau.distributed import World
 from baselines.ccau.runs import checkpoint as checkpoints
-from baselines.ccau.runs.build_task import class_names
+from baselines.ccau.runs.build_task import class_names, require_classes
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity
 from baselines.ccau.tasks import Task
 from baselines.ccau.training.training_state import State
@@ -63,7 +63,7 @@ def restore(
             expected=str(state.world_size),
             hint="launch as many processes as before, or start again with --fresh",
         )
-    checkpoints.require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
     checkpoints.load_into(task, checkpoint.tensors("model"), place=checkpoint.folder)
     load_optimizer(
         optimizer,

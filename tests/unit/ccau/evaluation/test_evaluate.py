@@ -22,10 +22,17 @@ from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions import join_clips, merge
 from baselines.ccau.evaluation.predictions_file import load_predictions, save_predictions
 from baselines.ccau.runs.build_task import build_task, make_nets
+from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import StaticKD
 from baselines.ccau.training.train import train
 from baselines.ccau.training.validation_score import validate
-from homage_sdk.errors import CheckpointError, ConfigError, TrainingError, UsageError
+from homage_sdk.errors import (
+    CheckpointError,
+    ConfigError,
+    StorageError,
+    TrainingError,
+    UsageError,
+)
 from homage_sdk.shards import ShardSet
 
 
@@ -170,6 +177,23 @@ def test_another_version_of_the_code_evaluates_again(run, small_shards, monkeypa
     monkeypatch.setattr(evaluate_module, "code_version", lambda: "another")
     again = evaluate(run, small_shards, device="cpu")
     assert again["identity"] == {**found["identity"], "code": "another"}
+
+
+def test_nobody_trains_a_run_anew_while_it_is_judged(tiny, run, small_shards, monkeypatch):
+    plain, config = evaluate_module.Judge, tiny(**{"optim.epochs": 1, "optim.lr": 0.3})
+
+    def judge(*arguments, **options):
+        with pytest.raises(StorageError, match="another process"):
+            train(config, small_shards, run, fresh=True)
+        return plain(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate_module, "Judge", judge)
+        results = evaluate(run, small_shards, device="cpu")
+    weights = load_result(run).model_sha256
+    assert results["identity"]["model_sha256"] == weights
+    train(config, small_shards, run, fresh=True)
+    assert not (run / "results.json").exists() and load_result(run).model_sha256 != weights
 
 
 def test_a_run_that_never_validated_does_not_claim_a_selection(tiny):

@@ -79,7 +79,7 @@ def test_with_shards_it_is_a_run_that_can_be_judged(theirs, small_shards, tmp_pa
     done = invoke(*files, "--out", out, "--shards", small_shards, *options())
     assert done.exit_code == 0, done.output
     assert not [p for p in out.rglob("*") if p.name.startswith(".tmp")]
-    config, nets = load_nets(out, shards)
+    _, config, nets = load_nets(out, shards)
     frames = torch.randn(2, config.data.blocks, 3, config.data.block_frames, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from baselines.ccau.runs import checkpoint
-from baselines.ccau.runs.checkpoint import Identity, load, load_into, require_classes
+from baselines.ccau.runs.build_task import require_classes
+from baselines.ccau.runs.checkpoint import Identity, load, load_into
 from baselines.ccau.training.training_checkpoint import load_optimizer, optimizer_tensors
 from homage_sdk.errors import CheckpointError, HomageError
 
@@ -121,7 +122,8 @@ def test_a_header_that_looks_like_a_pickle_is_still_safetensors(tmp_path):
         from safetensors.torch import save_file
 
         save_file(tensors, tmp_path / "t.safetensors")
-        checkpoint.read_tensors(tmp_path / "t.safetensors")
+        path = tmp_path / "t.safetensors"
+        checkpoint.parse_tensors(path.read_bytes(), path)
 
 
 def test_another_models_checkpoint_is_refused_naming_the_first_difference(saved):
