@@ -25,13 +25,7 @@ from homage_sdk.problems import Place
 from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.far import FarFolder, Patience
 from homage_sdk.shards.format.index import Index, index_of
-from homage_sdk.shards.format.manifest import (
-    INDEX,
-    MANIFEST,
-    MAX_BYTES,
-    Manifest,
-    parse_manifest,
-)
+from homage_sdk.shards.format.manifest import INDEX, Manifest, of_one_state
 from homage_sdk.shards.format.tar import MEND, read_members
 
 Row = tuple[ClipChoice, dict[str, bytes]]
@@ -137,9 +131,10 @@ class _Source:
         """The shards that these addresses name, and what an epoch takes from them."""
         url, chosen = _folder_of(urls)
         folder = FarFolder(url, storage, patience)
-        manifest = parse_manifest(folder.read(MANIFEST, MAX_BYTES), folder.place(MANIFEST))
-        data = folder.read(INDEX, manifest.index.bytes)
-        index = index_of(manifest, data, folder.place(INDEX))
+        manifest = folder.manifest()
+        with of_one_state(partial(folder.is_still, manifest), folder.address.shown):
+            data = folder.read(INDEX, manifest.index.bytes)
+            index = index_of(manifest, data, folder.place(INDEX))
         known = [shard.name for shard in manifest.shards]
         if chosen is not None and (strangers := sorted(set(chosen) - set(known))):
             raise UsageError("no shard of this folder", place=folder.place(strangers[0]))
@@ -159,8 +154,9 @@ class _Source:
     def rows(self, shards: Iterable[dict[str, str]]) -> Iterator[Row]:
         """The rows of these shards, in the order in which they lie there."""
         sizes = {shard.name: shard.bytes for shard in self.manifest.shards}
-        for shard in shards:
-            yield from self._rows_of(shard["url"], sizes[shard["url"]])
+        with of_one_state(partial(self.folder.is_still, self.manifest), self.folder.address.shown):
+            for shard in shards:
+                yield from self._rows_of(shard["url"], sizes[shard["url"]])
 
     def _rows_of(self, name: str, size: int) -> Iterator[Row]:
         place = self.folder.place(name)

@@ -14,13 +14,20 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from homage_sdk.errors import ShardError, StorageError, UsageError
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.far import FarFolder, Patience
-from homage_sdk.shards.format.manifest import MANIFEST, MAX_BYTES, StoredFile, parse_manifest
+from homage_sdk.shards.format.manifest import (
+    MANIFEST,
+    MAX_BYTES,
+    StoredFile,
+    of_one_state,
+    parse_manifest,
+)
 from homage_sdk.storage import exclusive, explained, write_file
 from homage_sdk.storage.trees import fsync_folder
 
@@ -81,8 +88,9 @@ def fetch(
         done = total - len(data) - sum(file.bytes for file in missing)
         _require_room(folder, missing)
         meter = Meter(progress, total, done)
-        for file in missing:
-            _fetch_file(far, folder, file, meter)
+        with of_one_state(partial(far.is_still, manifest), far.address.shown):
+            for file in missing:
+                _fetch_file(far, folder, file, meter)
         write_file(folder / MANIFEST, data)
         meter.advance(len(data))
     return folder

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, cast
 
 from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.shards.format.address import Address
-from homage_sdk.shards.format.manifest import MANIFEST
-from homage_sdk.storage.commit import settle
+from homage_sdk.shards.format.manifest import MANIFEST, MAX_BYTES, Manifest, parse_manifest
+from homage_sdk.storage.commit import current, settle
 
 _PART_BYTES = 1 << 20
 
@@ -133,11 +133,22 @@ class FarFolder:
                     break
         return b"".join(parts)
 
+    def manifest(self) -> Manifest:
+        """The manifest of the shards in the folder; raises ShardError."""
+        return parse_manifest(self.read(MANIFEST, MAX_BYTES), self.place(MANIFEST))
+
+    def is_still(self, manifest: Manifest) -> bool:
+        """Whether the folder still has this manifest, as far as one can tell."""
+        try:
+            return self.manifest() == manifest
+        except ShardError:
+            return True
+
     def connect(self, name: str, begin: int) -> Any:
         """The file, opened anew at byte ``begin``; raises what the store raises."""
         address = f"{self.address.path}/{name}"
         if self.address.scheme == "file":
-            file: Any = _open_local(address)
+            file: Any = _open_local(str(current(Path(self.address.path), name)))
         elif self.address.scheme in ("http", "https"):
             stall_s = self.patience.stall_s
             return _open_http(address, self.place(name), begin, self._storage, stall_s)

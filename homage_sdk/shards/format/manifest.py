@@ -6,6 +6,8 @@ names, counts and sizes are bounded, unknown versions are refused with a reason.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -253,6 +255,27 @@ def read_manifest(folder: Path) -> Manifest:
         raise refusal(ShardError, Kind.SHARDS, what_is(folder))
     data = reading(folder, MANIFEST, lambda it: read_at_most(it, MAX_BYTES))
     return parse_manifest(data, str(folder / MANIFEST))
+
+
+@contextmanager
+def of_one_state(is_same: Callable[[], bool], place: str) -> Iterator[None]:
+    """Where reading shards fails since they are others now, say that, and nothing of damage."""
+    try:
+        yield
+    except ShardError:
+        if is_same():
+            raise
+        raise ShardError(
+            "the shards were rebuilt while they were open", place=place, hint="open them again"
+        ) from None
+
+
+def is_still(folder: Path, manifest: Manifest) -> bool:
+    """Whether a folder still has this manifest."""
+    try:
+        return read_manifest(folder) == manifest
+    except ShardError:
+        return False
 
 
 def read_at_most(path: Path, size: int) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from functools import cached_property
+from contextlib import AbstractContextManager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from homage_sdk.shards.format.manifest import (
     INDEX,
     Manifest,
     SampleInfo,
+    is_still,
+    of_one_state,
     read_at_most,
     read_manifest,
 )
@@ -39,6 +42,9 @@ _MOST_OPEN = 256
 
 class ShardSet:
     """A folder of shards, opened by its manifest. Get one from ``ShardSet.open``.
+
+    It is one state of the folder, or an error, in every process: bytes are held against the index,
+    the index against the manifest, and a file that is open stays what it is.
 
     Cheap to pickle (a path), safe in several threads and processes: reads are positioned and share
     no offset. Nothing is unpickled, no shell is run, no name is followed out of the folder.
@@ -146,11 +152,20 @@ class ShardSet:
         except KeyError:
             raise UnknownIdError(f"no sample {key!r}", place=str(self.path)) from None
 
+    def _of_one_state(self) -> AbstractContextManager[None]:
+        return of_one_state(partial(is_still, self.path, self.manifest), str(self.path))
+
     @cached_property
     def _index(self) -> Index:
-        size = self.manifest.index.bytes
-        data = reading(self.path, INDEX, lambda path: read_at_most(path, size))
-        return index_of(self.manifest, data, str(self.path / INDEX))
+        size, place = self.manifest.index.bytes, str(self.path / INDEX)
+        with self._of_one_state():
+            try:
+                data = reading(self.path, INDEX, lambda path: read_at_most(path, size))
+            except OSError as error:
+                raise ShardError(
+                    "the index cannot be read", place=place, found=os.strerror(error.errno or 0)
+                ) from error
+            return index_of(self.manifest, data, place)
 
     def members(self, key: str) -> tuple[str, ...]:
         """The fields of a sample, in their order."""
@@ -174,8 +189,12 @@ class ShardSet:
         """The bytes of one member.
 
         Raises ShardError when the sample has no such member, or its bytes are not those that were
-        packed: their CRC-32 is compared at every read.
+        packed (their CRC-32 is compared at every read), or the shards were rebuilt meanwhile.
         """
+        with self._of_one_state():
+            return self._read(key, field, max_bytes)
+
+    def _read(self, key: str, field: str, max_bytes: int) -> bytes:
         located = self._located(key)
         if field not in located:
             raise ShardError(

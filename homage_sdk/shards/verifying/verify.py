@@ -19,6 +19,7 @@ from homage_sdk.shards.format.manifest import (
     Manifest,
     SampleInfo,
     ShardInfo,
+    is_still,
     read_manifest,
 )
 from homage_sdk.shards.format.sample_meta import META
@@ -109,6 +110,8 @@ def verify(
     for shard in manifest.shards:
         problems += _check_shard(folder, shard, manifest, index, deep)
         meter.advance()
+    if problems and not is_still(folder, manifest):  # they were packed again meanwhile
+        return verify(folder, deep=deep, progress=progress)
     return sorted(problems, key=lambda problem: problem.order)
 
 
