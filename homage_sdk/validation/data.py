@@ -1,4 +1,4 @@
-"""What rules look at: the judged records of a release, and tables of them made on demand.
+"""What rules look at: the judged records of a release, tables of them, findings at their places.
 
 Missing integers hold ``NULL``. A rule that looks for something odd trusts sound rows only, so that
 one fault gives one problem and not a trail of consequences.
@@ -15,11 +15,12 @@ import pandas as pd
 
 from homage_sdk.errors import HomageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.problems import Problem, Severity
+from homage_sdk.problems import Place, Problem, Severity
 from homage_sdk.release.records import Release
 from homage_sdk.soundness import Reason, Records, judge
 from homage_sdk.soundness.columns import NULL, Bools, Ints, floats, integers
 from homage_sdk.taxonomy import class_key
+from homage_sdk.validation.rule import Finding
 
 if TYPE_CHECKING:
     from homage_sdk.media.probe import Probes, VideoProbe
@@ -182,6 +183,63 @@ class Data:
     def listed(self) -> set[str]:
         """Sequences that a split list names."""
         return {sequence for sequence in self.texts("list_entries", "sequence") if sequence}
+
+    def named(self, *kinds: str) -> set[str]:
+        """Sequences that a split list names, or that have a file of one of these kinds."""
+        return self.listed.union(*(self.files_of.get(kind, {}) for kind in kinds))
+
+    @cached_property
+    def sensors(self) -> list[dict[str, Any]]:
+        """The rows of the raw table ``sensors``."""
+        rows: list[dict[str, Any]] = self.release["sensors"].to_pylist()
+        return rows
+
+    # Findings ----------------------------------------------------------------------------------
+
+    def at_file(
+        self, file: int, found: str, expected: str = "", *, sequence: str | None = ""
+    ) -> Finding:
+        """At a whole file."""
+        return Finding(Place(self.paths[int(file)], sequence=sequence or ""), found, expected)
+
+    def at_file_of(self, frame: int, found: str, expected: str) -> Finding:
+        """At the whole file of an annotated frame."""
+        file, _, sequence = self.frame_cells[frame]
+        return self.at_file(file, found, expected, sequence=sequence)
+
+    def at_line(self, table: str, row: int, found: str, expected: str = "") -> Finding:
+        """At a line of a list: a row of ``list_entries`` or ``class_entries``."""
+        return Finding(self.line_place(table, row), found, expected)
+
+    def line_place(self, table: str, row: int) -> Place:
+        """The line of a row of ``list_entries`` or ``class_entries``."""
+        entry = (self.list_entries if table == "list_entries" else self.class_entries).iloc[row]
+        line = None if entry["row"] == NULL else int(entry["row"])
+        return Place(self.paths[entry["file"]], row=line, sequence=entry.get("sequence") or "")
+
+    def at_action(self, row: int, found: str, expected: str = "", *, key: str = "") -> Finding:
+        """At an action, or at one key of it."""
+        file, index, sequence = self.action_cells[row]
+        pointer = f"/{index}/{key}" if key else f"/{index}"
+        return Finding(Place(self.paths[file], pointer, sequence=sequence or ""), found, expected)
+
+    def at_frame(self, row: int, found: str, expected: str = "", *, below: str = "") -> Finding:
+        """At an annotated frame, or at what lies below it (``/objects/3``)."""
+        file, index, sequence = self.frame_cells[row]
+        place = Place(self.paths[file], f"/frames/{index}{below}", sequence=sequence or "")
+        return Finding(place, found, expected)
+
+    def at_object(self, row: int, found: str, expected: str = "", *, key: str = "") -> Finding:
+        """At an object of an annotated frame, or at one key of it."""
+        below = f"/objects/{self.object_index[row]}{'/' if key else ''}{key}"
+        return self.at_frame(int(self.objects.graph[row]), found, expected, below=below)
+
+    def at_relationship(
+        self, row: int, found: str, expected: str = "", *, key: str = ""
+    ) -> Finding:
+        """At a relationship of an annotated frame, or at one key of it."""
+        below = f"/relationships/{self.relationship_index[row]}{'/' if key else ''}{key}"
+        return self.at_frame(int(self.relationships.graph[row]), found, expected, below=below)
 
     # Media -------------------------------------------------------------------------------------
 

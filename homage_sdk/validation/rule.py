@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from homage_sdk.problems import Code, Place, Problem, Severity
@@ -42,19 +43,20 @@ class Rule(Code):
         ]
 
 
-def rule(
+def _declared(
+    severity: Severity,
     code: str,
     title: str,
     *,
     why: str,
     example: str,
     hint: str,
-    severity: Severity = Severity.ERROR,
     deep: bool = False,
 ) -> Callable[[Check], Rule]:
-    """Turn a function over ``Data`` into the Rule of that code."""
+    return lambda check: Rule(code, title, why, hint, example, severity, deep, check=check)
 
-    def declare(check: Check) -> Rule:
-        return Rule(code, title, why, hint, example, severity, deep, check=check)
 
-    return declare
+error = partial(_declared, Severity.ERROR)
+"""Turn a function over ``Data`` into the Rule of that code; so do ``warning`` and ``info``."""
+warning = partial(_declared, Severity.WARNING)
+info = partial(_declared, Severity.INFO)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from homage_sdk.problems import Severity
 from homage_sdk.soundness.columns import NULL
 from homage_sdk.soundness.judge import LARGEST_SIDE
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_file_of
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, warning
 
 
-@rule(
+@warning(
     "HOM407",
     "more than one annotated view",
-    severity=Severity.WARNING,
     why="One third-person view of each sequence was annotated (paper, section 3). Boxes of two "
     "views are in different pixels and must not be mixed.",
     example="scene graphs for p0002_r000_v001_a000 and for p0002_r000_v002_a000",
@@ -28,13 +25,12 @@ def two_views(data: Data) -> Iterator[Finding]:
     for row in views.index[views.duplicated("sequence")]:
         sequence, view = views["sequence"].at[row], views["view"].at[row]
         first = views.loc[views["sequence"] == sequence, "view"].iat[0]
-        yield at_file_of(data, row, f"view {view}", f"only view {first}")
+        yield data.at_file_of(row, f"view {view}", f"only view {first}")
 
 
-@rule(
+@warning(
     "HOM408",
     "annotated view is the ego view",
-    severity=Severity.WARNING,
     why="Scene graphs were annotated on third-person views (paper, section 3). In the ego view "
     "the person who acts cannot be seen, so that their box means nothing.",
     example="p0002_r000_v000_a000_sg.json",
@@ -44,13 +40,12 @@ def ego_annotated(data: Data) -> Iterator[Finding]:
     """Once a file whose frames are of view 0."""
     frames = data.frames[data.frames["view"] == 0]
     for row in frames.drop_duplicates("file").index:
-        yield at_file_of(data, row, "view 0", "view 1 or above")
+        yield data.at_file_of(row, "view 0", "view 1 or above")
 
 
-@rule(
+@warning(
     "HOM409",
     "annotated view has no video",
-    severity=Severity.WARNING,
     why="The boxes are in the pixels of a view whose video is not here, while other views of the "
     "same sequence are: the boxes cannot be drawn or trained on.",
     example="scene graphs for v003 of a sequence that has v000 and v001",
@@ -67,13 +62,12 @@ def view_without_video(data: Data) -> Iterator[Finding]:
         if sequence in filmed and (sequence, view) not in there:
             views = sorted(v for s, v in there if s == sequence)
             expected = f"one of the views {', '.join(map(str, views))}"
-            yield at_file_of(data, row, f"view {view}", expected)
+            yield data.at_file_of(row, f"view {view}", expected)
 
 
-@rule(
+@warning(
     "HOM411",
     "annotated view without its size",
-    severity=Severity.WARNING,
     why="Without the width and height that the boxes were drawn on, a box cannot be checked, "
     "scaled or normalised.",
     example='{"video": "p0002_r000_v001_a000", "frames": [...]}, no width and height',
@@ -85,10 +79,10 @@ def size_missing(data: Data) -> Iterator[Finding]:
     missing = (frames["width"] == NULL) | (frames["height"] == NULL)
     faulty = data.in_faulty_file(frames)
     for row in where(missing & ~faulty & ~frames["file"].where(missing).duplicated()):
-        yield at_file_of(data, row, "no width or height", "both")
+        yield data.at_file_of(row, "no width or height", "both")
 
 
-@rule(
+@error(
     "HOM412",
     "annotated size differs from the video's",
     why="Boxes are pixels of the annotated view. If the video has another size, every box is "
@@ -111,10 +105,10 @@ def size_differs(data: Data) -> Iterator[Finding]:
         size = sizes.get((at["sequence"], at["view"]))
         if size is not None and size != (at["width"], at["height"]):
             found, expected = f"{at['width']}x{at['height']}", f"{size[0]}x{size[1]} as the video"
-            yield at_file_of(data, row, found, expected)
+            yield data.at_file_of(row, found, expected)
 
 
-@rule(
+@error(
     "HOM413",
     "annotated view of no possible size",
     why="A width or height of 0 or less, or beyond any camera, makes every box of the file "
@@ -127,4 +121,4 @@ def size_impossible(data: Data) -> Iterator[Finding]:
     frames, wrong = data.frames, data.records.frames.impossible_size
     for row in where(wrong & ~frames["file"].where(wrong).duplicated()):
         at = frames.iloc[row]
-        yield at_file_of(data, row, f"{at['width']}x{at['height']}", f"1 to {LARGEST_SIDE}")
+        yield data.at_file_of(row, f"{at['width']}x{at['height']}", f"1 to {LARGEST_SIDE}")

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from homage_sdk.problems import Severity
 from homage_sdk.soundness import Reason
 from homage_sdk.soundness.columns import Bools, Floats, Ints, repeated
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_file_of, at_frame, at_object
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, info, warning
 
 _SLACK_PX = 1.0  # a box may end on the far side of the last pixel, and be rounded
 _TINY_PX = 2.0
@@ -24,7 +22,7 @@ _MAP_HINT = (
 )
 
 
-@rule(
+@error(
     "HOM420",
     "box with its corners out of order",
     why="A box is left, top, right, bottom. Reversed or equal corners enclose nothing. When many "
@@ -38,10 +36,9 @@ def unordered(data: Data) -> Iterator[Finding]:
     yield from _boxes(data, flat, "x1 < x2 and y1 < y2")
 
 
-@rule(
+@warning(
     "HOM421",
     "box outside its frame",
-    severity=Severity.WARNING,
     why="No pixel of the box is in the picture: it belongs to another size, another view or "
     "another format. It is kept as it is.",
     example='"bbox": [1400, 100, 1500, 200] in a picture 1280 wide',
@@ -55,10 +52,9 @@ def outside(data: Data) -> Iterator[Finding]:
     yield from _boxes(data, _sound(data) & away, "in the frame")
 
 
-@rule(
+@warning(
     "HOM422",
     "box reaches over the edge of its frame",
-    severity=Severity.WARNING,
     why="A part of the box is outside the picture. It is kept as it is; a crop made with it would "
     "wrap around or fail.",
     example='"bbox": [1200, 100, 1320, 200] in a picture 1280 wide',
@@ -73,10 +69,9 @@ def over_the_edge(data: Data) -> Iterator[Finding]:
     yield from _boxes(data, _sound(data) & inside & over, "inside the frame")
 
 
-@rule(
+@warning(
     "HOM423",
     "tiny box",
-    severity=Severity.WARNING,
     why=f"A side under {_TINY_PX:g} pixels: nothing can be seen in it. Most often a click without "
     "a drag, or normalised boxes read as pixels.",
     example='"bbox": [600, 410, 601, 411]',
@@ -90,7 +85,7 @@ def tiny(data: Data) -> Iterator[Finding]:
     yield from _boxes(data, _sound(data) & small & ~fractions, f"{_TINY_PX:g} pixels or more")
 
 
-@rule(
+@error(
     "HOM424",
     "boxes look normalised",
     why="All boxes of the file lie between 0 and 1: they are fractions of the frame, not pixels, "
@@ -104,13 +99,12 @@ def normalised(data: Data) -> Iterator[Finding]:
     for file in _normalised_files(data):
         rows = where(files == file)
         found = f"{len(rows)} boxes between 0 and 1"
-        yield at_file_of(data, data.objects.graph[rows[0]], found, "pixels")
+        yield data.at_file_of(data.objects.graph[rows[0]], found, "pixels")
 
 
-@rule(
+@warning(
     "HOM425",
     "box covers the whole frame",
-    severity=Severity.WARNING,
     why="No object fills the picture from edge to edge: a default box that nobody drew.",
     example='"bbox": [0, 0, 1280, 720] in a picture of 1280x720',
     hint="draw the box again or remove it",
@@ -124,7 +118,7 @@ def whole_frame(data: Data) -> Iterator[Finding]:
     yield from _boxes(data, _sound(data) & wide & high & ~over, "a part of the frame")
 
 
-@rule(
+@error(
     "HOM426",
     "object id given twice in a frame",
     why="Relationships name objects by id. With two of one id nobody can tell which is meant; the "
@@ -137,13 +131,12 @@ def duplicate_id(data: Data) -> Iterator[Finding]:
     objects = data.objects
     for row in where(objects.own == Reason.OBJECT_REPEATED):
         found = f"id {objects.ids[row]} again ({objects.classes[row]})"
-        yield at_object(data, row, found, "unique within the frame", key="id")
+        yield data.at_object(row, found, "unique within the frame", key="id")
 
 
-@rule(
+@warning(
     "HOM427",
     "object annotated twice in a frame",
-    severity=Severity.WARNING,
     why="Two objects of one class share the very same box: a copy, counted twice.",
     example='two "iron" at [600, 410, 668, 470]',
     hint="remove one of the two",
@@ -166,10 +159,9 @@ def _same_box(data: Data, rows: Ints, classes: Ints) -> Bools:
     return table.duplicated().to_numpy()
 
 
-@rule(
+@warning(
     "HOM428",
     "annotated frame without a person",
-    severity=Severity.WARNING,
     why="The person who performs the action was annotated in every frame (paper, section 3). "
     "Without one the relationships of the frame have no subject.",
     example="objects iron and shirt, no person",
@@ -186,13 +178,12 @@ def no_person(data: Data) -> Iterator[Finding]:
         return  # this release does not annotate people in every frame: not a fault of a frame
     without[objects.graph[objects.classes.codes < 0]] = False
     for row in where(without):
-        yield at_frame(data, row, "no person", "a person")
+        yield data.at_frame(row, "no person", "a person")
 
 
-@rule(
+@info(
     "HOM429",
     "several people in a frame",
-    severity=Severity.INFO,
     why="One person performs the action. Others may be in the picture; who is the subject must "
     "then be read from the relationships.",
     example="two objects of category person",
@@ -207,14 +198,14 @@ def several_people(data: Data) -> Iterator[Finding]:
     rows = rows[~_same_box(data, rows, np.zeros_like(rows))]
     counts = np.bincount(objects.graph[rows], minlength=len(data.frames))
     for row in where(counts > 1):
-        yield at_frame(data, row, f"{counts[row]} people", "one")
+        yield data.at_frame(row, f"{counts[row]} people", "one")
 
 
 def _boxes(data: Data, rows: Bools, expected: str) -> Iterator[Finding]:
     for row in where(rows):
         box = "[" + ", ".join(f"{value:g}" for value in data.objects.boxes[row]) + "]"
         size = data.frame_sizes[int(data.objects.graph[row])]
-        yield at_object(data, row, box, f"{expected}{size}", key="bbox")
+        yield data.at_object(row, box, f"{expected}{size}", key="bbox")
 
 
 def _sizes(data: Data) -> tuple[Floats, Floats]:

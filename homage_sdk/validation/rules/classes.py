@@ -7,21 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from homage_sdk.problems import Severity
 from homage_sdk.soundness.columns import Words
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import (
-    at_action,
-    at_file,
-    at_line,
-    at_object,
-    at_relationship,
-    line_place,
-)
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, info, warning
 
 
-@rule(
+@error(
     "HOM240",
     "class id given twice",
     why="Two names share one id. Whatever is trained on these ids cannot tell the two apart.",
@@ -36,10 +27,9 @@ def duplicate_id(data: Data) -> Iterator[Finding]:
         yield _at_class(data, row, "an id of its own")
 
 
-@rule(
+@warning(
     "HOM241",
     "class listed twice",
-    severity=Severity.WARNING,
     why="The same name stands twice in one class list. Only the first id is used; the second "
     "column of any output stays empty for ever.",
     example="classInd.txt:3 `3 ironing` and :9 `9 ironing`",
@@ -54,13 +44,12 @@ def duplicate_name(data: Data) -> Iterator[Finding]:
 
 def _at_class(data: Data, row: int, expected: str) -> Finding:
     entry = data.class_entries.iloc[row]
-    return at_line(data, "class_entries", row, f"{entry['id']} {entry['raw']}", expected)
+    return data.at_line("class_entries", row, f"{entry['id']} {entry['raw']}", expected)
 
 
-@rule(
+@warning(
     "HOM242",
     "two spellings of one class in a class list",
-    severity=Severity.WARNING,
     why="The names differ only in case, spaces or underscores. They are one class here; code that "
     "compares strings sees two.",
     example="classInd_atomic.txt:3 `take_cup` and :9 `Take cup`",
@@ -75,15 +64,14 @@ def spelling_variants(data: Data) -> Iterator[Finding]:
             entries["file"] == entries["file"].iat[row]
         )
         first = where(same)[0]
-        place = line_place(data, "class_entries", first)
+        place = data.line_place("class_entries", first)
         expected = f"one spelling: {entries['raw'].iat[first]!r} on {place}"
-        yield at_line(data, "class_entries", row, repr(entries["raw"].iat[row]), expected)
+        yield data.at_line("class_entries", row, repr(entries["raw"].iat[row]), expected)
 
 
-@rule(
+@warning(
     "HOM243",
     "class ids do not begin at 1",
-    severity=Severity.WARNING,
     why="Published class lists count from 1. A list that begins elsewhere was cut or renumbered, "
     "and its ids do not mean what others' ids mean.",
     example="classInd.txt whose first id is 0",
@@ -93,13 +81,12 @@ def ids_from_one(data: Data) -> Iterator[Finding]:
     """The smallest id of a file is not 1."""
     for row, _, ids in _id_lists(data):
         if ids[0] != 1:
-            yield at_line(data, "class_entries", row, f"{ids[0]} first", "1")
+            yield data.at_line("class_entries", row, f"{ids[0]} first", "1")
 
 
-@rule(
+@warning(
     "HOM244",
     "gap in the class ids",
-    severity=Severity.WARNING,
     why="Published class lists have no gaps: a line is missing, and its class is unknown.",
     example="classInd.txt with 1, 2, 4",
     hint="compare with the official list",
@@ -112,7 +99,7 @@ def id_gaps(data: Data) -> Iterator[Finding]:
             if after > before + 1:
                 row = where((entries["file"] == file) & (entries["id"] == after))[0]
                 found = f"{after} after {before}"
-                yield at_line(data, "class_entries", row, found, f"{before + 1}")
+                yield data.at_line("class_entries", row, found, f"{before + 1}")
 
 
 def _id_lists(data: Data) -> Iterator[tuple[int, int, list[int]]]:
@@ -126,7 +113,7 @@ def _id_lists(data: Data) -> Iterator[tuple[int, int, list[int]]]:
             yield row, int(file), sorted({int(i) for i in entries["id"]})
 
 
-@rule(
+@error(
     "HOM245",
     "class without a name",
     why="A line of a list, or a label, whose class name is empty or has no letter. Nothing can be "
@@ -138,19 +125,18 @@ def empty_name(data: Data) -> Iterator[Finding]:
     """Names whose key is empty, in lists, actions, objects and relationships."""
     entries = data.class_entries
     for row in where(entries["key"] == ""):
-        yield at_line(data, "class_entries", row, repr(entries["raw"].iat[row]), "a name")
+        yield data.at_line("class_entries", row, repr(entries["raw"].iat[row]), "a name")
     lines = data.list_entries
     for row in where((lines["activity"] == "") & lines["activity_raw"].notna()):
-        yield at_line(data, "list_entries", row, repr(lines["activity_raw"].iat[row]), "a name")
+        yield data.at_line("list_entries", row, repr(lines["activity_raw"].iat[row]), "a name")
     for kind, words in _label_words(data):
         for row in where(words.nameless):
             yield _at_label(data, kind, row, repr(words[row]), "a name")
 
 
-@rule(
+@warning(
     "HOM246",
     "class used but not listed",
-    severity=Severity.WARNING,
     why="Labels use a class that the class list of its kind does not hold: a misspelling, or a "
     "list of another version. It gets an id of its own, so that nothing is lost.",
     example='"class": "take cpu", and no take_cpu in classInd_atomic.txt',
@@ -173,10 +159,9 @@ def unlisted_class(data: Data) -> Iterator[Finding]:
             yield _at_label(data, kind, rows[0], found, expected)
 
 
-@rule(
+@info(
     "HOM247",
     "listed classes that no label uses",
-    severity=Severity.INFO,
     why="Normal in a part of the release. In a whole one it means labels that are missing; no "
     "model can learn these classes, and a macro average over them is not defined.",
     example="classInd_atomic.txt lists 448 classes and the labels use 431",
@@ -195,13 +180,12 @@ def unused_classes(data: Data) -> Iterator[Finding]:
             names = ", ".join(repr(raw) for raw in unused["raw"].head(3))
             more = ", ..." if len(unused) > 3 else ""
             found = f"{len(unused)} of {len(entries)} unused: {names}{more}"
-            yield at_file(data, file, found, "each in at least one label")
+            yield data.at_file(file, found, "each in at least one label")
 
 
-@rule(
+@warning(
     "HOM248",
     "one class in several spellings",
-    severity=Severity.WARNING,
     why="Labels of one kind spell a class in more than one way (case, spaces, underscores). They "
     "are one class here; code that compares strings sees several, and gives each an id.",
     example='"take cup" in one file and "take_cup" in another',
@@ -223,10 +207,9 @@ def label_spellings(data: Data) -> Iterator[Finding]:
                 yield _at_label(data, kind, row, found, expected)
 
 
-@rule(
+@warning(
     "HOM249",
     "name listed as two kinds of class",
-    severity=Severity.WARNING,
     why="The same file of names was copied under the name of another kind of class list: whole "
     "lists that agree are never what was published.",
     example="classInd.txt with the lines of classInd_atomic.txt",
@@ -236,7 +219,7 @@ def same_list_twice(data: Data) -> Iterator[Finding]:
     """Two lists of different kinds that hold the very same names."""
     for file, (kind, other, names) in _copied_lists(data).items():
         found = f"the {names} names of {data.paths[other]}"
-        yield at_file(data, file, found, f"{kind} classes")
+        yield data.at_file(file, found, f"{kind} classes")
 
 
 def _copied_lists(data: Data) -> dict[int, tuple[str, int, int]]:
@@ -261,6 +244,6 @@ def _label_words(data: Data) -> tuple[tuple[str, Words], ...]:
 
 def _at_label(data: Data, kind: str, row: int, found: str, expected: str) -> Finding:
     if kind == "atomic":
-        return at_action(data, row, found, expected, key="class")
-    at = at_object if kind == "object" else at_relationship
-    return at(data, row, found, expected, key="category")
+        return data.at_action(row, found, expected, key="class")
+    at = data.at_object if kind == "object" else data.at_relationship
+    return at(row, found, expected, key="category")

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from homage_sdk.problems import Severity
 from homage_sdk.soundness import Reason
 from homage_sdk.soundness.columns import NULL, Bools, Ints
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data, Table, where
-from homage_sdk.validation.places import at_action, at_file_of, at_frame
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, info, warning
 from homage_sdk.validation.rules.intervals import last_frames, suspect
 
 _SHORT_S, _FEW, _MANY = 3, 3, 5
@@ -22,7 +20,7 @@ _SHORT_S, _FEW, _MANY = 3, 3, 5
 _LANE = 1 << 32  # more frames than any sequence has
 
 
-@rule(
+@error(
     "HOM400",
     "annotated frame below 1",
     why="Frames count from 1. If many begin at 0, the file counts from 0 and every box belongs "
@@ -34,13 +32,12 @@ def below_one(data: Data) -> Iterator[Finding]:
     """Frame number 0 or less."""
     frames = data.records.frames
     for row in where(frames.reasons == Reason.FRAME_BELOW_ONE):
-        yield at_frame(data, row, str(frames.frame[row]), "1 or more", below="/frame")
+        yield data.at_frame(row, str(frames.frame[row]), "1 or more", below="/frame")
 
 
-@rule(
+@warning(
     "HOM401",
     "annotated frame past the end of its video",
-    severity=Severity.WARNING,
     why="The picture that these boxes describe does not exist: the video was cut, or the frame "
     "number is wrong.",
     example="frame 541 of a view that ends after frame 480",
@@ -54,13 +51,12 @@ def past_the_end(data: Data) -> Iterator[Finding]:
     limit = frames["sequence"].map(ends)
     for row in where(limit.notna() & (frames["frame"] > limit)):
         end = ends[frames["sequence"].iat[row]]
-        yield at_frame(data, row, str(frames["frame"].iat[row]), f"<= {end}", below="/frame")
+        yield data.at_frame(row, str(frames["frame"].iat[row]), f"<= {end}", below="/frame")
 
 
-@rule(
+@warning(
     "HOM402",
     "frame annotated twice",
-    severity=Severity.WARNING,
     why="Two entries for one frame of one view. Both are kept, as two scene graphs: what is in "
     "both counts twice in every statistic.",
     example='"frame": 151 at /frames/3 and at /frames/4',
@@ -70,7 +66,7 @@ def annotated_twice(data: Data) -> Iterator[Finding]:
     """The second and later entries of a frame."""
     for row in where(_repeated_frames(data)):
         found = f"frame {data.frames['frame'].iat[row]} again"
-        yield at_frame(data, row, found, "each frame once")
+        yield data.at_frame(row, found, "each frame once")
 
 
 def _repeated_frames(data: Data) -> Bools:
@@ -79,10 +75,9 @@ def _repeated_frames(data: Data) -> Bools:
     return np.asarray(repeated & (frames["frame"] != NULL))
 
 
-@rule(
+@warning(
     "HOM403",
     "annotated frame outside any action",
-    severity=Severity.WARNING,
     why="Frames were sampled inside the intervals of atomic actions (paper, section 3). One that "
     "lies in none is either misnumbered, or its action is missing.",
     example="frame 700 in a sequence whose last action ends at 660",
@@ -92,7 +87,7 @@ def outside_actions(data: Data) -> Iterator[Finding]:
     """In no interval of its sequence, where the sequence's actions can be trusted."""
     for row in where(_outside(data)):
         found = str(data.frames["frame"].iat[row])
-        yield at_frame(data, row, found, "a frame of an action", below="/frame")
+        yield data.at_frame(row, found, "a frame of an action", below="/frame")
 
 
 def _outside(data: Data) -> Bools:
@@ -132,10 +127,9 @@ def _trusted(data: Data) -> Table:
     return actions[~actions["sequence"].isin(doubtful) & actions["sequence"].notna()]
 
 
-@rule(
+@warning(
     "HOM404",
     "action with too few annotated frames",
-    severity=Severity.WARNING,
     why="3 frames were annotated in an action shorter than 3 seconds, else 5 (paper, section 3). "
     "With fewer, a part of the scene graphs is missing.",
     example="an action of 4 s with 2 annotated frames inside",
@@ -154,13 +148,12 @@ def too_few_frames(data: Data) -> Iterator[Finding]:
     for at in where(counts < wanted):
         interval = f"{actions['first'].iat[at]} to {actions['last'].iat[at]}"
         found = f"{counts[at]} annotated frames in {interval}"
-        yield at_action(data, int(actions.index[at]), found, str(wanted[at]))
+        yield data.at_action(int(actions.index[at]), found, str(wanted[at]))
 
 
-@rule(
+@warning(
     "HOM405",
     "more annotated frames than the sampling gives",
-    severity=Severity.WARNING,
     why="3 or 5 frames an action (paper, section 3) add up to a largest possible number. More "
     "frames than that belong to actions that are missing from the labels.",
     example="40 annotated frames in a sequence of two actions",
@@ -175,7 +168,7 @@ def too_many_frames(data: Data) -> Iterator[Finding]:
     for sequence, count in counts.items():
         if sequence in most.index and count > most[sequence]:
             row = where(frames["sequence"] == sequence)[0]
-            yield at_file_of(data, row, f"{count} frames", f"at most {most[sequence]}")
+            yield data.at_file_of(row, f"{count} frames", f"at most {most[sequence]}")
 
 
 def _sampled(data: Data) -> Table:
@@ -193,10 +186,9 @@ def _wanted(actions: Table) -> Ints:
     return np.asarray(np.minimum(wanted, frames))
 
 
-@rule(
+@warning(
     "HOM406",
     "annotated frame without an object",
-    severity=Severity.WARNING,
     why="A frame was annotated to say where the person and the objects are; an empty one says "
     "nothing, and counts as a frame with nobody in it.",
     example='{"frame": 151, "objects": [], "relationships": []}',
@@ -207,13 +199,12 @@ def empty_frame(data: Data) -> Iterator[Finding]:
     counts = np.bincount(data.objects.graph, minlength=len(data.frames))
     faulty = data.in_faulty_file(data.frames)
     for row in where((counts == 0) & ~faulty):
-        yield at_frame(data, row, "no object", "at least one")
+        yield data.at_frame(row, "no object", "at least one")
 
 
-@rule(
+@info(
     "HOM410",
     "annotated frames out of order",
-    severity=Severity.INFO,
     why="Nothing depends on the order of frames in a file, but it is a sign of files that were "
     "merged by hand.",
     example="frames 151, 211, 181",
@@ -226,4 +217,4 @@ def out_of_order(data: Data) -> Iterator[Finding]:
     back = same_file & (frames["frame"] < frames["frame"].shift()) & (frames["frame"] >= 1)
     for row in where(back & ~frames["file"].where(back).duplicated()):
         found = f"{frames['frame'].iat[row]} after {frames['frame'].iat[row - 1]}"
-        yield at_frame(data, row, found, "in order", below="/frame")
+        yield data.at_frame(row, found, "in order", below="/frame")

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from homage_sdk.problems import Severity
 from homage_sdk.soundness import Reason
 from homage_sdk.soundness.columns import NULL, Bools
 from homage_sdk.time import NOMINAL_FPS, Seconds
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_action
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, info, warning
 
 LONGEST_FRAME = 7230
 """The last frame of any action measured in the real release: a little over four minutes."""
@@ -20,7 +18,7 @@ LONGEST_FRAME = 7230
 _CONTAINER_CLOCK_S = 0.001  # .mkv rounds timestamps to milliseconds
 
 
-@rule(
+@error(
     "HOM300",
     "action with a frame below 1",
     why="Frames count from 1. A frame of 0 or less names no picture; the action cannot be placed.",
@@ -34,10 +32,10 @@ def below_one(data: Data) -> Iterator[Finding]:
         for column, key in (("first", "frame_start"), ("last", "frame_end")):
             frame = data.actions[column].iat[row]
             if NULL < frame < 1:
-                yield at_action(data, row, str(frame), "1 or more", key=key)
+                yield data.at_action(row, str(frame), "1 or more", key=key)
 
 
-@rule(
+@error(
     "HOM301",
     "file counts frames from 0",
     why="Published frames are 1-based: in the real release every start is 30k+1 and every end 30m. "
@@ -51,7 +49,7 @@ def counts_from_zero(data: Data) -> Iterator[Finding]:
     there = data.actions["file"].isin(_zero_based_files(data))
     found, expected = "0, in a file of frames 30k to 30m-1", "frames 30k+1 to 30m, from 1"
     for row in where(there & _is(data, Reason.ACTION_BELOW_ONE)):
-        yield at_action(data, row, found, expected, key="frame_start")
+        yield data.at_action(row, found, expected, key="frame_start")
 
 
 def _is(data: Data, reason: Reason) -> Bools:
@@ -70,7 +68,7 @@ def _zero_based_files(data: Data) -> list[int]:
     return [int(file) for file in whole.index[whole]]
 
 
-@rule(
+@error(
     "HOM302",
     "action ends before it begins",
     why="An interval is first frame to last frame, both included. Reversed ends leave nothing to "
@@ -82,13 +80,12 @@ def reversed_ends(data: Data) -> Iterator[Finding]:
     """Last before first, both at least 1."""
     actions = data.records.actions
     for row in where(_is(data, Reason.ACTION_REVERSED)):
-        yield at_action(data, row, f"{actions.first[row]} to {actions.last[row]}", "in order")
+        yield data.at_action(row, f"{actions.first[row]} to {actions.last[row]}", "in order")
 
 
-@rule(
+@warning(
     "HOM303",
     "action runs past the end of its video",
-    severity=Severity.WARNING,
     why="The last frames of the interval do not exist in any view. The authors' code drops such "
     "actions in silence; here they are kept, and what lies past the end is clipped when frames "
     "are read.",
@@ -103,7 +100,7 @@ def past_the_end(data: Data) -> Iterator[Finding]:
     limit = actions["sequence"].map(ends)
     for row in actions.index[(actions["last"] > limit) & limit.notna()]:
         end = ends[actions["sequence"].at[row]]
-        yield at_action(data, row, str(actions["last"].at[row]), f"<= {end}", key="frame_end")
+        yield data.at_action(row, str(actions["last"].at[row]), f"<= {end}", key="frame_end")
 
 
 def last_frames(data: Data) -> dict[str, int]:
@@ -137,10 +134,9 @@ def suspect(data: Data) -> Bools:
 _LENGTHS = ("frames", "frames less one", "seconds", "seconds between the ends")
 
 
-@rule(
+@warning(
     "HOM306",
     "action_length disagrees with the interval",
-    severity=Severity.WARNING,
     why="`action_length` repeats what the two ends say (in frames or seconds: the convention that "
     "most of this release follows is taken). Where it disagrees, one of the three is wrong.",
     example='{"frame_start": 151, "frame_end": 180, "action_length": 60}',
@@ -162,13 +158,12 @@ def length_disagrees(data: Data) -> Iterator[Finding]:
     for row in where(given & ~fits[best]):
         usual = f"{expected[best].iat[row]:g} ({_LENGTHS[best]})"
         found = f"{actions['length'].iat[row]:g}"
-        yield at_action(data, row, found, usual, key="action_length")
+        yield data.at_action(row, found, usual, key="action_length")
 
 
-@rule(
+@warning(
     "HOM307",
     "action of absurd length",
-    severity=Severity.WARNING,
     why="The longest sequence of the release lasts about four minutes (frame 7,230). An action "
     "longer than that is a slip of a digit.",
     example='{"class": "take cup", "frame_start": 151, "frame_end": 180000}',
@@ -180,13 +175,12 @@ def absurdly_long(data: Data) -> Iterator[Finding]:
     frames = actions["last"] - actions["first"] + 1
     for row in where(actions["sound"] & (frames > LONGEST_FRAME)):
         found, expected = f"{frames.iat[row]} frames", f"at most {LONGEST_FRAME}"
-        yield at_action(data, row, found, expected, key="frame_end")
+        yield data.at_action(row, found, expected, key="frame_end")
 
 
-@rule(
+@warning(
     "HOM308",
     "action of a single frame",
-    severity=Severity.WARNING,
     why="Real actions last whole seconds; a single frame is most often an end that was copied "
     "from the start.",
     example='{"class": "take cup", "frame_start": 151, "frame_end": 151}',
@@ -197,13 +191,12 @@ def single_frame(data: Data) -> Iterator[Finding]:
     actions = data.actions
     for row in where(actions["sound"] & (actions["first"] == actions["last"])):
         frame = actions["first"].iat[row]
-        yield at_action(data, row, f"{frame} to {frame}", "2 frames or more")
+        yield data.at_action(row, f"{frame} to {frame}", "2 frames or more")
 
 
-@rule(
+@info(
     "HOM309",
     "action later than any known recording",
-    severity=Severity.INFO,
     why=f"No action of the measured release ends after frame {LONGEST_FRAME}. Longer recordings "
     "may exist; without their videos it cannot be told whether the frame is right.",
     example='{"class": "take cup", "frame_start": 9001, "frame_end": 9030}',
@@ -216,4 +209,4 @@ def past_nominal(data: Data) -> Iterator[Finding]:
     late = actions["sound"] & (actions["last"] > LONGEST_FRAME) & (frames <= LONGEST_FRAME)
     for row in where(late & ~actions["sequence"].isin(last_frames(data))):
         last = str(actions["last"].iat[row])
-        yield at_action(data, row, last, f"<= {LONGEST_FRAME}", key="frame_end")
+        yield data.at_action(row, last, f"<= {LONGEST_FRAME}", key="frame_end")

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from homage_sdk.problems import Severity
 from homage_sdk.validation.data import Data
-from homage_sdk.validation.places import at_file
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Check, Finding, error, info, warning
 
 if TYPE_CHECKING:
     from homage_sdk.media.probe import VideoProbe
@@ -29,23 +27,18 @@ def probed(data: Data) -> Iterator[tuple[int, str, VideoProbe]]:
 
 
 def each(
-    data: Data, judge: Callable[[VideoProbe], tuple[str, str] | None], *, cut: bool = True
+    data: Data, judge: Callable[[VideoProbe], str], expected: str, *, cut: bool = True
 ) -> Iterator[Finding]:
-    """What ``judge`` says (found, expected) of each probed video; of cut ones only if ``cut``."""
+    """What ``judge`` finds, if anything, in each probed video; in cut ones only if ``cut``."""
     for file, sequence, probe in probed(data):
-        said = judge(probe) if cut or not fault_of(probe, "truncated") else None
-        if said is not None:
-            yield at_file(data, file, *said, sequence=sequence)
+        found = judge(probe) if cut or not fault_of(probe, "truncated") else ""
+        if found:
+            yield data.at_file(file, found, expected, sequence=sequence)
 
 
-def _told(word: str, expected: str) -> Callable[[VideoProbe], tuple[str, str] | None]:
-    """A judge that passes on what the probe itself reports under a word."""
-
-    def judge(probe: VideoProbe) -> tuple[str, str] | None:
-        said = fault_of(probe, word)
-        return (said, expected) if said else None
-
-    return judge
+def _told(word: str, expected: str, *, cut: bool = True) -> Check:
+    """Passes on what the probe itself reports under a word."""
+    return lambda data: each(data, lambda probe: fault_of(probe, word), expected, cut=cut)
 
 
 def fault_of(probe: VideoProbe, word: str) -> str:
@@ -53,7 +46,7 @@ def fault_of(probe: VideoProbe, word: str) -> str:
     return next((f.partition(": ")[2] for f in probe.faults if f.startswith(word)), "")
 
 
-@rule(
+@error(
     "HOM160",
     "video cannot be read",
     why="The container could not be opened or its packets not be counted. The view is kept with "
@@ -66,14 +59,14 @@ def cannot_open(data: Data) -> Iterator[Finding]:
     """Probing raised an error; empty files, and what the reader reports, do not count."""
     sizes = data.ints("files", "bytes")
     sequences = {file: sequence for file, sequence, _ in videos(data)}
-    for file, error in data.unreadable.items():
+    for file, refused in data.unreadable.items():
         if not data.is_faulty(file) and sizes[file] > 0:
-            found, expected = error.found or error.message, error.expected or "a video"
-            finding = at_file(data, file, found, expected, sequence=sequences.get(file))
-            yield replace(finding, hint=error.hint or "")
+            found, expected = refused.found or refused.message, refused.expected or "a video"
+            finding = data.at_file(file, found, expected, sequence=sequences.get(file))
+            yield replace(finding, hint=refused.hint or "")
 
 
-@rule(
+truncated = error(
     "HOM600",
     "video cut short",
     why="The file ends in the middle: a copy or a download that did not finish. What is there "
@@ -81,13 +74,10 @@ def cannot_open(data: Data) -> Iterator[Finding]:
     example="a .mkv of 12 MB whose header promises 20 MB",
     hint="copy the video again",
     deep=True,
-)
-def truncated(data: Data) -> Iterator[Finding]:
-    """The container promises more than the file holds, or reading stopped."""
-    return each(data, _told("truncated", "a whole file"))
+)(_told("truncated", "a whole file"))
 
 
-@rule(
+@error(
     "HOM601",
     "video without a frame",
     why="The container opens and its video stream is empty: a recording that never began.",
@@ -100,41 +90,33 @@ def no_frames(data: Data) -> Iterator[Finding]:
     for file, sequence, _ in videos(data) if data.probes else ():
         probe = data.probes.get(file)
         if probe is not None and probe.n_frames == 0:
-            yield at_file(data, file, "0 frames", "at least one", sequence=sequence)
+            yield data.at_file(file, "0 frames", "at least one", sequence=sequence)
 
 
-@rule(
+header_lies = info(
     "HOM606",
     "header's frame count is wrong",
-    severity=Severity.INFO,
     why="The number of frames in the file's header is not the number of frames in the file (often "
     "it is the duration in milliseconds). Frames are counted by packets here; code that asks "
     "OpenCV for the count gets the header's.",
     example="the header says 47342 frames, 1384 are there",
     hint="nothing here; never believe CAP_PROP_FRAME_COUNT",
     deep=True,
-)
-def header_lies(data: Data) -> Iterator[Finding]:
-    """The probe counted other than the header says."""
-    return each(data, _told("header", "the number of packets"), cut=False)
+)(_told("header", "the number of packets", cut=False))
 
 
-@rule(
+bad_timestamps = warning(
     "HOM609",
     "timestamps of a video are damaged",
-    severity=Severity.WARNING,
     why="Frames without a timestamp, or several at one moment: which picture belongs to which "
     "moment cannot be told for them.",
     example="12 frames share a timestamp",
     hint="remux the file from its original",
     deep=True,
-)
-def bad_timestamps(data: Data) -> Iterator[Finding]:
-    """The probe met missing or equal timestamps."""
-    return each(data, _told("timestamps", "one timestamp a frame"))
+)(_told("timestamps", "one timestamp a frame"))
 
 
-@rule(
+cannot_decode = error(
     "HOM610",
     "first picture cannot be decoded",
     why="The packets are there and the decoder refuses them: damaged data, or a codec that is not "
@@ -142,7 +124,4 @@ def bad_timestamps(data: Data) -> Iterator[Finding]:
     example="random bytes inside an intact container",
     hint="copy the video again",
     deep=True,
-)
-def cannot_decode(data: Data) -> Iterator[Finding]:
-    """The probe could not decode the first frame; cut files are HOM600."""
-    return each(data, _told("picture", "a picture"), cut=False)
+)(_told("picture", "a picture", cut=False))

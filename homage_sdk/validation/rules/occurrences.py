@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from homage_sdk.problems import Severity
 from homage_sdk.soundness import Reason
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_action, at_file
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, info, warning
 
 
-@rule(
+@warning(
     "HOM304",
     "same class overlaps itself",
-    severity=Severity.WARNING,
     why="In 9,703 measured actions the same class never overlaps itself in a sequence. Two "
     "overlapping copies are counted twice in every statistic and every loss.",
     example='"take cup" at 31 to 90 and again at 61 to 120',
@@ -30,10 +27,10 @@ def overlaps_itself(data: Data) -> Iterator[Finding]:
         interval = f"{ordered['first'].at[row]} to {ordered['last'].at[row]}"
         found = f"{data.records.actions.classes[row]!r} at {interval}"
         expected = f"after frame {int(reach.at[row])}, where the same class ends"
-        yield at_action(data, row, found, expected)
+        yield data.at_action(row, found, expected)
 
 
-@rule(
+@error(
     "HOM305",
     "action given twice",
     why="The same class over the same interval of the same sequence: a copy. It is left out, so "
@@ -46,13 +43,12 @@ def given_twice(data: Data) -> Iterator[Finding]:
     actions = data.records.actions
     for row in where(actions.reasons == Reason.ACTION_REPEATED):
         interval = f"{actions.first[row]} to {actions.last[row]}"
-        yield at_action(data, row, f"{actions.classes[row]!r} at {interval} again", "once")
+        yield data.at_action(row, f"{actions.classes[row]!r} at {interval} again", "once")
 
 
-@rule(
+@warning(
     "HOM310",
     "label file without a single action",
-    severity=Severity.WARNING,
     why="The file says that nothing happens in the sequence. More likely its export failed.",
     example="[]",
     hint="export or copy the file again",
@@ -61,14 +57,13 @@ def no_actions(data: Data) -> Iterator[Finding]:
     """A label file that was read and holds an empty list."""
     used = set(data.actions["file"])
     for sequence, file in data.files_of.get("atomic_actions", {}).items():
-        if file not in used and data.paths[file] not in data.faulty_files:
-            yield at_file(data, file, "no action", "at least one", sequence=sequence)
+        if file not in used and not data.is_faulty(file):
+            yield data.at_file(file, "no action", "at least one", sequence=sequence)
 
 
-@rule(
+@info(
     "HOM311",
     "more actions at once than ever measured",
-    severity=Severity.INFO,
     why="Up to 8 actions overlap in the measured release. More is possible, and worth a look.",
     example="9 intervals that all hold frame 200",
     hint="look at the sequence's lanes",
@@ -86,4 +81,4 @@ def crowded(data: Data) -> Iterator[Finding]:
         if active.max() > 8:
             at = int(active.argmax())
             found = f"{active[at]} actions at frame {first[at]}"
-            yield at_action(data, int(rows[members[at]]), found, "at most 8")
+            yield data.at_action(int(rows[members[at]]), found, "at most 8")

@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from homage_sdk.problems import Severity
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data
-from homage_sdk.validation.places import at_file
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, info, warning
 from homage_sdk.validation.rules.media import each, fault_of, probed
 
 if TYPE_CHECKING:
@@ -20,10 +18,9 @@ _CLIP_FRAMES = 120
 """What one training clip spans: 8 blocks of 5 frames, every 3rd (paper, section 5.1)."""
 
 
-@rule(
+@warning(
     "HOM602",
     "views of one sequence differ in length",
-    severity=Severity.WARNING,
     why="Views are synchronized from first to last frame. One that is much shorter was cut or "
     "started late, and shows another moment than the others do.",
     example="v001 lasts 8 s where v000 and v002 last 16 s",
@@ -41,7 +38,7 @@ def lengths_differ(data: Data) -> Iterator[Finding]:
         for file, probe in probes:
             if abs(probe.duration_s - usual) > 0.5:
                 found, expected = f"{probe.duration_s:.2f} s", f"{usual:.2f} s as the other views"
-                yield at_file(data, file, found, expected, sequence=sequence)
+                yield data.at_file(file, found, expected, sequence=sequence)
 
 
 def _usual(durations: list[float]) -> float:
@@ -49,14 +46,16 @@ def _usual(durations: list[float]) -> float:
     return max(durations, key=lambda d: (sum(abs(d - e) <= 0.5 for e in durations), d))
 
 
-def _off_zero(seconds: float, form: str) -> tuple[str, str] | None:
-    return (form.format(seconds), "0 s, within 0.25 s") if abs(seconds) > 0.25 else None
+_AT_ZERO = "0 s, within 0.25 s"
 
 
-@rule(
+def _off_zero(seconds: float, form: str) -> str:
+    return form.format(seconds) if abs(seconds) > 0.25 else ""
+
+
+@warning(
     "HOM603",
     "video without sound",
-    severity=Severity.WARNING,
     why="The view has no sound stream, or one without a packet. About 20 of the published files "
     "have none; the audio modality is absent for the view, which is not the same as silence.",
     example="a .mkv with a video stream only",
@@ -66,17 +65,13 @@ def _off_zero(seconds: float, form: str) -> tuple[str, str] | None:
 def no_sound(data: Data) -> Iterator[Finding]:
     """No sound, in a release where some views have it; cut and empty files are reported as such."""
     heard = any(probe.has_audio for _, _, probe in probed(data))
-
-    def judge(probe: VideoProbe) -> tuple[str, str] | None:
-        return ("no sound", "a sound stream") if heard and not probe.has_audio else None
-
-    return each(data, judge, cut=False)
+    silent = "no sound" if heard else ""
+    return each(data, lambda p: "" if p.has_audio else silent, "a sound stream", cut=False)
 
 
-@rule(
+@warning(
     "HOM604",
     "video starts late",
-    severity=Severity.WARNING,
     why="The first frame's timestamp lies well after zero. Within a file that is handled; between "
     "views it can mean that one was recorded later than the others.",
     example="first timestamp at 1.400 s",
@@ -85,13 +80,12 @@ def no_sound(data: Data) -> Iterator[Finding]:
 )
 def starts_late(data: Data) -> Iterator[Finding]:
     """First timestamp more than a quarter of a second from 0 (sound priming gives 0.02 s)."""
-    return each(data, lambda probe: _off_zero(probe.start_s, "{:.3f} s"))
+    return each(data, lambda probe: _off_zero(probe.start_s, "{:.3f} s"), _AT_ZERO)
 
 
-@rule(
+@warning(
     "HOM605",
     "sound starts apart from the picture",
-    severity=Severity.WARNING,
     why="The sound begins well before or after the first frame. Time is kept (what is missing is "
     "silence), but the sound of that part of the sequence is not there.",
     example="sound from 1.500 s, picture from 0.021 s",
@@ -101,18 +95,17 @@ def starts_late(data: Data) -> Iterator[Finding]:
 def sound_apart(data: Data) -> Iterator[Finding]:
     """More than a quarter of a second between the first frame and the first sound."""
 
-    def judge(probe: VideoProbe) -> tuple[str, str] | None:
+    def apart(probe: VideoProbe) -> str:
         if not probe.has_audio or probe.audio_start_s is None:
-            return None
+            return ""
         return _off_zero(probe.audio_start_s - probe.start_s, "{:+.3f} s")
 
-    return each(data, judge)
+    return each(data, apart, _AT_ZERO)
 
 
-@rule(
+@warning(
     "HOM607",
     "unusual frame rate",
-    severity=Severity.WARNING,
     why="Annotations count 30 frames a second. At another rate the n-th frame of the file is not "
     "annotation frame n; read by time, as this library does, and it is right.",
     example="25 frames a second",
@@ -123,18 +116,16 @@ def unusual_rate(data: Data) -> Iterator[Finding]:
     """More than 2 % from 30 a second, over at least a second."""
     nominal = float(NOMINAL_FPS)
 
-    def judge(probe: VideoProbe) -> tuple[str, str] | None:
-        if probe.n_frames > 15 and abs(probe.fps - nominal) > 0.02 * nominal:
-            return f"{probe.fps:.2f} fps", f"{nominal:g} fps"
-        return None
+    def rate(probe: VideoProbe) -> str:
+        unusual = probe.n_frames > 15 and abs(probe.fps - nominal) > 0.02 * nominal
+        return f"{probe.fps:.2f} fps" if unusual else ""
 
-    return each(data, judge)
+    return each(data, rate, f"{nominal:g} fps")
 
 
-@rule(
+@warning(
     "HOM608",
     "unusual picture size",
-    severity=Severity.WARNING,
     why="The views of a release are of one size (1024x768 as published). Another size was scaled "
     "or cropped, and boxes in pixels of the original do not fit it.",
     example="640x480 among videos of 1024x768",
@@ -146,17 +137,16 @@ def unusual_size(data: Data) -> Iterator[Finding]:
     sizes = Counter((probe.width, probe.height) for _, _, probe in probed(data))
     usual = max(sizes, key=lambda size: (sizes[size], size), default=(0, 0))
 
-    def judge(probe: VideoProbe) -> tuple[str, str] | None:
-        size = (probe.width, probe.height)
-        return None if size == usual else ("{}x{}".format(*size), "{}x{}".format(*usual))
+    def size(probe: VideoProbe) -> str:
+        unusual = (probe.width, probe.height) != usual
+        return f"{probe.width}x{probe.height}" if unusual else ""
 
-    return each(data, judge)
+    return each(data, size, "{}x{}".format(*usual))
 
 
-@rule(
+@info(
     "HOM611",
     "video shorter than a training clip",
-    severity=Severity.INFO,
     why=f"A clip of the paper spans {_CLIP_FRAMES} frames (8 blocks of 5, every 3rd). Clips of "
     "this video repeat or leave out blocks, and say so.",
     example="90 frames",
@@ -166,18 +156,15 @@ def unusual_size(data: Data) -> Iterator[Finding]:
 def short(data: Data) -> Iterator[Finding]:
     """Fewer frames than a clip spans."""
 
-    def judge(probe: VideoProbe) -> tuple[str, str] | None:
-        if probe.n_frames < _CLIP_FRAMES:
-            return f"{probe.n_frames} frames", f"{_CLIP_FRAMES} or more"
-        return None
+    def length(probe: VideoProbe) -> str:
+        return f"{probe.n_frames} frames" if probe.n_frames < _CLIP_FRAMES else ""
 
-    return each(data, judge, cut=False)
+    return each(data, length, f"{_CLIP_FRAMES} or more", cut=False)
 
 
-@rule(
+@info(
     "HOM612",
     "sequence without ego view",
-    severity=Severity.INFO,
     why="43 of 825 measured sequences have none. It is left out of training on the ego modality.",
     example="p0002_r001_a007 with v001 and v003 only",
     hint="nothing, if the release is complete",
@@ -189,13 +176,12 @@ def no_ego(data: Data) -> Iterator[Finding]:
     for sequence, videos in others.groupby("sequence"):
         views = ", ".join(map(str, sorted(videos["view"])))
         file = videos["file"].iat[0]
-        yield at_file(data, file, f"views {views}", "a view 0", sequence=str(sequence))
+        yield data.at_file(file, f"views {views}", "a view 0", sequence=str(sequence))
 
 
-@rule(
+@info(
     "HOM613",
     "sequence with a single view",
-    severity=Severity.INFO,
     why="5 of 825 measured sequences have one view only. Nothing can be compared across views.",
     example="p0002_r001_a007 with v000 only",
     hint="nothing, if the release is complete",
@@ -206,4 +192,4 @@ def one_view(data: Data) -> Iterator[Finding]:
     for sequence, videos in alone.groupby("sequence"):
         view = int(videos["view"].iat[0])
         file = videos["file"].iat[0]
-        yield at_file(data, file, f"view {view}", "2 views or more", sequence=str(sequence))
+        yield data.at_file(file, f"view {view}", "2 views or more", sequence=str(sequence))

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from homage_sdk.problems import Severity
 from homage_sdk.soundness import Reason
 from homage_sdk.soundness.columns import Bools, repeated
 from homage_sdk.soundness.judge import EndColumns
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_relationship
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, warning
 
 _OPPOSITES = (
     ("in_front_of", "behind"),
@@ -24,7 +22,7 @@ _OPPOSITES = (
 """Pairs that cannot both be true of one subject and one object in one frame."""
 
 
-@rule(
+@error(
     "HOM440",
     "relationship whose subject does not exist",
     why="The subject id names no object of the same frame: the relationship says something about "
@@ -38,7 +36,7 @@ def dangling_subject(data: Data) -> Iterator[Finding]:
     return _at_ends(data, ends, ends.absent, "subject", "the id of an object of this frame")
 
 
-@rule(
+@error(
     "HOM441",
     "relationship whose object does not exist",
     why="The object id names no object of the same frame: the relationship points at nothing. It "
@@ -55,10 +53,10 @@ def dangling_object(data: Data) -> Iterator[Finding]:
 def _at_ends(
     data: Data, ends: EndColumns, rows: Bools, key: str, expected: str
 ) -> Iterator[Finding]:
-    return (at_relationship(data, r, f"id {ends.ids[r]}", expected, key=key) for r in where(rows))
+    return (data.at_relationship(r, f"id {ends.ids[r]}", expected, key=key) for r in where(rows))
 
 
-@rule(
+@error(
     "HOM446",
     "relationship with an object that is left out",
     why="The object that the id names is left out of the catalog for a fault of its own (an error "
@@ -75,10 +73,9 @@ def with_left_out(data: Data) -> Iterator[Finding]:
         yield from _at_ends(data, ends, ends.left_out & others, key, "an object without a fault")
 
 
-@rule(
+@warning(
     "HOM442",
     "relationship of an object with itself",
-    severity=Severity.WARNING,
     why="Subject and object are one: nothing can be in front of itself. It is kept as it is.",
     example='{"subject": 3, "object": 3, "category": "holding"}',
     hint="correct one of the two ids",
@@ -87,13 +84,12 @@ def with_itself(data: Data) -> Iterator[Finding]:
     """Subject id equals object id."""
     links = data.relationships
     for row in where(_sound(data) & (links.subjects.rows == links.objects.rows)):
-        yield at_relationship(data, row, f"id {links.subjects.ids[row]} twice", "two")
+        yield data.at_relationship(row, f"id {links.subjects.ids[row]} twice", "two")
 
 
-@rule(
+@warning(
     "HOM443",
     "subject of a relationship is not a person",
-    severity=Severity.WARNING,
     why="Relationships were annotated from the person to the objects (paper, section 3). Where "
     "nine in ten uses of a predicate have a person as subject, one that has not is most often "
     "written with its ends exchanged.",
@@ -113,10 +109,10 @@ def subject_not_person(data: Data) -> Iterator[Finding]:
     expected = by_people >= 0.9 * uses
     for row in where(usable & ~people & expected[words.key_codes]):
         found = f"{classes[int(subjects[row])]!r} {words[row]}"
-        yield at_relationship(data, row, found, "a person", key="subject")
+        yield data.at_relationship(row, found, "a person", key="subject")
 
 
-@rule(
+@error(
     "HOM444",
     "relationship given twice",
     why="The same subject, predicate and object stand twice in one frame: a copy. It is left out, "
@@ -127,13 +123,12 @@ def subject_not_person(data: Data) -> Iterator[Finding]:
 def given_twice(data: Data) -> Iterator[Finding]:
     """The second and later copies in one frame."""
     for row in where(data.relationships.reasons == Reason.RELATIONSHIP_REPEATED):
-        yield at_relationship(data, row, f"{_triple(data, row)} again", "once")
+        yield data.at_relationship(row, f"{_triple(data, row)} again", "once")
 
 
-@rule(
+@warning(
     "HOM445",
     "relationships that contradict each other",
-    severity=Severity.WARNING,
     why="Of one subject and one object in one frame two predicates are claimed that cannot both "
     "be true: one of them is a slip.",
     example="person looking at iron, and person not looking at iron",
@@ -146,7 +141,7 @@ def contradicting(data: Data) -> Iterator[Finding]:
         rows = np.flatnonzero(_sound(data) & links.classes.among({one, other}))
         again = repeated(links.subjects.rows[rows], links.objects.rows[rows])
         for row in rows[again].tolist():
-            yield at_relationship(data, row, _triple(data, row), f"not both {one} and {other}")
+            yield data.at_relationship(row, _triple(data, row), f"not both {one} and {other}")
 
 
 def _sound(data: Data) -> Bools:

@@ -6,30 +6,27 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from homage_sdk.problems import Severity
 from homage_sdk.validation.data import Data
-from homage_sdk.validation.places import at_file
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, warning
 
 _VIEW = re.compile(r"v(\d{3,9})", re.ASCII)
 
 
-@rule(
+@warning(
     "HOM500",
     "sensor file without a sample",
-    severity=Severity.WARNING,
     why="The file has a header and no data: the sensor was off, or its export failed.",
     example="p0002_r000_a000__light__v001.csv with its first line only",
     hint="export the file again, or remove it",
 )
 def empty(data: Data) -> Iterator[Finding]:
     """No row after the header."""
-    for row in data.release["sensors"].to_pylist():
-        if row["n_rows"] == 0 and data.paths[row["file"]] not in data.faulty_files:
+    for row in data.sensors:
+        if row["n_rows"] == 0 and not data.is_faulty(row["file"]):
             yield _at_sensor(data, row, "0 rows", "at least one")
 
 
-@rule(
+@error(
     "HOM501",
     "sensor time does not increase",
     why="The last sample lies before or on the first: the time column is of another unit, was "
@@ -39,16 +36,15 @@ def empty(data: Data) -> Iterator[Finding]:
 )
 def backwards(data: Data) -> Iterator[Finding]:
     """First and last sample in the wrong order, more than one row."""
-    for row in data.release["sensors"].to_pylist():
+    for row in data.sensors:
         first, last = row["first_s"], row["last_s"]
         if row["n_rows"] and row["n_rows"] > 1 and None not in (first, last) and last <= first:
             yield _at_sensor(data, row, f"{first:g} s to {last:g} s", "increasing seconds")
 
 
-@rule(
+@warning(
     "HOM502",
     "sensor time is not from the start of the sequence",
-    severity=Severity.WARNING,
     why="Times are seconds from the start of the sequence. A first sample long before it, or "
     "after any recording has ended, is a clock of another kind (often seconds since 1970).",
     example="time_s beginning at 1612345678.2",
@@ -56,33 +52,30 @@ def backwards(data: Data) -> Iterator[Finding]:
 )
 def other_clock(data: Data) -> Iterator[Finding]:
     """First sample more than a minute before 0 or more than an hour after."""
-    for row in data.release["sensors"].to_pylist():
+    for row in data.sensors:
         first, last = row["first_s"], row["last_s"]
         if first is not None and not -60 <= first <= 3600 and (last is None or last > first):
             yield _at_sensor(data, row, f"first at {first:g} s", "about 0 s")
 
 
-@rule(
+@warning(
     "HOM503",
     "sensor of an unknown sequence",
-    severity=Severity.WARNING,
     why="No list, no labels and no video belong to the sequence of this sensor file.",
     example="p0002_r000_a099__light__v001.csv, and p0002_r000_a099 nowhere else",
     hint="check the id in the file's name",
 )
 def alone(data: Data) -> Iterator[Finding]:
     """A sequence of which there are only sensors, in a release that has more."""
-    kinds = ("atomic_actions", "video", "scene_graphs")
-    known = data.listed.union(*(data.files_of.get(kind, {}) for kind in kinds))
-    for row in data.release["sensors"].to_pylist() if known else ():
+    known = data.named("atomic_actions", "video", "scene_graphs")
+    for row in data.sensors if known else ():
         if row["sequence"] and row["sequence"] not in known:
             yield _at_sensor(data, row, "only sensors")
 
 
-@rule(
+@warning(
     "HOM504",
     "sensor at a camera that does not exist",
-    severity=Severity.WARNING,
     why="The position names a view of which there is no video, while the sequence has other "
     "views: the position or the view is misnamed.",
     example="p0002_r000_a000__light__v007.csv in a sequence with v000 and v001",
@@ -93,7 +86,7 @@ def unknown_position(data: Data) -> Iterator[Finding]:
     views: dict[str, set[int]] = {}
     for sequence, view in zip(data.videos["sequence"], data.videos["view"], strict=True):
         views.setdefault(sequence, set()).add(int(view))
-    for row in data.release["sensors"].to_pylist():
+    for row in data.sensors:
         match = _VIEW.fullmatch(row["position"] or "")
         there = views.get(row["sequence"])
         if match and there and int(match.group(1)) not in there:
@@ -101,10 +94,9 @@ def unknown_position(data: Data) -> Iterator[Finding]:
             yield _at_sensor(data, row, row["position"], expected)
 
 
-@rule(
+@warning(
     "HOM505",
     "sensor ends long before the others",
-    severity=Severity.WARNING,
     why="The sensors of a sequence are synchronized from its start to its end. One that ends "
     "before half of it was cut; windows after its end are empty.",
     example="samples from 0 to 3 s where the other sensors go on to 16 s",
@@ -112,7 +104,7 @@ def unknown_position(data: Data) -> Iterator[Finding]:
 )
 def cut_short(data: Data) -> Iterator[Finding]:
     """Last sample before half of what the longest sensor of the sequence covers."""
-    rows = [row for row in data.release["sensors"].to_pylist() if _timed(row)]
+    rows = [row for row in data.sensors if _timed(row)]
     ends: dict[str, float] = {}
     for row in rows:
         ends[row["sequence"]] = max(ends.get(row["sequence"], 0.0), row["last_s"])
@@ -123,7 +115,7 @@ def cut_short(data: Data) -> Iterator[Finding]:
 
 
 def _at_sensor(data: Data, row: dict[str, Any], found: str, expected: str = "") -> Finding:
-    return at_file(data, row["file"], found, expected, sequence=row["sequence"])
+    return data.at_file(row["file"], found, expected, sequence=row["sequence"])
 
 
 def _timed(row: dict[str, Any]) -> bool:

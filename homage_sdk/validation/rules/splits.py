@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from homage_sdk.problems import Place, Severity
+from homage_sdk.problems import Place
 from homage_sdk.soundness import Reason
 from homage_sdk.validation.data import Data, where
-from homage_sdk.validation.places import at_file, at_line, line_place
-from homage_sdk.validation.rule import Finding, rule
+from homage_sdk.validation.rule import Finding, error, info, warning
 
 
-@rule(
+@error(
     "HOM203",
     "sequence listed twice",
     why="The same sequence stands twice in one split list. Code that reads the list draws it twice "
@@ -25,10 +24,10 @@ def listed_twice(data: Data) -> Iterator[Finding]:
     for row, line, first, place in _repeats(data):
         if not _other_activity(line, first) and line["split"] == first["split"]:
             found = f"a second line, first on {place}"
-            yield at_line(data, "list_entries", row, found, "one line a sequence")
+            yield data.at_line("list_entries", row, found, "one line a sequence")
 
 
-@rule(
+@error(
     "HOM204",
     "sequence with two activities",
     why="A sequence has exactly one activity (paper, section 3). The first line is believed, the "
@@ -41,10 +40,10 @@ def conflicting_activity(data: Data) -> Iterator[Finding]:
     for row, line, first, place in _repeats(data):
         if _other_activity(line, first):
             expected = f"{first['activity_raw']!r} as on {place}"
-            yield at_line(data, "list_entries", row, repr(line["activity_raw"]), expected)
+            yield data.at_line("list_entries", row, repr(line["activity_raw"]), expected)
 
 
-@rule(
+@error(
     "HOM205",
     "sequence in two splits",
     why="What is trained on must not be tested on. Any result on such a split is too good. The "
@@ -57,7 +56,7 @@ def in_two_splits(data: Data) -> Iterator[Finding]:
     for row, line, first, place in _repeats(data):
         if not _other_activity(line, first) and line["split"] != first["split"]:
             expected = f"only in {first['split']}, as on {place}"
-            yield at_line(data, "list_entries", row, f"in {line['split']}", expected)
+            yield data.at_line("list_entries", row, f"in {line['split']}", expected)
 
 
 def _repeats(data: Data) -> Iterator[tuple[int, Any, Any, Place]]:
@@ -67,7 +66,7 @@ def _repeats(data: Data) -> Iterator[tuple[int, Any, Any, Place]]:
     for row in where(data.records.list_lines == Reason.LINE_REPEATED):
         line = entries.iloc[row]
         first = firsts[line["sequence"]]
-        yield row, line, entries.iloc[first], line_place(data, "list_entries", first)
+        yield row, line, entries.iloc[first], data.line_place("list_entries", first)
 
 
 def _other_activity(line: Any, first: Any) -> bool:
@@ -75,10 +74,9 @@ def _other_activity(line: Any, first: Any) -> bool:
     return all(given) and given[0] != given[1]
 
 
-@rule(
+@warning(
     "HOM206",
     "activity not in the class list",
-    severity=Severity.WARNING,
     why="The list names an activity that the class list does not hold: a misspelling, or a class "
     "list of another version. It gets an id above the listed ones, so that nothing is lost.",
     example="p0002_r001_a007,foldng_clothes",
@@ -92,15 +90,12 @@ def unknown_activity(data: Data) -> Iterator[Finding]:
     for row, activity in enumerate(entries["activity"] if known else ()):
         if activity and activity not in known and entries["sequence"].iat[row]:
             found = repr(entries["activity_raw"].iat[row])
-            yield at_line(
-                data, "list_entries", row, found, f"one of {len(known)} listed activities"
-            )
+            yield data.at_line("list_entries", row, found, f"one of {len(known)} listed activities")
 
 
-@rule(
+@warning(
     "HOM220",
     "listed sequence without labels",
-    severity=Severity.WARNING,
     why="The split list names the sequence, and its participant has label files, but this "
     "sequence has none: a copy that is not complete. It is kept, without atomic actions.",
     example="p0002_r001_a007 in train_list.csv, no annotation_files/.../p0002_r001_a007__aa.json",
@@ -111,10 +106,9 @@ def without_labels(data: Data) -> Iterator[Finding]:
     yield from _listed_without(data, "atomic_actions", "a label file like its neighbours")
 
 
-@rule(
+@warning(
     "HOM221",
     "listed sequence without video",
-    severity=Severity.WARNING,
     why="The split list names the sequence, and its participant has videos, but this sequence has "
     "none. It is kept, without views.",
     example="p0002_r001_a007 in train_list.csv, no p0002_r001_v*_a007.mkv beside others of p0002",
@@ -135,13 +129,12 @@ def _listed_without(data: Data, kind: str, expected: str) -> Iterator[Finding]:
             continue
         seen.add(sequence)
         if sequence.partition("_")[0] in participants:
-            yield at_line(data, "list_entries", row, "none", expected)
+            yield data.at_line("list_entries", row, "none", expected)
 
 
-@rule(
+@warning(
     "HOM222",
     "labels without a list entry",
-    severity=Severity.WARNING,
     why="The sequence has labels and no split list names it: it has no activity, and neither "
     "training nor testing will ever see it.",
     example="p0002_r001_a007__aa.json, and no line p0002_r001_a007,... in any list",
@@ -149,16 +142,22 @@ def _listed_without(data: Data, kind: str, expected: str) -> Iterator[Finding]:
 )
 def labels_unlisted(data: Data) -> Iterator[Finding]:
     """A label file whose sequence no list names, where there are lists."""
-    labelled = data.files_of.get("atomic_actions", {})
-    for sequence, file in labelled.items() if data.listed else ():
-        if sequence not in data.listed and not data.is_faulty(file):
-            yield at_file(data, file, "in no list", "in one split list", sequence=sequence)
+    return _alone(data, "atomic_actions", (), "in no list", "in one split list")
 
 
-@rule(
+def _alone(
+    data: Data, kind: str, others: tuple[str, ...], found: str, expected: str
+) -> Iterator[Finding]:
+    """Files of a kind whose sequence no list and no file of the other kinds names, if any does."""
+    known = data.named(*others)
+    for sequence, file in data.files_of.get(kind, {}).items() if known else ():
+        if sequence not in known and not data.is_faulty(file):
+            yield data.at_file(file, found, expected, sequence=sequence)
+
+
+@warning(
     "HOM223",
     "video without labels or list entry",
-    severity=Severity.WARNING,
     why="Nothing says what happens in this video: no split list names its sequence and no label "
     "file belongs to it.",
     example="p0002_r001_v000_a099.mkv, and p0002_r001_a099 nowhere else",
@@ -166,32 +165,25 @@ def labels_unlisted(data: Data) -> Iterator[Finding]:
 )
 def video_alone(data: Data) -> Iterator[Finding]:
     """A sequence of which there are only videos, in a release that has labels or lists."""
-    labelled = data.files_of.get("atomic_actions", {}).keys() | data.listed
-    for sequence, file in data.files_of.get("video", {}).items() if labelled else ():
-        if sequence not in labelled and not data.is_faulty(file):
-            yield at_file(data, file, "only video", "a list entry or labels", sequence=sequence)
+    return _alone(data, "video", ("atomic_actions",), "only video", "a list entry or labels")
 
 
-@rule(
+@warning(
     "HOM224",
     "scene graphs of an unknown sequence",
-    severity=Severity.WARNING,
     why="No list, no atomic actions and no video belong to the sequence of this scene-graph file.",
     example="p0002_r000_v001_a099_sg.json, and p0002_r000_a099 nowhere else",
     hint="check the id in the file's name",
 )
 def scene_graphs_alone(data: Data) -> Iterator[Finding]:
     """A scene-graph file of a sequence that nothing else names."""
-    known = data.listed.union(*(data.files_of.get(k, {}) for k in ("atomic_actions", "video")))
-    for sequence, file in data.files_of.get("scene_graphs", {}).items() if known else ():
-        if sequence not in known and not data.is_faulty(file):
-            yield at_file(data, file, "only scene graphs", "a known sequence", sequence=sequence)
+    others = ("atomic_actions", "video")
+    return _alone(data, "scene_graphs", others, "only scene graphs", "a known sequence")
 
 
-@rule(
+@info(
     "HOM230",
     "participants in several splits",
-    severity=Severity.INFO,
     why="The published splits are over sequences, so the same person can appear in training and "
     "test. It is no fault; it means that a result says little about new people.",
     example="p0002 in train and test",
@@ -209,13 +201,12 @@ def shared_participants(data: Data) -> Iterator[Finding]:
         files = entries.loc[participants.isin(shared), "file"]
         names = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
         count = f"{len(shared)} participant{'' if len(shared) == 1 else 's'}"
-        yield at_file(data, files.iloc[-1], f"{count}: {names}")
+        yield data.at_file(files.iloc[-1], f"{count}: {names}")
 
 
-@rule(
+@warning(
     "HOM231",
     "activity tested but never trained",
-    severity=Severity.WARNING,
     why="No training sequence shows this activity: no model can learn it, and accuracy on the "
     "test split is capped without saying so.",
     example="cleaning_window only in test_list.csv",
@@ -237,4 +228,4 @@ def untrained_activity(data: Data) -> Iterator[Finding]:
             row = int(rows.index[0])
             count = f"{len(rows)} test sequence{'' if len(rows) == 1 else 's'}"
             found = f"{entries['activity_raw'].iat[row]!r} in {count}"
-            yield at_line(data, "list_entries", row, found, "at least one in train")
+            yield data.at_line("list_entries", row, found, "at least one in train")
