@@ -22,6 +22,7 @@ EXTRAS_OF = {
     "homage_sdk/annotations.py": {"graph"},
     "homage_sdk/shards/packing/engines": {"ray"},
     "homage_sdk/shards/format/far.py": {"remote"},
+    "homage_sdk/shards/format/tar.py": {"train"},
 }
 """Which extras, besides the core, a part of the product may import."""
 

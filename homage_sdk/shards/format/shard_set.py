@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,7 +28,7 @@ from homage_sdk.shards.format.manifest import (
 )
 from homage_sdk.shards.format.sample_meta import META, SampleMeta
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, parse_json
-from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, cut_short
+from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, crc32, cut_short
 from homage_sdk.storage.commit import current, reading
 from homage_sdk.taxonomy import Taxonomy
 
@@ -202,7 +201,7 @@ class ShardSet:
                 place=str(self.path),
                 expected=", ".join(located),
             )
-        shard, offset, size, crc32 = located[field]
+        shard, offset, size, stated = located[field]
         if size > max_bytes:
             raise ShardError(
                 "a member of absurd size",
@@ -213,12 +212,12 @@ class ShardSet:
         if len(data) != size:
             place = Place(shard, pointer=f"/{key}.{field}")
             raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
-        if zlib.crc32(data) != crc32:
+        if (found := crc32(data)) != stated:
             raise ShardError(
                 "a member is damaged",
                 place=Place(str(self.path / shard), pointer=f"/{key}.{field}"),
-                found=f"CRC-32 {zlib.crc32(data):08x}",
-                expected=f"{crc32:08x}",
+                found=f"CRC-32 {found:08x}",
+                expected=f"{stated:08x}",
                 hint=MEND,
             )
         return data

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import re
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from homage_sdk.errors import ShardError
 from homage_sdk.problems import Place
 
+try:
+    from isal import isal_zlib as _zlib
+except ImportError:  # without the extra "train"
+    import zlib as _zlib  # type: ignore[no-redef]
+
 BLOCK = 512
 MAX_MEMBER_BYTES = 2_000_000_000
 """A packed view of four minutes has about 10 MB: two gigabytes are no sample of ours."""
 MAX_MEMBERS = 2_000_000
+
+crc32 = _zlib.crc32
+"""ISA-L's, a seventh of zlib's time, where it is installed."""
 
 _NAME = re.compile(r"([A-Za-z0-9_-]{1,80})\.([a-z0-9][a-z0-9_.-]{0,17})", re.ASCII)
 _END = bytes(2 * BLOCK)
@@ -83,7 +90,7 @@ class ShardWriter:
         info = tarfile.TarInfo(name)
         info.size, info.mode, info.mtime = len(content), 0o644, 0
         self._emit(info.tobuf(tarfile.USTAR_FORMAT))
-        self.members.append(Member(key, field, self.bytes, len(content), zlib.crc32(content)))
+        self.members.append(Member(key, field, self.bytes, len(content), crc32(content)))
         self._emit(content)
         self._emit(bytes(-len(content) % BLOCK))
 
@@ -136,7 +143,7 @@ def read_members(
             at += padded
             continue
         data = _exactly(file, padded)
-        member = Member(key, field, at, size, zlib.crc32(data[:size]))
+        member = Member(key, field, at, size, crc32(data[:size]))
         if len(data) < padded:
             place = Place(shard, pointer=f"/{member.name}")
             raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from homage_sdk.shards.format.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.format.sample_meta import META
-from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, parse_header
+from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, crc32, parse_header
 from homage_sdk.shards.verifying.members import Mismatch, check_member, damage
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import settle
@@ -213,7 +212,7 @@ def _check_shard(
             if len(data) < size:
                 found = f"{len(data):,} of {size:,} bytes"
                 yield BAD_CONTENT.at(place, "a member is cut short", found=found)
-            elif zlib.crc32(data) != crc:
+            elif crc32(data) != crc:
                 yield BAD_CONTENT.at(place)
             if deep and sample is not None:
                 try:
