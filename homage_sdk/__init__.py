@@ -4,8 +4,9 @@ The public names, nothing else, each loaded when it is first used. Importing thi
 import torch, webdataset, librosa or OpenCV.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from homage_sdk.lazy import loaded_on_use
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import (
@@ -60,43 +61,26 @@ __all__ = [
     "ViewId",
 ]
 
-_MODULE_OF = {
-    "Action": "query.patterns",
-    "Activity": "annotations",
-    "AtomicAction": "annotations",
-    "AtomicActions": "dataset.atomic_actions",
-    "Box": "annotations",
-    "ClassName": "taxonomy",
-    "Dataset": "dataset.dataset",
-    "Frame": "time",
-    "HomageError": "errors",
-    "Interval": "time",
-    "Moment": "dataset.moment",
-    "Place": "problems",
-    "Problem": "problems",
-    "Relationship": "annotations",
-    "SceneGraph": "annotations",
-    "SceneGraphs": "dataset.scene_graphs",
-    "SceneObject": "annotations",
-    "Seconds": "time",
-    "Sensor": "dataset.sensor",
-    "Sequence": "dataset.sequence",
-    "SequenceId": "ids",
-    "Severity": "problems",
-    "Taxonomy": "taxonomy",
-    "Triple": "query.patterns",
-    "View": "dataset.view",
-    "ViewId": "ids",
-    "__version__": "version",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = loaded_on_use(
+    __name__,
+    {
+        "annotations": "Activity AtomicAction Box Relationship SceneGraph SceneObject",
+        "dataset.atomic_actions": "AtomicActions",
+        "dataset.dataset": "Dataset",
+        "dataset.moment": "Moment",
+        "dataset.scene_graphs": "SceneGraphs",
+        "dataset.sensor": "Sensor",
+        "dataset.sequence": "Sequence",
+        "dataset.view": "View",
+        "errors": "HomageError",
+        "ids": "SequenceId ViewId",
+        "problems": "Place Problem Severity",
+        "query.patterns": "Action Triple",
+        "taxonomy": "ClassName Taxonomy",
+        "time": "Frame Interval Seconds",
+        "version": "__version__",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def loaded_on_use(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+def loaded_on_use(package: str, names_of: Mapping[str, str]) -> Callable[[str], Any]:
     """A ``__getattr__`` for ``package``: each name is taken from its module below the package.
 
-    Raises AttributeError for any other name.
+    ``names_of`` gives the names of each module, with spaces between. Raises AttributeError for any
+    other name.
     """
+    homes = {name: module for module, names in names_of.items() for name in names.split()}
 
     def find(name: str) -> Any:
         if name not in homes:

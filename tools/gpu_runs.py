@@ -108,10 +108,8 @@ def loading(report: Report, shards: Path) -> None:
     for workers in (0, 1) if report.small else (0, 2, 4, 8, 12):
         config = config_of(report, f"data.workers={workers}")
         parts = selection_parts(config, opened)
-        loader = open_loader(
-            opened, config, modalities=("ego", "third", "audio"), world=World(),
-            training=True, sequences=parts.train,
-        )  # fmt: skip
+        modalities = ("ego", "third", "audio")
+        loader = open_loader(opened, config, modalities, parts.train, World(), training=True)
         clips, begin_s = 0, 0.0
         for epoch in range(2 if report.small else 8):
             loader.set_epoch(epoch)

@@ -73,7 +73,7 @@ def join_world(device: str = "auto") -> Iterator[World]:
     timeout_s = float(os.environ.get("CCAU_COLLECTIVE_TIMEOUT_S", COLLECTIVE_TIMEOUT_S))
     timeout = timedelta(seconds=timeout_s)
     try:
-        store = _store_of(next(_joins), timeout)
+        store = store_of(next(_joins), timeout)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
         yield World(rank, size, here)
     except RuntimeError as error:
@@ -89,7 +89,7 @@ def join_world(device: str = "auto") -> Iterator[World]:
             dist.destroy_process_group()
 
 
-def _store_of(join: int, timeout: timedelta) -> Store:
+def store_of(join: int, timeout: timedelta) -> Store:
     """The part of the ranks' store that belongs to one join.
 
     The store outlives each group: in a part that two shared, the second would find the first one's

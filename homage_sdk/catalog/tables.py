@@ -1,4 +1,4 @@
-"""One handle on a catalog folder: whole tables, or the rows of some sequences.
+"""One handle on a catalog folder: whole tables, rows of some sequences, rows as typed records.
 
 Opening reads ``catalog.json`` and the footers of the tables, nothing else. The labels of one
 sequence come from the row groups that hold them, so that they cost milliseconds whatever the size
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,13 +18,53 @@ import pyarrow as pa
 
 from homage_sdk.catalog.info import CatalogInfo, read_info, stamp
 from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
-from homage_sdk.catalog.rows import SequenceRow, ViewRow
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
 from homage_sdk.errors import CatalogError, ReleaseError, UnknownIdError, UsageError
 from homage_sdk.problems import Problem
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.files.find import find_release
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRow:
+    """One row of the ``sequences`` table."""
+
+    sequence: str
+    participant: int
+    room: int
+    take: int
+    activity_id: int | None
+    split: str | None
+    duration_s: float | None
+    n_views: int
+    has_ego: bool
+    has_audio: bool
+    n_atomic_actions: int
+    n_scene_graphs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """One row of the ``views`` table."""
+
+    sequence: str
+    view: int
+    kind: str
+    path: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    fps: float | None
+    n_frames: int | None
+    time_base_num: int | None
+    time_base_den: int | None
+    start_time_s: float | None
+    duration_s: float | None
+    has_audio: bool | None
+    audio_start_s: float | None
+    sample_rate: int | None
+    sha256: str | None
 
 
 class Catalog:

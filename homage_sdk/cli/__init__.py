@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homage_sdk.cli.running import run, starting
+from homage_sdk.lazy import loaded_on_use
 
 if TYPE_CHECKING:
     from homage_sdk.cli.command import app
@@ -20,9 +21,4 @@ def main() -> None:
     sys.exit(run(app))
 
 
-def __getattr__(name: str) -> Any:
-    if name == "app":
-        from homage_sdk.cli.command import app
-
-        return app
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loaded_on_use(__name__, {"command": "app"})

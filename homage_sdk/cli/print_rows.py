@@ -5,43 +5,35 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from homage_sdk.cli.console import err, out
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+RowFormat = Literal["table", "csv", "json"]
 _CELL = 60
 """Characters of a cell in a table; csv and json have all of them."""
 _NUMBER = re.compile(r"-?[\d,.]+(e[+-]\d+)?( %)?")
 
 
-class RowFormat(StrEnum):
-    """How rows are printed."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-
-
 def print_rows(
     rows: pa.Table | Sequence[Mapping[str, Any]],
-    form: RowFormat = RowFormat.TABLE,
+    form: RowFormat = "table",
     limit: int | None = None,
 ) -> None:
     """Print rows to standard output; ``limit`` bounds a table on the terminal, and says so."""
     names, columns = _columns(rows)
     if not names:
         return
-    if form is RowFormat.JSON:
+    if form == "json":
         import orjson
 
         for row in zip(*columns, strict=True):
             document = dict(zip(names, row, strict=True))
             sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
-    elif form is RowFormat.CSV:
+    elif form == "csv":
         import csv
 
         writer = csv.writer(sys.stdout, lineterminator="\n")

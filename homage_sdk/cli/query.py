@@ -44,7 +44,7 @@ def query(
     sql: Annotated[str, typer.Argument(help="One SELECT statement.")],
     *,
     split: Split = None,
-    form: Form = RowFormat.TABLE,
+    form: Form = "table",
     limit: Limit = 50,
 ) -> None:
     """Ask the tables of a catalog in SQL; queries only read.
@@ -72,7 +72,7 @@ def find(
         typer.Option(help="An annotated frame holds 'person,holding,cup'; * for anything."),
     ] = None,
     split: Split = None,
-    form: Form = RowFormat.TABLE,
+    form: Form = "table",
     limit: Limit = 50,
     explain: Annotated[bool, typer.Option(help="Show the SQL instead of running it.")] = False,
 ) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,21 +18,6 @@ if TYPE_CHECKING:
     from homage_sdk.progress import Progress
     from homage_sdk.shards.format.manifest import Quarantined
     from homage_sdk.shards.packing.survey import Survey
-
-
-class UnitName(StrEnum):
-    """What one sample is."""
-
-    sequence = "sequence"
-    action = "action"
-    clip = "clip"
-
-
-class EngineName(StrEnum):
-    """Who does the work."""
-
-    processes = "processes"
-    ray = "ray"
 
 
 def pack(
@@ -52,7 +36,9 @@ def pack(
         int | None, typer.Option(help="Keep every n-th frame of 30 a second.")
     ] = None,
     crf: Annotated[int | None, typer.Option(help="x264 quality, lower is better.")] = None,
-    unit: Annotated[UnitName | None, typer.Option(help="What one sample is.")] = None,
+    unit: Annotated[
+        Literal["sequence", "action", "clip"] | None, typer.Option(help="What one sample is.")
+    ] = None,
     clip_seconds: Annotated[
         float | None, typer.Option(help="Length of a window for --unit clip.")
     ] = None,
@@ -68,7 +54,9 @@ def pack(
         bool,
         typer.Option("--plan", help="Say what would be kept and what made, and stop."),
     ] = False,
-    engine: Annotated[EngineName, typer.Option(help="Where the work runs.")] = EngineName.processes,
+    engine: Annotated[
+        Literal["processes", "ray"], typer.Option(help="Where the work runs.")
+    ] = "processes",
     address: Annotated[
         str | None, typer.Option(help="For --engine ray: the cluster, such as auto.")
     ] = None,
@@ -88,7 +76,7 @@ def pack(
         "short_side": size,
         "stride": stride,
         "crf": crf,
-        "unit": None if unit is None else unit.value,
+        "unit": unit,
         "clip_s": clip_seconds,
         "split": split,
         "shard_bytes": None if shard_mb is None else round(shard_mb * 1e6),
@@ -126,7 +114,7 @@ def pack(
             workers=workers,
             starting=announce,
             progress=step,
-            engine=engine.value,
+            engine=engine,
             address=address,
         )
     did = f"{summary.made} shards made" if summary.made else "complete already, nothing to do"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,15 +16,7 @@ if TYPE_CHECKING:
     from homage_sdk.problems import Problem
 
 
-class Format(StrEnum):
-    """How a report is written."""
-
-    rich = "rich"
-    json = "json"
-    junit = "junit"
-    csv = "csv"
-
-
+Format = Literal["rich", "json", "junit", "csv"]
 _UNFOLDED = 1000  # columns of a report that goes into a file or a pipe: a place is one line
 
 Codes = Annotated[
@@ -42,7 +33,7 @@ def validate(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first error; warnings are errors.")
     ] = False,
-    format: Annotated[Format, typer.Option(help="How to write the report.")] = Format.rich,
+    format: Annotated[Format, typer.Option(help="How to write the report.")] = "rich",
     output: Annotated[
         Path | None, typer.Option(help="Write the report here instead of on the terminal.")
     ] = None,
@@ -92,7 +83,7 @@ def validate(
     bad = [problem for problem in problems if problem.severity is not Severity.INFO]
     if strict:
         problems = bad[:1]
-    if format is Format.rich:
+    if format == "rich":
         table = problem_table(
             problems, path=str(path), known=hidden, places=places, contents=contents
         )
@@ -154,9 +145,9 @@ def _report(problems: Sequence[Problem], format: Format, path: str, known: int) 
     from homage_sdk.validation import CODES
     from homage_sdk.validation.reports import formats
 
-    if format is Format.json:
+    if format == "json":
         return formats.to_json(problems, path=path, known=known)
-    if format is Format.csv:
+    if format == "csv":
         return formats.to_csv(problems)
     return formats.to_junit(problems, CODES, path=path)
 

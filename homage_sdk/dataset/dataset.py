@@ -8,8 +8,7 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
-from homage_sdk.catalog.rows import SequenceRow
-from homage_sdk.catalog.tables import Catalog
+from homage_sdk.catalog.tables import Catalog, SequenceRow
 from homage_sdk.dataset import selection
 from homage_sdk.dataset.selection import Wanted
 from homage_sdk.dataset.sequence import Sequence, converted

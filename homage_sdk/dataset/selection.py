@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from pathlib import Path
 
-from homage_sdk.catalog.rows import SequenceRow
-from homage_sdk.catalog.tables import Catalog
+from homage_sdk.catalog.tables import Catalog, SequenceRow
 from homage_sdk.errors import UnknownIdError, UsageError
 
 Wanted = Callable[[SequenceRow], bool]

@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, overload
 
 from homage_sdk.annotations import Activity
-from homage_sdk.catalog.rows import SequenceRow
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
-from homage_sdk.catalog.tables import Catalog
+from homage_sdk.catalog.tables import Catalog, SequenceRow
 from homage_sdk.dataset.atomic_actions import AtomicActions
 from homage_sdk.dataset.moment import Moment
 from homage_sdk.dataset.read_labels import read_atomic_actions, read_scene_graphs
@@ -36,11 +35,21 @@ class Sequence:
     Labels are read at the first question and kept with the handle. Nothing here needs a video
     until a picture or a sound is asked for. Two handles are equal when they name the same sequence
     of the same catalog; a handle pickles as its place in the catalog.
+
+    Attributes:
+        participant: the number after ``p``.
+        room: the number after ``r``.
+        split: ``train``, ``val`` or ``test`` as published; None where no list names it.
+        duration_s: seconds: the longest view; without video, up to the last labelled frame.
+        has_audio: whether at least one view has sound.
+
     """
 
     def __init__(self, catalog: Catalog, row: SequenceRow) -> None:
         self._catalog = catalog
         self._row = row
+        self.participant, self.room, self.split = row.participant, row.room, row.split
+        self.duration_s, self.has_audio = row.duration_s, row.has_audio
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Sequence, (self._catalog, self._row))
@@ -63,29 +72,9 @@ class Sequence:
         return SequenceId.parse(self._row.sequence)
 
     @property
-    def participant(self) -> int:
-        """The number after ``p``."""
-        return self._row.participant
-
-    @property
-    def room(self) -> int:
-        """The number after ``r``."""
-        return self._row.room
-
-    @property
-    def split(self) -> str | None:
-        """``train``, ``val`` or ``test`` as published; None where no list names it."""
-        return self._row.split
-
-    @property
-    def duration_s(self) -> float | None:
-        """Seconds: the longest view; without video, up to the last labelled frame."""
-        return self._row.duration_s
-
-    @property
     def n_frames(self) -> int:
         """Annotation frames (30 a second) that cover the duration; 0 where nothing tells it."""
-        return 0 if self._row.duration_s is None else n_frames_in(self._row.duration_s)
+        return 0 if self.duration_s is None else n_frames_in(self.duration_s)
 
     @property
     def activity(self) -> Activity | None:
@@ -122,11 +111,6 @@ class Sequence:
         raise UnknownIdError(
             f"sequence {self.id} has no view {named}", expected=there or "nothing: no views"
         )
-
-    @property
-    def has_audio(self) -> bool:
-        """Whether at least one view has sound."""
-        return self._row.has_audio
 
     # Labels
 

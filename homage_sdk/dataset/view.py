@@ -6,8 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homage_sdk.catalog.rows import ViewRow
-from homage_sdk.catalog.tables import Catalog
+from homage_sdk.catalog.tables import Catalog, ViewRow
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.ids import SequenceId, ViewId
 from homage_sdk.time import Frame, Moment, as_frame, as_moment
@@ -25,12 +24,32 @@ class View:
 
     Everything known is in the catalog; the video file is looked for when a picture is asked for.
     Facts that could not be measured (no file at ingest, or one that cannot be opened) are None.
+
+    Attributes:
+        number: the number after ``v``; not an index, there are gaps.
+        kind: ``"ego"`` or ``"third"``.
+        width, height: pixels, as displayed.
+        fps: frames a second, measured over the packets.
+        n_frames: how many frames the video holds, counted; annotation frames are another clock.
+        duration_s: seconds from the first frame to the end of the last.
+        start_time_s: the first frame's timestamp on the container's clock.
+        has_audio: whether the video has a sound stream; False where nobody could look.
+        audio_start_s: the first sound's timestamp on the container's clock.
+        sample_rate: Hz of the sound stream.
+        sha256: of the file, where ingest was asked to hash media.
+
     """
 
     def __init__(self, catalog: Catalog, row: ViewRow) -> None:
         self._catalog = catalog
         self._row = row
         self._index: PtsIndex | None = None
+        self.number, self.kind = row.view, row.kind
+        self.width, self.height, self.sha256 = row.width, row.height, row.sha256
+        self.fps, self.n_frames = row.fps, row.n_frames
+        self.start_time_s, self.duration_s = row.start_time_s, row.duration_s
+        self.has_audio = bool(row.has_audio)
+        self.audio_start_s, self.sample_rate = row.audio_start_s, row.sample_rate
 
     def __reduce__(self) -> tuple[object, ...]:
         return (View, (self._catalog, self._row))
@@ -52,16 +71,6 @@ class View:
         return SequenceId.parse(self._row.sequence).view(self._row.view)
 
     @property
-    def number(self) -> int:
-        """The number after ``v``; not an index, there are gaps."""
-        return self._row.view
-
-    @property
-    def kind(self) -> str:
-        """``"ego"`` or ``"third"``."""
-        return self._row.kind
-
-    @property
     def path(self) -> Path | None:
         """Where the file lies (it may be gone since); None where the release had no video.
 
@@ -76,56 +85,6 @@ class View:
             return self.path is not None and self.path.is_file()
         except OSError:  # a folder above it is closed to us, or its disk is gone
             return False
-
-    @property
-    def width(self) -> int | None:
-        """Pixels, as displayed."""
-        return self._row.width
-
-    @property
-    def height(self) -> int | None:
-        """Pixels, as displayed."""
-        return self._row.height
-
-    @property
-    def fps(self) -> float | None:
-        """Frames a second, measured over the packets."""
-        return self._row.fps
-
-    @property
-    def n_frames(self) -> int | None:
-        """How many frames the video holds, counted; annotation frames are another clock."""
-        return self._row.n_frames
-
-    @property
-    def duration_s(self) -> float | None:
-        """Seconds from the first frame to the end of the last."""
-        return self._row.duration_s
-
-    @property
-    def start_time_s(self) -> float | None:
-        """The first frame's timestamp on the container's clock."""
-        return self._row.start_time_s
-
-    @property
-    def has_audio(self) -> bool:
-        """Whether the video has a sound stream; False where nobody could look."""
-        return bool(self._row.has_audio)
-
-    @property
-    def audio_start_s(self) -> float | None:
-        """The first sound's timestamp on the container's clock."""
-        return self._row.audio_start_s
-
-    @property
-    def sample_rate(self) -> int | None:
-        """Hz of the sound stream."""
-        return self._row.sample_rate
-
-    @property
-    def sha256(self) -> str | None:
-        """Of the file, where ingest was asked to hash media."""
-        return self._row.sha256
 
     @property
     def index(self) -> PtsIndex:

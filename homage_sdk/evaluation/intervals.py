@@ -32,12 +32,9 @@ class Interval95:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
+class PairedDifference(Interval95):
     """A minus B on the same resamples: mean, 95 % interval, two-sided bootstrap p-value."""
 
-    value: float
-    low: float
-    high: float
     p_value: float
 
 

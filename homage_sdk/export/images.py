@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import MediaError
-from homage_sdk.export.mark import exported, mark
 from homage_sdk.export.scene_graph_rows import FrameRow, frame_rows
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder
+from homage_sdk.storage.trees import inner_paths
 from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
@@ -21,6 +21,24 @@ if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
 
 _QUALITY = 95
+
+
+MARK = ".homage-export"
+
+
+def mark(folder: Path, to: str) -> None:
+    """Mark all that lies in a new folder as an export to ``to``."""
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    (folder / MARK).write_text("".join(f"{line}\n" for line in (to, *files)), encoding="utf-8")
+
+
+def exported(folder: Path) -> list[str]:
+    """The files of an earlier export, the mark last; nothing where there is none."""
+    try:
+        lines = (folder / MARK).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
+    return [*inner_paths(lines[1:]), MARK]
 
 
 def coco_name(row: FrameRow) -> str:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from homage_sdk.errors import UsageError
-from homage_sdk.export.images import action_genome_name, coco_name, write_pictures
-from homage_sdk.export.mark import exported, mark
+from homage_sdk.export.images import action_genome_name, coco_name, exported, mark, write_pictures
 from homage_sdk.progress import Progress
 from homage_sdk.storage import write_file
 from homage_sdk.storage.folder_swap import new_folder

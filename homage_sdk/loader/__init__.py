@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from homage_sdk.loader.options import LoaderOptions
     from homage_sdk.loader.webdataset import webdataset_stream
 
-_HOMES = {
-    "Batch": "batch",
-    "ClipLoader": "clip_loader",
-    "LoaderOptions": "options",
-    "SceneGraphBatch": "batch",
-    "webdataset_stream": "webdataset",
-}
-
 __all__ = ["Batch", "ClipLoader", "LoaderOptions", "SceneGraphBatch", "webdataset_stream"]
 
-__getattr__ = loaded_on_use(__name__, _HOMES)
+__getattr__ = loaded_on_use(
+    __name__,
+    {
+        "batch": "Batch SceneGraphBatch",
+        "clip_loader": "ClipLoader",
+        "options": "LoaderOptions",
+        "webdataset": "webdataset_stream",
+    },
+)

@@ -38,8 +38,7 @@ from torch import Tensor
 
 from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.loader.batch import Batch, SceneGraphBatch, map_tensors
-from homage_sdk.loader.batch_layout import Allocate, BatchLayout, Cutter
-from homage_sdk.loader.shared_memory import SharedMemory
+from homage_sdk.loader.batch_layout import Allocate, BatchLayout, Cutter, SharedMemory
 from homage_sdk.processes import end, leave_with
 
 Maker = Callable[[Any, Allocate], Batch]

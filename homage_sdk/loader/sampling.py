@@ -200,6 +200,12 @@ class EpochRows:
             self._eval = sorted(clips, key=lambda clip: not clip.main)
         self.n_rows = len(self._eval or self.samples)
 
+    def clips(self, epoch: int) -> list[ClipChoice]:
+        """Every row of an epoch over all ranks, by the key of its sample."""
+        if self.options.mode == "eval":
+            return self._eval
+        return [train_clip(sample, self.grid, self.options, epoch) for sample in self.samples]
+
     def __call__(self, epoch: int, step: int) -> list[ClipChoice | None]:
         """The rows of this rank's batch at ``step``; None pads the last ones in evaluation."""
         options = self.options

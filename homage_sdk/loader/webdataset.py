@@ -20,7 +20,7 @@ from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.options import LoaderOptions
-from homage_sdk.loader.sampling import ClipChoice, Grid, eval_clips, train_clip, usable
+from homage_sdk.loader.sampling import ClipChoice, EpochRows
 from homage_sdk.problems import Place
 from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.far import FarFolder, Patience
@@ -138,12 +138,7 @@ class _Source:
         known = [shard.name for shard in manifest.shards]
         if chosen is not None and (strangers := sorted(set(chosen) - set(known))):
             raise UsageError("no shard of this folder", place=folder.place(strangers[0]))
-        grid = Grid.of(options, manifest.packed.stride)
-        samples = usable(manifest.samples, options)
-        if options.mode == "eval":
-            clips = eval_clips(samples, grid, options)
-        else:
-            clips = [train_clip(sample, grid, options, epoch) for sample in samples]
+        clips = EpochRows(manifest, options).clips(epoch)
         wanted: dict[str, list[ClipChoice]] = {}
         for clip in clips:
             wanted.setdefault(clip.sample.key, []).append(clip)

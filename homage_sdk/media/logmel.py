@@ -7,7 +7,6 @@ matrix product with just the bins that they cover. Elsewhere torch's own operati
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import cv2
 import torch
@@ -20,6 +19,7 @@ _BREAK_HZ = 1000.0
 _BREAK_MEL = _BREAK_HZ / _LINEAR_HZ
 _LOG_STEP = math.log(6.4) / 27.0
 _AMIN = 1e-10
+_FLOOR_DB = 80.0
 _STEP = 32  # mel bands of one matrix product: wider ones multiply more zeros, more need more calls
 
 
@@ -28,16 +28,14 @@ class LogMel(nn.Module):
 
     (Within 2e-3 dB in cells 70 dB below a pure tone, where float32 itself is no better.)
 
-    ``librosa.power_to_db(librosa.feature.melspectrogram(y, ...), ref=numpy.max)`` for
-    ``reference="max"``, ``ref=1.0`` for ``reference="one"``.
+    ``librosa.power_to_db(librosa.feature.melspectrogram(y, ...), ref=numpy.max)``: 0 dB is the
+    clip's loudest cell, and no cell lies more than 80 dB below it.
 
     Args:
         n_mels: mel bands.
         sample_rate: Hz of the waveform.
         n_fft: samples of a window (Hann).
         hop: samples between windows.
-        top_db: floor below the loudest cell; None for no floor.
-        reference: what 0 dB is: the clip's loudest cell, or power 1.
 
     """
 
@@ -45,14 +43,7 @@ class LogMel(nn.Module):
     filters: Tensor
 
     def __init__(
-        self,
-        n_mels: int = 128,
-        sample_rate: int = 16_000,
-        n_fft: int = 1024,
-        hop: int = 160,
-        *,
-        top_db: float | None = 80.0,
-        reference: Literal["max", "one"] = "max",
+        self, n_mels: int = 128, sample_rate: int = 16_000, n_fft: int = 1024, hop: int = 160
     ) -> None:
         super().__init__()
         if n_mels < 1 or n_fft < 2 or hop < 1:
@@ -60,7 +51,6 @@ class LogMel(nn.Module):
                 "impossible spectrogram", found=f"n_mels={n_mels}, n_fft={n_fft}, hop={hop}"
             )
         self.n_mels, self.n_fft, self.hop = n_mels, n_fft, hop
-        self.top_db, self.reference = top_db, reference
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         filters = mel_filters(n_mels, sample_rate, n_fft)
         self.register_buffer("filters", filters, persistent=False)
@@ -80,11 +70,7 @@ class LogMel(nn.Module):
             mel = torch.stack([self._mel(each) for each in frames])
         level = torch.log10(mel.clamp_min(_AMIN)).mul_(10)
         loudest = level.amax(dim=(1, 2), keepdim=True)
-        if self.top_db is not None:
-            level = torch.maximum(level, loudest - self.top_db)
-        if self.reference == "max":
-            level = level - loudest
-        level = level.transpose(1, 2)  # of [B, T, n_mels]
+        level = (level - loudest).clamp_min(-_FLOOR_DB).transpose(1, 2)  # of [B, T, n_mels]
         return level.contiguous() if out is None else out.copy_(level)
 
     def _mel(self, frames: Tensor) -> Tensor:

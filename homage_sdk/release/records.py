@@ -22,90 +22,48 @@ LARGEST = 2**31 - 1
 LARGEST_VIEW = 2**15 - 1
 """No view number is larger: what an int16 column of a catalog holds."""
 
+
+def _schema(columns: str) -> pa.Schema:
+    """Of ``name type, name type``: types as Arrow calls them, and ``strings`` for a list."""
+    pairs = [column.split() for column in columns.split(", ")]
+    texts = pa.list_(pa.string())
+    return pa.schema([(n, texts if k == "strings" else pa.type_for_alias(k)) for n, k in pairs])
+
+
 RAW_TABLES: dict[str, pa.Schema] = {
     # kind: split_list | class_list | atomic_actions | scene_graphs | sensor | video | other
-    "files": pa.schema([("path", pa.string()), ("kind", pa.string()), ("bytes", pa.int64())]),
+    "files": _schema("path string, kind string, bytes int64"),
     # One line of a split list. `sequence` is null where the text is no sequence id.
-    "list_entries": pa.schema(
-        [
-            ("file", pa.int32()),
-            ("row", pa.int32()),
-            ("sequence_raw", pa.string()),
-            ("sequence", pa.string()),
-            ("activity_raw", pa.string()),
-            ("split", pa.string()),
-        ]
+    "list_entries": _schema(
+        "file int32, row int32, sequence_raw string, sequence string, activity_raw string, "
+        "split string"
     ),
     # One line of a class list. kind: activity | atomic | object | relationship
-    "class_entries": pa.schema(
-        [
-            ("file", pa.int32()),
-            ("row", pa.int32()),
-            ("kind", pa.string()),
-            ("id", pa.int64()),
-            ("raw", pa.string()),
-        ]
-    ),
+    "class_entries": _schema("file int32, row int32, kind string, id int64, raw string"),
     # One object of an atomic-action list; pointer /{index}. Null where missing or of a wrong type.
-    "actions": pa.schema(
-        [
-            ("file", pa.int32()),
-            ("index", pa.int32()),
-            ("sequence", pa.string()),
-            ("class_raw", pa.string()),
-            ("first_frame", pa.int64()),
-            ("last_frame", pa.int64()),
-            ("length", pa.float64()),
-        ]
+    "actions": _schema(
+        "file int32, index int32, sequence string, class_raw string, first_frame int64, "
+        "last_frame int64, length double"
     ),
     # One frame of a scene-graph file; pointer /frames/{index}.
-    "frames": pa.schema(
-        [
-            ("file", pa.int32()),
-            ("index", pa.int32()),
-            ("sequence", pa.string()),
-            ("view", pa.int32()),
-            ("frame", pa.int64()),
-            ("width", pa.int64()),
-            ("height", pa.int64()),
-        ]
+    "frames": _schema(
+        "file int32, index int32, sequence string, view int32, frame int64, width int64, "
+        "height int64"
     ),
     # `graph` is the row of its frame in "frames"; pointer {frame}/objects/{index}.
-    "objects": pa.schema(
-        [
-            ("graph", pa.int32()),
-            ("index", pa.int32()),
-            ("object_id", pa.int64()),
-            ("category_raw", pa.string()),
-            ("x1", pa.float64()),
-            ("y1", pa.float64()),
-            ("x2", pa.float64()),
-            ("y2", pa.float64()),
-        ]
+    "objects": _schema(
+        "graph int32, index int32, object_id int64, category_raw string, "
+        "x1 double, y1 double, x2 double, y2 double"
     ),
     # pointer {frame}/relationships/{index}.
-    "relationships": pa.schema(
-        [
-            ("graph", pa.int32()),
-            ("index", pa.int32()),
-            ("subject_id", pa.int64()),
-            ("object_id", pa.int64()),
-            ("category_raw", pa.string()),
-        ]
+    "relationships": _schema(
+        "graph int32, index int32, subject_id int64, object_id int64, category_raw string"
     ),
     # One video file. `sequence`/`view` are null where the name is no view id.
-    "videos": pa.schema([("file", pa.int32()), ("sequence", pa.string()), ("view", pa.int32())]),
-    "sensors": pa.schema(
-        [
-            ("file", pa.int32()),
-            ("sequence", pa.string()),
-            ("sensor", pa.string()),
-            ("position", pa.string()),
-            ("columns", pa.list_(pa.string())),
-            ("n_rows", pa.int32()),
-            ("first_s", pa.float64()),
-            ("last_s", pa.float64()),
-        ]
+    "videos": _schema("file int32, sequence string, view int32"),
+    "sensors": _schema(
+        "file int32, sequence string, sensor string, position string, columns strings, "
+        "n_rows int32, first_s double, last_s double"
     ),
 }
 

@@ -186,23 +186,13 @@ def _durations(dataset: Dataset) -> Durations:
 
     # Frames, both ends included: an action of 60 frames lasts 2 s.
     two, five = (int(seconds * NOMINAL_FPS) for seconds in (2, 5))
-    row = dataset.sql(
-        "SELECT avg((n <= $two)::INT) AS two_s, avg((n < $five)::INT) AS five_s, avg(n) AS mean_n, "
-        "median(n) AS median_n, max(n) AS longest_n "
+    rows = dataset.sql(
+        "SELECT avg((n <= $two)::INT) AS up_to_2_s, avg((n < $five)::INT) AS under_5_s, "
+        "avg(n) / $fps AS mean_s, median(n) / $fps AS median_s, max(n) / $fps AS longest_s "
         "FROM (SELECT last_frame - first_frame + 1 AS n FROM atomic_actions)",
-        {"two": two, "five": five},
-    ).to_pylist()[0]
-    seconds = {
-        name: None if row[f"{name}_n"] is None else float(row[f"{name}_n"]) / float(NOMINAL_FPS)
-        for name in ("mean", "median", "longest")
-    }
-    return Durations(
-        up_to_2_s=row["two_s"],
-        under_5_s=row["five_s"],
-        mean_s=seconds["mean"],
-        median_s=seconds["median"],
-        longest_s=seconds["longest"],
+        {"two": two, "five": five, "fps": float(NOMINAL_FPS)},
     )
+    return Durations(**rows.to_pylist()[0])
 
 
 def _counts(dataset: Dataset, kind: str, table: str, column: str) -> list[tuple[str, int]]:

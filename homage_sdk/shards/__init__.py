@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from homage_sdk.shards.packing.repair import repair
     from homage_sdk.shards.verifying.verify import verify
 
-_HOMES = {
-    "Manifest": "format.manifest",
-    "PRESETS": "format.pack_options",
-    "PackOptions": "format.pack_options",
-    "PackSummary": "packing.pack",
-    "SampleInfo": "format.manifest",
-    "ShardSet": "format.shard_set",
-    "pack": "packing.pack",
-    "repair": "packing.repair",
-    "verify": "verifying.verify",
-}
-
 __all__ = [
     "PRESETS",
     "Manifest",
@@ -41,4 +29,14 @@ __all__ = [
     "verify",
 ]
 
-__getattr__ = loaded_on_use(__name__, _HOMES)
+__getattr__ = loaded_on_use(
+    __name__,
+    {
+        "format.manifest": "Manifest SampleInfo",
+        "format.pack_options": "PRESETS PackOptions",
+        "format.shard_set": "ShardSet",
+        "packing.pack": "PackSummary pack",
+        "packing.repair": "repair",
+        "verifying.verify": "verify",
+    },
+)

@@ -13,14 +13,9 @@ if TYPE_CHECKING:
     from homage_sdk.testing.catalogs import GraphSpec, TakeSpec, make_catalog
     from homage_sdk.testing.full_size import Scale, write_labels
 
-_HOMES = {
-    "GraphSpec": "catalogs",
-    "Scale": "full_size",
-    "TakeSpec": "catalogs",
-    "make_catalog": "catalogs",
-    "write_labels": "full_size",
-}
-
 __all__ = ["GraphSpec", "Scale", "TakeSpec", "make_catalog", "write_labels"]
 
-__getattr__ = loaded_on_use(__name__, _HOMES)
+__getattr__ = loaded_on_use(
+    __name__,
+    {"catalogs": "GraphSpec TakeSpec make_catalog", "full_size": "Scale write_labels"},
+)

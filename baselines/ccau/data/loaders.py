@@ -19,17 +19,16 @@ from homage_sdk.shards import ShardSet
 def open_loader(
     shards: ShardSet,
     config: Config,
-    *,
     modalities: Sequence[str],
+    sequences: tuple[str, ...],
     world: World,
+    *,
     training: bool,
-    sequences: tuple[str, ...] | None = None,
 ) -> ClipLoader:
     """The loader of one pass; evaluation reads dense clips in fixed order without augmentation."""
     data = config.data
     options = LoaderOptions(
         modalities=tuple(modalities),
-        split=None,
         sequences=sequences,
         batch_size=data.batch_size if training else data.eval_batch_size,
         blocks=data.blocks,

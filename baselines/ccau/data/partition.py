@@ -9,8 +9,8 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.novel_split import TRAIN_SPLIT, novel_split
 from baselines.ccau.random_streams import numpy_stream
 from homage_sdk.errors import ConfigError, ShardError
+from homage_sdk.loader.sampling import has
 from homage_sdk.shards import ShardSet
-from homage_sdk.shards.format.manifest import SampleInfo
 
 TEST_SPLITS = ("val", "test")
 """HOMAGE's two test splits; ``val`` is one of them (FORMAT.md, "Activity labels")."""
@@ -145,14 +145,5 @@ def require_modalities(config: Config, shards: ShardSet, parts: Parts) -> None:
 def having(shards: ShardSet, sequences: Iterable[str], modality: str) -> tuple[str, ...]:
     """Those of ``sequences`` that hold ``modality``, sorted."""
     wanted = set(sequences)
-
-    def holds(sample: SampleInfo) -> bool:
-        return {
-            "ego": sample.ego is not None,
-            "third": bool(sample.third),
-            "audio": sample.has_audio,
-            "scene_graph": sample.n_scene_graphs > 0,
-        }[modality]
-
-    found = {s.sequence for s in shards.samples if s.sequence in wanted and holds(s)}
+    found = {s.sequence for s in shards.samples if s.sequence in wanted and has(s, modality)}
     return tuple(sorted(found))

@@ -15,7 +15,7 @@ from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import Judge
-from baselines.ccau.evaluation.predictions_file import SavedPredictions, save_predictions
+from baselines.ccau.evaluation.predictions import SavedPredictions, save_predictions
 from baselines.ccau.runs.build_task import class_names, load_nets, load_trained
 from baselines.ccau.runs.checkpoint import Checkpoint, code_version
 from baselines.ccau.runs.json_files import read_json, write_json

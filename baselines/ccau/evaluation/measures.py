@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.ccau.evaluation.predictions import Predictions
-from baselines.ccau.evaluation.predictions_file import SavedPredictions
+from baselines.ccau.evaluation.predictions import Predictions, SavedPredictions
 from homage_sdk.evaluation.intervals import intervals, resamples
 from homage_sdk.evaluation.metrics import AtomicScores, Floats, accuracy, mean_ap, random_scores
 

@@ -24,7 +24,7 @@ from baselines.ccau.precision import autocast
 from homage_sdk.loader import ClipLoader
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.device_feed import feed
-from homage_sdk.loader.sampling import ClipChoice, eval_clips
+from homage_sdk.loader.sampling import ClipChoice
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards import ShardSet
 
@@ -67,12 +67,7 @@ class Judge:
         if self.having:
             together = tuple(sorted(frozenset().union(*self.having.values())))
             self.loader = open_loader(
-                shards,
-                config,
-                modalities=tuple(self.having),
-                world=world,
-                training=False,
-                sequences=together,
+                shards, config, tuple(self.having), together, world, training=False
             )
 
     @property
@@ -144,9 +139,7 @@ class Judge:
     def _planned(self, modality: str) -> Counter[tuple[str, int]]:
         """How many views each (sequence, clip) has to come with."""
         assert self.loader is not None
-        options = self.loader.options
-        rows = eval_clips(self.loader.samples, self.loader.grid, options)
-        asked = (row for row in rows if self._asks(modality, row))
+        asked = (row for row in self.loader.rows.clips(0) if self._asks(modality, row))
         return Counter((row.sample.sequence, row.clip) for row in asked)
 
 

@@ -70,11 +70,6 @@ def atomic_loss(
         return ranks.mean((losses.mean(dim=1) * rows).sum(), rows.sum())
 
 
-def weighted_by_lambda(activity: Tensor, atomic: Tensor, weight: float = 10.0) -> Tensor:
-    """L_v + lambda L_a."""
-    return activity + weight * atomic
-
-
 def weighted_by_uncertainty(losses: Tensor, log_variance: Tensor, *, bound: float = 5.0) -> Tensor:
     """Sum of exp(-s) L + s / 2 (Kendall, Gal and Cipolla 2018, as the public code writes it).
 

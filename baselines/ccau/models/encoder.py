@@ -68,62 +68,44 @@ class BlockConv(nn.Conv3d):
 Conv = Callable[..., nn.Conv3d]
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 (or 3x3x3) convolutions beside a shortcut."""
+class ResidualBlock(nn.Module):
+    """Two 3x3 (or 3x3x3) convolutions beside a shortcut; as a bottleneck 1x1, 3x3, 1x1.
 
-    expansion = 1
-
-    def __init__(
-        self, conv: Conv, inputs: int, planes: int, stride: int, *, final_relu: bool
-    ) -> None:
-        super().__init__()
-        self.conv1 = conv(inputs, planes, 3, stride)
-        self.bn1 = BatchNorm(planes)
-        self.conv2 = conv(planes, planes, 3)
-        self.bn2 = BatchNorm(planes)
-        self.downsample = _shortcut(conv, inputs, planes, stride)
-        self.final_relu = final_relu
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Same spatial and temporal stride on both paths."""
-        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        out = self.bn2(self.conv2(out))
-        out = out + (x if self.downsample is None else self.downsample(x))
-        return F.relu(out, inplace=True) if self.final_relu else out
-
-
-class Bottleneck(nn.Module):
-    """1x1, 3x3 (or 3x3x3), 1x1 beside a shortcut; the output has 4 x planes channels."""
-
-    expansion = 4
+    The output of a bottleneck has 4 x planes channels. Spatial and temporal stride are the same on
+    both paths.
+    """
 
     def __init__(
-        self, conv: Conv, inputs: int, planes: int, stride: int, *, final_relu: bool
+        self,
+        conv: Conv,
+        inputs: int,
+        planes: int,
+        stride: int,
+        *,
+        bottleneck: bool,
+        final_relu: bool,
     ) -> None:
         super().__init__()
-        self.conv1 = conv(inputs, planes, 1)
+        outputs = planes * (4 if bottleneck else 1)
+        self.conv1 = conv(inputs, planes, 1) if bottleneck else conv(inputs, planes, 3, stride)
         self.bn1 = BatchNorm(planes)
-        self.conv2 = conv(planes, planes, 3, stride)
+        self.conv2 = conv(planes, planes, 3, stride if bottleneck else 1)
         self.bn2 = BatchNorm(planes)
-        self.conv3 = conv(planes, planes * 4, 1)
-        self.bn3 = BatchNorm(planes * 4)
-        self.downsample = _shortcut(conv, inputs, planes * 4, stride)
-        self.final_relu = final_relu
+        if bottleneck:
+            self.conv3 = conv(planes, outputs, 1)
+            self.bn3 = BatchNorm(outputs)
+        self.bottleneck, self.final_relu = bottleneck, final_relu
+        self.downsample: nn.Module | None = None
+        if stride != 1 or inputs != outputs:  # the input does not fit the sum
+            self.downsample = nn.Sequential(conv(inputs, outputs, 1, stride), BatchNorm(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same spatial and temporal stride on both paths."""
-        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        out = F.relu(self.bn2(self.conv2(out)), inplace=True)
-        out = self.bn3(self.conv3(out))
+        """[F, C, H, W] or [R, C, K, H, W], as its convolutions take it."""
+        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
+        if self.bottleneck:
+            out = self.bn3(self.conv3(F.relu(out, inplace=True)))
         out = out + (x if self.downsample is None else self.downsample(x))
         return F.relu(out, inplace=True) if self.final_relu else out
-
-
-def _shortcut(conv: Conv, inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
-    """A 1x1 (or 1x1x1) convolution and normalisation where the input does not fit the sum."""
-    if stride == 1 and inputs == outputs:
-        return None
-    return nn.Sequential(conv(inputs, outputs, 1, stride), BatchNorm(outputs))
 
 
 class VideoEncoder(nn.Module):
@@ -142,10 +124,10 @@ class VideoEncoder(nn.Module):
             raise UsageError("no such depth", found=str(depth), expected="18, 34 or 50")
         if width < 1:
             raise UsageError("the width must be positive", found=str(width))
-        block = Bottleneck if depth == 50 else BasicBlock
-        counts = BLOCKS[depth]
+        bottleneck = depth == 50
+        expansion, counts = 4 if bottleneck else 1, BLOCKS[depth]
         self.folded = folded
-        self.channels = 4 * width * block.expansion
+        self.channels = 4 * width * expansion
         self.conv1 = FrameConv(3, width, 7, 2)
         self.bn1 = BatchNorm(width)
 
@@ -158,8 +140,12 @@ class VideoEncoder(nn.Module):
             for index in range(count):
                 stride = 2 if index == 0 and number > 1 else 1
                 last = number == 4 and index == count - 1
-                blocks.append(block(conv, inputs, size, stride, final_relu=not last))
-                inputs = size * block.expansion
+                blocks.append(
+                    ResidualBlock(
+                        *(conv, inputs, size, stride), bottleneck=bottleneck, final_relu=not last
+                    )
+                )
+                inputs = size * expansion
             layers.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
 

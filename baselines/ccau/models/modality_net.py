@@ -1,4 +1,4 @@
-"""What all networks share: contexts in, logits a block and a clip out.
+"""What all networks share: contexts in, logits a block and a clip out, by two heads.
 
 Letters: B clips, N blocks, K frames a block, D features, A activities, C atomic classes.
 """
@@ -14,12 +14,50 @@ from torch import Tensor, nn
 from baselines.ccau.models.attention import AttentionKind, make_attention, pool
 from baselines.ccau.models.batch_norms import BatchNorm, as_in_evaluation
 from baselines.ccau.models.convgru import ConvGRU
-from baselines.ccau.models.heads import Head, clip_activity, clip_atomic
 from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.precision import exact
-from baselines.ccau.random_streams import DropoutStream
+from baselines.ccau.random_streams import Dropout, DropoutStream
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.batch import SceneGraphBatch
+
+
+class Head(nn.Sequential):
+    """Linear D-D, ReLU, dropout, Linear to the classes (paper, section 5.1). Keys 0.* and 3.*."""
+
+    def __init__(
+        self, dim: int, n_classes: int, dropout: float, source: DropoutStream, layer: str
+    ) -> None:
+        super().__init__(
+            nn.Linear(dim, dim),
+            nn.ReLU(),
+            Dropout(dropout, source, layer),
+            nn.Linear(dim, n_classes),
+        )
+
+    def without_dropout(self, x: Tensor) -> Tensor:
+        """Logits as in evaluation, whatever the mode: [..., D] -> [..., classes]."""
+        logits: Tensor = self[3](self[1](self[0](x)))
+        return logits
+
+
+def clip_activity(blocks: Tensor, valid: Tensor) -> Tensor:
+    """Clip logits whose softmax is the mean of the valid blocks' softmax.
+
+    blocks [B, N, A], valid [B, N] -> [B, A]. A clip without a valid block counts all its blocks.
+    """
+    counted = valid | ~valid.any(dim=1, keepdim=True)
+    log_p = torch.log_softmax(exact(blocks), dim=-1)
+    log_p = log_p.masked_fill(~counted.unsqueeze(-1), -torch.inf)
+    return torch.logsumexp(log_p, dim=1) - counted.sum(dim=1, keepdim=True).log()
+
+
+def clip_atomic(blocks: Tensor, valid: Tensor) -> Tensor:
+    """Clip logits: the largest over the valid blocks, as an action of any block is the clip's.
+
+    blocks [B, N, C], valid [B, N] -> [B, C]. A clip without a valid block counts all its blocks.
+    """
+    counted = valid | ~valid.any(dim=1, keepdim=True)
+    return blocks.masked_fill(~counted.unsqueeze(-1), -torch.inf).amax(dim=1)
 
 
 @dataclass

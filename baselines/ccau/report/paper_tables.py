@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from baselines.ccau.evaluation.measures import activity_measure, atomic_measure, split_rows
-from baselines.ccau.evaluation.predictions_file import load_predictions
+from baselines.ccau.evaluation.predictions import load_predictions
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.paper.published_numbers import PAPER, Cell
 from baselines.ccau.report.result_rows import TITLES

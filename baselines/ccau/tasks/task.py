@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from baselines.ccau.losses.composition import (
     activity_loss,
     atomic_loss,
-    weighted_by_lambda,
     weighted_by_uncertainty,
 )
 from baselines.ccau.losses.ranks import ALONE, Ranks
@@ -240,9 +239,7 @@ class Task(nn.Module):
         if self.composition.weighting == "uncertainty":
             both = torch.stack([parts["activity"], parts["atomic"]])
             return weighted_by_uncertainty(both, self.log_variance[modality])
-        return weighted_by_lambda(
-            parts["activity"], parts["atomic"], self.composition.atomic_weight
-        )
+        return parts["activity"] + self.composition.atomic_weight * parts["atomic"]
 
     def _extra(
         self, outputs: Mapping[str, ModalityOutput], targets: ClipLabels, ranks: Ranks

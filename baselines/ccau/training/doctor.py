@@ -152,7 +152,7 @@ def learning(
     few = config.replace([f"data.batch_size={min(config.data.batch_size, FEW_CLIPS)}"])
     task = build_task(few, shards, world.device)
     batch = _first_batch(few, shards, parts, world, task)
-    step = _stepper(few, task, batch, world)
+    step = stepper(few, task, batch, world)
     losses: list[float] = []
     begin_s = time.perf_counter()
     is_learnt = False
@@ -193,7 +193,7 @@ def throughput(
     load_s = time.perf_counter() - begin_s
     typical_s, how = clip_s * len(batch), f"estimated from {FEW_CLIPS}"
     if typical_s <= budget_s:
-        typical_s = _typical_step_s(_stepper(config, task, batch, world), budget_s)
+        typical_s = typical_step_s(stepper(config, task, batch, world), budget_s)
         how = "measured"
     return Check(
         "throughput",
@@ -204,7 +204,7 @@ def throughput(
     )
 
 
-def _typical_step_s(step: Callable[[int], float], budget_s: float) -> float:
+def typical_step_s(step: Callable[[int], float], budget_s: float) -> float:
     """The median of a few steps, without the first one where there are more."""
     step_s: list[float] = []
     begin_s = time.perf_counter()
@@ -216,18 +216,11 @@ def _typical_step_s(step: Callable[[int], float], budget_s: float) -> float:
 
 
 def _first_batch(config: Config, shards: ShardSet, parts: Parts, world: World, task: Task) -> Batch:
-    loader = open_loader(
-        shards,
-        config,
-        modalities=task.modalities,
-        world=world,
-        training=True,
-        sequences=parts.train,
-    )
+    loader = open_loader(shards, config, task.modalities, parts.train, world, training=True)
     return next(iter(loader)).to(world.device)
 
 
-def _stepper(config: Config, task: Task, batch: Batch, world: World) -> Callable[[int], float]:
+def stepper(config: Config, task: Task, batch: Batch, world: World) -> Callable[[int], float]:
     """One optimiser step on ``batch`` each time it is called; gives the total loss before it."""
     inputs, targets = prepare(batch, config, task.modalities, epoch=0, training=False)
     optimizer = make_optimizer(task, config)

@@ -84,12 +84,7 @@ class Trainer:
             self.state = restore(checkpoint, self.task, self.optimizer, shards, world)
         self.learner = Learner(self.task, config, world)
         self.loader = open_loader(
-            shards,
-            config,
-            modalities=self.modalities,
-            world=world,
-            training=True,
-            sequences=parts.train,
+            shards, config, self.modalities, parts.train, world, training=True
         )
         steps_per_epoch = math.ceil(len(self.loader) / config.optim.accumulate)
         self.last_step = config.optim.epochs * steps_per_epoch

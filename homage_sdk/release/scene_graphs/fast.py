@@ -2,7 +2,7 @@
 
 A ``SceneGraphMap`` says how documents are shaped; its default is the canonical document of
 FORMAT.md. Whole chunks of files become columns at once (see ``labels/json_files.py``); this module
-is the quick way, ``exact.py`` the exact one.
+is the quick way, ``exact.py`` the exact one. Boxes become xyxy pixels here and nowhere else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from homage_sdk.release.labels.json_files import (
     unpack,
 )
 from homage_sdk.release.records import LARGEST, LARGEST_VIEW, RAW_TABLES
-from homage_sdk.release.scene_graphs.box_formats import to_pixels, to_xyxy
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape
 from homage_sdk.taxonomy import class_key
 
@@ -190,6 +189,26 @@ def _object_rows(objects: pa.Array, counts: Counts, frames: pa.Table, shape: Sha
     return pa.table([owner, index, ids, names, *map(pa.array, corners.T.copy())], schema=schema)
 
 
+Boxes = NDArray[np.float64]
+"""[N, 4]"""
+
+
+def to_xyxy(boxes: Boxes, box_format: str) -> Boxes:
+    """From ``xyxy``, ``xywh`` or ``cxcywh``; [N, 4] in and out, NaN rows stay NaN.
+
+    >>> to_xyxy(np.array([[50.0, 40.0, 20.0, 10.0]]), "cxcywh").tolist()
+    [[40.0, 35.0, 60.0, 45.0]]
+    >>> to_xyxy(np.array([[50.0, 40.0, 20.0, 10.0]]), "xywh").tolist()
+    [[50.0, 40.0, 70.0, 50.0]]
+    """
+    if box_format == "xyxy":
+        return boxes
+    position, size = boxes[:, :2], boxes[:, 2:]
+    if box_format == "xywh":
+        return np.hstack([position, position + size])
+    return np.hstack([position - size / 2, position + size / 2])
+
+
 def convert_boxes(
     corners: NDArray[np.float64],
     names: pa.Array,
@@ -207,7 +226,7 @@ def convert_boxes(
         mask = np.isin(np.asarray(names.to_pylist(), dtype=object), people)
         out = np.where(mask[:, None], to_xyxy(corners, boxes.person_format), out)
     if boxes.normalised:
-        out = to_pixels(out, *(_size(frames, side, owner) for side in ("width", "height")))
+        out = out * np.stack([_size(frames, s, owner) for s in ("width", "height") * 2], axis=1)
     return out
 
 

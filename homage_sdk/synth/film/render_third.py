@@ -39,8 +39,8 @@ class ThirdView:
         self.furniture = next((b.category for b in blocks if b.place == activity.place), "")
         facing = np.array([np.cos(scene.spot.facing), np.sin(scene.spot.facing)])
         self.faces_wall = float(facing @ np.array(scene.spot.inward)) < 0
-        self._stage = Stage(scene.room, blocks, camera)
-        self.names = (PERSON, *activity.things, *self._stage.categories)
+        self.stage = Stage(scene.room, blocks, camera)
+        self.names = (PERSON, *activity.things, *self.stage.categories)
         """What an ink stands for: ink k is ``names[k - 1]``."""
         self._ink = {name: k for k, name in enumerate(self.names, 1)}
         self._stage_inks: Picture | None = None
@@ -51,7 +51,7 @@ class ThirdView:
 
     def _moving(self, pose: Pose, time_s: float) -> list[tuple[str, Draw]]:
         """The moving parts from far to near, each with the name of what it is part of."""
-        body = body_parts(pose, self.scene.person, self.camera, self._stage.colour)
+        body = body_parts(pose, self.scene.person, self.camera, self.stage.colour)
         parts = [(depth, PERSON, draw) for depth, draw in body] + self._objects(pose, time_s)
         parts.sort(key=lambda part: -part[0])
         return [(name, draw) for _, name, draw in parts]
@@ -95,15 +95,15 @@ class ThirdView:
 
     def frame(self, time_s: float) -> Picture:
         """RGB [H, W, 3] at a moment of the take."""
-        picture = self._stage.picture.copy()
+        picture = self.stage.picture.copy()
         pose = self.pose(time_s)
         paint = Painter(picture)
         self._shadow(paint, pose)
         for _, draw in self._moving(pose, time_s):
             draw(paint)
-        hiding = self._stage.in_front(pose.hip, self.seat)
+        hiding = self.stage.in_front(pose.hip, self.seat)
         if hiding:
-            cv2.copyTo(self._stage.picture, self._stage.mask(hiding), picture)
+            cv2.copyTo(self.stage.picture, self.stage.mask(hiding), picture)
         return picture
 
     def _shadow(self, paint: Painter, pose: Pose) -> None:
@@ -112,17 +112,17 @@ class ThirdView:
         x, y = middle[0] + 0.3 * np.cos(turn), middle[1] + 0.3 * np.sin(turn)
         seen = self.camera.polygon(np.stack([x, y, np.zeros_like(x)], axis=1))
         if seen is not None:
-            paint.polygon(seen, self._stage.colour((70, 60, 55)))
+            paint.polygon(seen, self.stage.colour((70, 60, 55)))
 
     def inks(self, time_s: float) -> Picture:
         """[H, W]: 0 for walls and floor, k where ``names[k - 1]`` is what the camera sees."""
         if self._stage_inks is None:
-            self._stage_inks = self._stage.inks(self._ink)
+            self._stage_inks = self.stage.inks(self._ink)
         seen = self._stage_inks.copy()
         pose = self.pose(time_s)
         for name, draw in self._moving(pose, time_s):
             draw(Painter(seen, self._ink[name]))
-        hiding = self._stage.in_front(pose.hip, self.seat)
+        hiding = self.stage.in_front(pose.hip, self.seat)
         if hiding:
-            cv2.copyTo(self._stage_inks, self._stage.mask(hiding), seen)
+            cv2.copyTo(self._stage_inks, self.stage.mask(hiding), seen)
         return seen
