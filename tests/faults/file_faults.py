@@ -24,17 +24,17 @@ def login_page_for_labels(copy: Copy) -> At:
 
 @fault("HOM101")
 def login_page_for_a_video(copy: Copy) -> At:
-    return At(copy.write(_unannotated_video(copy), _HTML))
+    return At(copy.write(unannotated_video(copy), _HTML))
 
 
 @fault("HOM102")
 def lfs_pointer_for_a_video(copy: Copy) -> At:
-    return At(copy.write(_unannotated_video(copy), _POINTER))
+    return At(copy.write(unannotated_video(copy), _POINTER))
 
 
 @fault("HOM102", deep=True)
 def lfs_pointer_seen_when_probing(copy: Copy) -> At:
-    return At(copy.write(_unannotated_video(copy), _POINTER))
+    return At(copy.write(unannotated_video(copy), _POINTER))
 
 
 @fault("HOM102")
@@ -49,7 +49,7 @@ def empty_label_file(copy: Copy) -> At:
 
 @fault("HOM103", deep=True)
 def empty_video(copy: Copy) -> At:
-    return At(copy.write(_unannotated_video(copy), b""))
+    return At(copy.write(unannotated_video(copy), b""))
 
 
 @fault("HOM104")
@@ -172,7 +172,7 @@ def box_of_three_numbers(copy: Copy) -> At:
 
 @fault("HOM130")
 def video_without_an_id(copy: Copy) -> At:
-    path = _unannotated_video(copy)
+    path = unannotated_video(copy)
     return At(copy.rename(path, path.rsplit("/", 1)[0] + "/kitchen.mkv"))
 
 
@@ -191,7 +191,7 @@ def wrongly_padded_labels(copy: Copy) -> At:
 
 @fault("HOM130")
 def wrongly_padded_video(copy: Copy) -> At:
-    path = _unannotated_video(copy)
+    path = unannotated_video(copy)
     return At(copy.rename(path, path.replace("_v0", "_v00")))
 
 
@@ -324,7 +324,7 @@ def _in_folder(path: str, participant: str) -> str:
     return f"{above}/{participant}/{name}"
 
 
-def _unannotated_video(copy: Copy) -> str:
+def unannotated_video(copy: Copy) -> str:
     """A third-person video whose view has no scene graphs, in a sequence of three views or more."""
     annotated = {path.rsplit("/", 1)[-1].removesuffix("_sg.json") for path in copy.graphs}
     for path in copy.videos:

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.faults.file_faults import _unannotated_video
+from tests.faults.file_faults import unannotated_video
 from tests.faults.kit import At, Copy, fault
 
 
@@ -99,12 +99,12 @@ def _encoded(copy: Copy, path: str, **how: Any) -> At:
 @fault("HOM160", deep=True)
 def random_bytes(copy: Copy) -> At:
     noise = np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8).tobytes()
-    return At(copy.write(_unannotated_video(copy), noise))
+    return At(copy.write(unannotated_video(copy), noise))
 
 
 @fault("HOM600", deep=True)
 def cut_in_the_middle(copy: Copy) -> At:
-    path = _unannotated_video(copy)
+    path = unannotated_video(copy)
     data = copy.read(path)
     return At(copy.write(path, data[: len(data) * 6 // 10]))
 
@@ -115,50 +115,50 @@ def _sound_only(kind: str, index: int, packet: Any) -> Any:
 
 @fault("HOM601", deep=True)
 def sound_without_pictures(copy: Copy) -> At:
-    return _remade(copy, _unannotated_video(copy), change=_sound_only)
+    return _remade(copy, unannotated_video(copy), change=_sound_only)
 
 
 @fault("HOM602", deep=True)
 def one_view_longer(copy: Copy) -> At:
-    path = _unannotated_video(copy)
+    path = unannotated_video(copy)
     return _encoded(copy, path, frames=_frames(copy, path) + 60)
 
 
 @fault("HOM603", deep=True)
 def sound_gone(copy: Copy) -> At:
-    return _remade(copy, _unannotated_video(copy), sound=False)
+    return _remade(copy, unannotated_video(copy), sound=False)
 
 
 @fault("HOM604", deep=True)
 def starts_after_a_second(copy: Copy) -> At:
-    return _remade(copy, _unannotated_video(copy), change=_shifted("both", Fraction(1)))
+    return _remade(copy, unannotated_video(copy), change=_shifted("both", Fraction(1)))
 
 
 @fault("HOM605", deep=True)
 def sound_after_a_second(copy: Copy) -> At:
-    return _remade(copy, _unannotated_video(copy), change=_shifted("audio", Fraction(1)))
+    return _remade(copy, unannotated_video(copy), change=_shifted("audio", Fraction(1)))
 
 
 @fault("HOM606", deep=True)
 def milliseconds_for_frames(copy: Copy) -> At:
-    return _remade(copy, _unannotated_video(copy), tags={"NUMBER_OF_FRAMES": "47342"})
+    return _remade(copy, unannotated_video(copy), tags={"NUMBER_OF_FRAMES": "47342"})
 
 
 @fault("HOM607", deep=True)
 def film_rate(copy: Copy) -> At:
-    path = _unannotated_video(copy)
+    path = unannotated_video(copy)
     return _encoded(copy, path, frames=_frames(copy, path) * 24 // 30, fps=24)
 
 
 @fault("HOM608", deep=True)
 def other_size(copy: Copy) -> At:
-    path = _unannotated_video(copy)
+    path = unannotated_video(copy)
     return _encoded(copy, path, frames=_frames(copy, path), size=(64, 48))
 
 
 @fault("HOM609", deep=True)
 def shared_timestamps(copy: Copy) -> At:
-    path = _unannotated_video(copy)
+    path = unannotated_video(copy)
     copy_of: dict[int, int] = {}
 
     def repeat(kind: str, index: int, packet: Any) -> Any:
@@ -180,7 +180,7 @@ def damaged_packets(copy: Copy) -> At:
         damaged.time_base, damaged.is_keyframe = packet.time_base, packet.is_keyframe
         return damaged
 
-    return _remade(copy, _unannotated_video(copy), change=damage)
+    return _remade(copy, unannotated_video(copy), change=damage)
 
 
 @fault("HOM611", deep=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import resource
+import socket
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -196,7 +197,7 @@ def test_another_part_than_was_asked_for_is_refused(refused: Refused) -> None:
             head(request, 200, Content_Length=str(len(data)))
             request.wfile.write(data[:5000])
             request.wfile.flush()
-            time.sleep(0.1)
+            request.connection.shutdown(socket.SHUT_WR)  # behind all that was sent
             request.close_connection = True
             return
         head(request, 206, Content_Range=f"bytes 0-9/{len(data)}", Content_Length="10")
@@ -215,7 +216,7 @@ def test_other_bytes_after_a_lost_connection_are_found_out(refused: Refused) -> 
             head(request, 200, Content_Length=str(len(data)))
             request.wfile.write(data[:1200])
             request.wfile.flush()
-            time.sleep(0.1)
+            request.connection.shutdown(socket.SHUT_WR)  # behind all that was sent
             request.close_connection = True
             return
         other = data[begin:].replace(b"first_frame", b"worst_frame")

@@ -28,7 +28,9 @@ def test_workers_do_not_outlive_a_killed_synth(tmp_path: Path) -> None:
             workers = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
             time.sleep(0.1)
         assert len(workers) == 2
-        time.sleep(2.0)
+        while not list(tmp_path.rglob("*.mkv")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert list(tmp_path.rglob("*.mkv")), "they are at work"
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

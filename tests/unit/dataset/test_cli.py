@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from homage_sdk.cli import app, run
@@ -150,16 +152,16 @@ def test_ctrl_c_stops_a_runaway_query_at_once(tmp_path: Path) -> None:
     )
     code = """
 import sys
-import homage_sdk.query.sql
 from homage_sdk.cli import app, run
+from homage_sdk.query.sql import SqlSession
 
-wait = homage_sdk.query.sql._Query.wait
+begin = SqlSession.run
 
-def told(query):
+def told(*arguments):
     print("begins", flush=True)
-    return wait(query)
+    return begin(*arguments)
 
-homage_sdk.query.sql._Query.wait = told
+SqlSession.run = told
 sys.exit(run(app, sys.argv[1:]))
 """
     process = subprocess.Popen(
@@ -169,6 +171,10 @@ sys.exit(run(app, sys.argv[1:]))
         text=True,
     )
     assert process.stdout is not None and process.stdout.readline() == "begins\n"
+    begun_s = sum(psutil.Process(process.pid).cpu_times()[:2])
+    while sum(psutil.Process(process.pid).cpu_times()[:2]) < begun_s + 0.5:  # the query is at work
+        assert process.poll() is None, "the query was meant to run for ever"
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     try:
         _, err = process.communicate(timeout=30)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import psutil
@@ -69,14 +70,20 @@ def test_large_tasks_and_large_answers_do_not_wait_for_each_other(shards: ShardS
 ANSWERING = """
 import multiprocessing, sys, time
 from homage_sdk.shards import ShardSet
-from tests.unit.loader.test_pools import pool_of
+from tests.unit.loader.test_pools import answer_on_its_way, pool_of
 pool = pool_of(ShardSet.open(sys.argv[1]), graphs=True)
 batches = pool.run([0.0] * 9)
 next(batches)
-time.sleep(0.5)  # the second answer is on its way, and nobody takes it
+assert answer_on_its_way()  # and nobody takes it
 print(multiprocessing.active_children()[0].pid, flush=True)
 time.sleep(60)
 """
+
+
+def answer_on_its_way() -> bool:
+    """Whether a worker of this process has begun to send a batch that nobody asked for yet."""
+    pipes = [each for each in gc.get_objects() if isinstance(each, Connection) and not each.closed]
+    return bool(wait(pipes, timeout=20))
 
 
 def test_a_worker_with_an_answer_on_its_way_does_not_outlive_a_killed_process(
@@ -152,7 +159,7 @@ def test_the_next_batch_is_made_while_this_one_is_used(shards: ShardSet, prefetc
     pool = pool_of(shards, prefetch=prefetch, graphs=False)
     batches = pool.run([0.0, 0.0])
     next(batches)
-    time.sleep(0.3)
+    assert answer_on_its_way()
     asked_ns = time.monotonic_ns()
     assert int(next(batches).clip[1]) < asked_ns
     pool.close()

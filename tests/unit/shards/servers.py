@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -79,5 +79,5 @@ def send(
     request.wfile.write(data[begin:][:at_most])
     if at_most is not None:
         request.wfile.flush()
-        time.sleep(0.1)  # what was sent arrives before the end does
+        request.connection.shutdown(socket.SHUT_WR)  # behind all that was sent
         request.close_connection = True

@@ -153,7 +153,7 @@ def test_what_moved_is_inside_the_box_of_the_person_or_a_thing(
         view = third_view(scene, int(graph["video"].split("_v")[1][:3]), SIZE)
         for frame in graph["frames"][::3]:
             picture = view.frame((frame["frame"] - 1) / 30).astype(int)
-            moved = np.abs(picture - view._stage.picture).max(axis=2) > 0
+            moved = np.abs(picture - view.stage.picture).max(axis=2) > 0
             unlabelled = _near(picture, _seen_colour(scene, view, (70, 60, 55)), 40)
             for thing in scene.things.values():  # at rest before anybody deals with it
                 for part in thing.parts:

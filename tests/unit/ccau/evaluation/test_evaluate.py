@@ -19,8 +19,12 @@ from baselines.ccau.evaluation.fewshot import fewshot
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
 from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predict import Judge
-from baselines.ccau.evaluation.predictions import join_clips, merge
-from baselines.ccau.evaluation.predictions_file import load_predictions, save_predictions
+from baselines.ccau.evaluation.predictions import (
+    join_clips,
+    load_predictions,
+    merge,
+    save_predictions,
+)
 from baselines.ccau.runs.build_task import build_task, make_nets
 from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import StaticKD

@@ -75,10 +75,8 @@ def test_batches_of_training_hold_no_clip_of_an_activity_set_aside(tiny, small_s
 
     def seen(**changes):
         config = tiny(**{"run.selection": "last", **changes})
-        loader = open_loader(
-            shards, config, modalities=("audio",), world=World(), training=True,
-            sequences=selection_parts(config, shards).train,
-        )  # fmt: skip
+        train = selection_parts(config, shards).train
+        loader = open_loader(shards, config, ("audio",), train, World(), training=True)
         return {sequence for batch in loader for sequence in batch.sequence}
 
     assert seen() & held

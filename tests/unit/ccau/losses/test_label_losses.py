@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from baselines.ccau.losses.composition import (
     activity_loss,
     atomic_loss,
-    weighted_by_lambda,
     weighted_by_uncertainty,
 )
 from baselines.ccau.losses.distillation import (
@@ -110,9 +109,8 @@ def test_huge_logits_stay_finite():
         assert torch.isfinite(gradient).all()
 
 
-def test_lambda_and_uncertainty_weights():
+def test_uncertainty_weights():
     v, a = torch.tensor(2.0), torch.tensor(0.3)
-    assert float(weighted_by_lambda(v, a)) == pytest.approx(5.0)
     s = torch.tensor([0.4, -1.0], requires_grad=True)
     found = weighted_by_uncertainty(torch.stack([v, a]), s)
     expected = math.exp(-0.4) * 2.0 + 0.2 + math.exp(1.0) * 0.3 - 0.5

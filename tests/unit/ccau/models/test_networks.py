@@ -10,7 +10,7 @@ import torch
 from baselines.ccau.models.attention import CellAttention, pool
 from baselines.ccau.models.batch_norms import BatchNorm
 from baselines.ccau.models.convgru import ConvGRU
-from baselines.ccau.models.heads import clip_activity, clip_atomic
+from baselines.ccau.models.modality_net import clip_activity, clip_atomic
 from baselines.ccau.random_streams import Dropout, DropoutStream
 from homage_sdk.errors import UsageError
 from tests.unit.ccau.models.authors import Cell

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from baselines.ccau.config.config import read_config
-from baselines.ccau.evaluation.predictions_file import load_predictions
+from baselines.ccau.evaluation.predictions import load_predictions
 from baselines.ccau.paper.arms import ARMS, choose, run_arms, run_folder
 from baselines.ccau.paper.published_numbers import PAPER
 from baselines.ccau.report.paper_tables import make_tables

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from baselines.ccau.cli import app
 from baselines.ccau.config.config import from_dict
 from baselines.ccau.evaluation.evaluate_run import evaluate
-from baselines.ccau.evaluation.predictions_file import load_predictions
+from baselines.ccau.evaluation.predictions import load_predictions
 from baselines.ccau.runs import checkpoint
 from baselines.ccau.runs.build_task import load_nets
 from homage_sdk.cli import run as run_command

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from baselines.ccau import random_streams as streams
+from baselines.ccau.data import loaders
 from baselines.ccau.distributed import World
 from baselines.ccau.evaluation import evaluate_run as evaluate_module
 from baselines.ccau.evaluation.evaluate_run import evaluate
@@ -105,9 +106,8 @@ def test_training_resuming_and_evaluating_stay_on_the_accelerator(
 def test_a_tensor_forgotten_on_the_cpu_is_noticed(
     tiny, small_shards, tmp_path, accelerator, monkeypatch
 ):
-    plain = augment._tensor
     monkeypatch.setattr(
-        augment, "_tensor", lambda values, device: plain(values, torch.device("cpu"))
+        loaders, "prepare_video", lambda *args, **more: augment.prepare_video(*args, **more).cpu()
     )
     with pytest.raises(RuntimeError, match="two devices"):
         train(tiny(**{"optim.max_steps": 1}), small_shards, tmp_path / "run")

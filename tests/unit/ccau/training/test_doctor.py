@@ -57,7 +57,7 @@ def test_a_network_that_does_not_learn_fails_and_a_slow_one_is_undecided(asked, 
 
 def test_a_loss_that_is_not_a_number_fails_at_once(asked, monkeypatch):
     losses = iter([8.0, math.nan])
-    monkeypatch.setattr(doctor, "_stepper", lambda *_: lambda _number: next(losses))
+    monkeypatch.setattr(doctor, "stepper", lambda *_: lambda _number: next(losses))
     assert doctor.learning(*asked())[0].outcome == "FAILED"
 
 
@@ -73,11 +73,11 @@ def test_a_modality_that_nobody_holds_fails(asked, monkeypatch):
 def test_a_step_too_long_to_wait_for_is_estimated(asked, monkeypatch):
     assert "a step of 3 clips" in (found := doctor.throughput(*asked()).detail)
     assert "measured" in found
-    monkeypatch.setattr(doctor, "_stepper", lambda *_: pytest.fail("stepped"))
+    monkeypatch.setattr(doctor, "stepper", lambda *_: pytest.fail("stepped"))
     slow = doctor.throughput(*asked(), clip_s=2.0, budget_s=5.0)
     assert "0.5 clips/s, a step of 3 clips 6.00 s (estimated" in slow.detail
 
 
 def test_the_first_step_is_not_what_is_typical():
     pauses = iter([0.2, 0.0, 0.0, 0.0])
-    assert doctor._typical_step_s(lambda _: time.sleep(next(pauses)) or 0.0, 5.0) < 0.1
+    assert doctor.typical_step_s(lambda _: time.sleep(next(pauses)) or 0.0, 5.0) < 0.1

@@ -63,7 +63,7 @@ def test_a_join_that_fails_is_one_line(monkeypatch):
     def refused(*arguments, **options):
         raise RuntimeError("Gloo connectFullMesh failed with [pair.cc:152] SO_ERROR: refused")
 
-    monkeypatch.setattr("baselines.ccau.distributed._store_of", lambda *_: None)
+    monkeypatch.setattr("baselines.ccau.distributed.store_of", lambda *_: None)
     monkeypatch.setattr(dist, "init_process_group", refused)
     with pytest.raises(TrainingError, match="rank 0 lost another rank"), join_world("cpu"):
         pass

@@ -93,14 +93,9 @@ def gradients(small_shards, tmp_path):
 
 def first_batch(config, shards_folder):
     shards = ShardSet.open(shards_folder)
-    loader = open_loader(
-        shards,
-        config.replace([f"data.batch_size={CLIPS}"]),
-        modalities=config.task.modalities,
-        world=World(),
-        training=True,
-        sequences=selection_parts(config, shards).train,
-    )
+    train = selection_parts(config, shards).train
+    config = config.replace([f"data.batch_size={CLIPS}"])
+    loader = open_loader(shards, config, config.task.modalities, train, World(), training=True)
     return next(iter(loader)).sequence
 
 
