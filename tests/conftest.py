@@ -40,11 +40,8 @@ def small_release(shared_folder: Path) -> Path:
     """Twelve sequences with video and sound at 160x120, mess included. Read only."""
     from homage_sdk.synth import write_release
 
-    return once(
-        shared_folder,
-        "release",
-        lambda out: write_release(out, layout="hacgen", sequences=12, seed=7, size=(160, 120)),
-    )
+    options = {"sequences": 12, "seed": 7, "size": (160, 120), "seconds": (5.0, 9.0)}
+    return once(shared_folder, "release", lambda out: write_release(out, **options))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from homage_sdk.synth.world.scene import Scene, scene_of
 from tests.unit.synth.files import documents
 
 SIZE = (320, 240)
-OPTIONS = {"sequences": 8, "activities": 4, "seconds": (5, 6), "clean": True}
+OPTIONS = {"sequences": 8, "activities": 4, "seconds": (4, 5), "clean": True}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def graphs(root: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def takes() -> dict[str, Take]:
-    plan = plan_takes(0, 8, 4, (5, 6), clean=True)
+    plan = plan_takes(0, 8, 4, (4, 5), clean=True)
     return {str(t.sequence): t for t in plan}
 
 
