@@ -26,10 +26,6 @@ class Interval95:
     low: float
     high: float
 
-    def as_list(self) -> list[float]:
-        """``[value, low, high]`` for JSON."""
-        return [self.value, self.low, self.high]
-
 
 @dataclass(frozen=True)
 class PairedDifference(Interval95):

@@ -114,12 +114,6 @@ def has(sample: SampleInfo, modality: str) -> bool:
     }[modality]
 
 
-def train_order(samples: Sequence[SampleInfo], seed: int, epoch: int) -> list[SampleInfo]:
-    """The samples of an epoch in its order: a pure function of (seed, epoch)."""
-    order = stream(seed, "order", epoch).permutation(len(samples))
-    return [samples[i] for i in order]
-
-
 def train_clip(sample: SampleInfo, grid: Grid, options: LoaderOptions, epoch: int) -> ClipChoice:
     """The random clip of a sample in an epoch; padded only where all of it is too short."""
     lengths = [view.n_frames for view in sample.views if view.kind in options.modalities]
@@ -215,5 +209,6 @@ class EpochRows:
             chosen = self._eval[begin:end]
             return [*chosen, *[None] * (options.batch_size - len(chosen))]
         if self._order is None or self._order[0] != epoch:
-            self._order = epoch, train_order(self.samples, options.seed, epoch)
+            order = stream(options.seed, "order", epoch).permutation(len(self.samples))
+            self._order = epoch, [self.samples[i] for i in order]
         return [train_clip(s, self.grid, options, epoch) for s in self._order[1][begin:end]]

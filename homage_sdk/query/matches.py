@@ -105,7 +105,7 @@ class Matches(SequenceABC[M], Generic[M]):
 
     def _found(self) -> list[M]:
         if self._rows is None:
-            columns = {n: c.to_pylist() for n, c in self._by_name().items()}
+            columns = self.to_arrow().to_pydict()
             ids = {text: SequenceId.parse(text) for text in set(columns["sequence"])}
             sequences = [ids[text] for text in columns["sequence"]]
             actions = self._actions(columns)
@@ -115,10 +115,6 @@ class Matches(SequenceABC[M], Generic[M]):
                 made = self._triple_matches(columns, sequences, actions)
             self._rows = made
         return self._rows
-
-    def _by_name(self) -> dict[str, Any]:
-        table = self.to_arrow()
-        return dict(zip(table.column_names, table.columns, strict=True))
 
     def _actions(self, columns: dict[str, list[Any]]) -> list[tuple[AtomicAction, ...]]:
         """The actions of each row; one that comes often is made once."""

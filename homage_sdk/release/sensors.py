@@ -146,7 +146,8 @@ class CsvSensorReader:
             return None
         columns = _header(start)
         if columns is None:
-            faults.add(NO_TIME_COLUMN, row=1, found=_shown(start), expected="time_s,VALUE,...")
+            first = start.split(b"\n", 1)[0][:60].decode("utf-8", "replace").strip()
+            faults.add(NO_TIME_COLUMN, row=1, found=first, expected="time_s,VALUE,...")
             return None
         if named[1] not in SENSOR_TYPES:
             faults.add(UNKNOWN_SENSOR, found=named[1], expected="one of the twelve types")
@@ -192,10 +193,6 @@ def _header(start: bytes) -> tuple[str, ...] | None:
     except UnicodeDecodeError:
         return None
     return tuple(names[1:]) if names[0] == TIME_COLUMN and len(names) > 1 else None
-
-
-def _shown(start: bytes) -> str:
-    return start.split(b"\n", 1)[0][:60].decode("utf-8", "replace").strip()
 
 
 def _time(row: int, line: bytes, faults: Faults) -> float | None:

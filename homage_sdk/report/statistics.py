@@ -103,7 +103,10 @@ class Statistics:
 
 def statistics(dataset: Dataset, *, top: int = 10) -> Statistics:
     """Count everything; ``top`` names of each list of the most common."""
-    one = _one(dataset)
+
+    def one(statement: str) -> Any:
+        return dataset.sql(statement).column(0)[0].as_py()
+
     sequences = dataset.table("sequences")
     views = dataset.sql("SELECT n_views AS n, count(*) AS c FROM sequences GROUP BY 1 ORDER BY 1")
     splits = dataset.sql(
@@ -166,13 +169,6 @@ sums AS (
     ROWS UNBOUNDED PRECEDING) AS active FROM steps)
 SELECT coalesce(max(active), 0)::BIGINT FROM sums
 """
-
-
-def _one(dataset: Dataset) -> Any:
-    def value(statement: str) -> Any:
-        return dataset.sql(statement).column(0)[0].as_py()
-
-    return value
 
 
 def _n_classes(dataset: Dataset, kind: str) -> int:

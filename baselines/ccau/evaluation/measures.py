@@ -154,7 +154,8 @@ def _per_clip(predictions: Predictions) -> dict[str, Any]:
 
 def _tabulate(measure: Measure, counts: Floats) -> dict[str, Any]:
     """Part to metric to ``[value, low, high]``."""
-    return _nested({key: each.as_list() for key, each in intervals(measure, counts).items()})
+    found = intervals(measure, counts)
+    return _nested({key: [each.value, each.low, each.high] for key, each in found.items()})
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,8 +84,7 @@ def parse_json(data: bytes, faults: Faults) -> tuple[Any, bool]:
     text = to_text(data, faults)
     if text is None:
         return None, False
-    lenient = _looks_non_finite(text)
-    if not lenient:
+    if not re.search(r"[\[:,\s]-?(?:NaN|Infinity)\b", text):
         try:
             orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -110,10 +109,6 @@ def parse_json(data: bytes, faults: Faults) -> tuple[Any, bool]:
         return None, False
     _note_oddities(document, faults)
     return document, True
-
-
-def _looks_non_finite(text: str) -> bool:
-    return re.search(r"[\[:,\s]-?(?:NaN|Infinity)\b", text) is not None
 
 
 def _integer(literal: str) -> int | float:
