@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from homage_sdk.cli import app, run
+from homage_sdk.errors import CatalogError, HomageError, QueryError, UnknownIdError, UsageError
 from tests.command import BIN, ENVIRONMENT
 
 
@@ -99,30 +100,33 @@ def test_find_takes_the_pattern_of_the_issue(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "error", "named"),
     [
-        (("show", "CAT", "p0001_r001_a003"), "nearest: p0001_r001_a00"),
-        (("show", "NOWHERE", "x"), "not a catalog"),
-        (("query", "CAT", "DELETE FROM sequences"), "queries only read"),
-        (("query", "CAT", "SELECT * FROM read_csv('/etc/passwd')"), "HOM035"),
-        (("query", "CAT", "SELEC"), "HOM035"),
-        (("find", "CAT", "poor*"), "no atomic class fits 'poor*'"),
-        (("find", "CAT", "pour*", "--within", "2"), "--within needs --before or --after"),
-        (("find", "CAT", "pour*", "--showing", "cup"), "--showing takes three names"),
-        (("export", "CAT", "OUT", "--to", "voc"), "no format 'voc'"),
-        (("query", "CAT", "SELECT 1", "--split", "dev"), "no split 'dev'"),
+        (("show", "CAT", "p0001_r001_a003"), UnknownIdError, "p0001_r001_a001"),
+        (("show", "NOWHERE", "x"), CatalogError, "nowhere"),
+        (("query", "CAT", "DELETE FROM sequences"), QueryError, "DELETE"),
+        (("query", "CAT", "SELECT * FROM read_csv('/etc/passwd')"), QueryError, "passwd"),
+        (("query", "CAT", "SELEC"), QueryError, "SELEC"),
+        (("find", "CAT", "poor*"), QueryError, "poor*"),
+        (("find", "CAT", "pour*", "--within", "2"), UsageError, "--before"),
+        (("find", "CAT", "pour*", "--showing", "cup"), UsageError, "--showing"),
+        (("export", "CAT", "OUT", "--to", "voc"), UsageError, "voc"),
+        (("query", "CAT", "SELECT 1", "--split", "dev"), UnknownIdError, "dev"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_two(
     arguments: tuple[str, ...],
-    words: str,
+    error: type[HomageError],
+    named: str,
     example: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """The line says its code, and names what is wrong or what to take instead."""
     places = {"CAT": example, "NOWHERE": tmp_path / "nowhere", "OUT": tmp_path / "out"}
     code, out, err = homage(capsys, *(places.get(a, a) for a in arguments))
-    assert code == 2 and words in err and out == ""
+    assert code == 2 and err.startswith(f"error {error.kind.code}: ") and out == ""
+    assert named in err
     assert len(err.splitlines()) == 1 and "Traceback" not in err
     assert not (tmp_path / "out").exists()
 
@@ -181,7 +185,7 @@ sys.exit(run(app, sys.argv[1:]))
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Traceback" not in err and "stopped" in err
+    assert "Traceback" not in err
 
 
 def test_help_has_a_place_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from homage_sdk.cli import app
-from homage_sdk.errors import HomageError
+from homage_sdk.codes import explain
+from homage_sdk.errors import HomageError, ReleaseError, UnknownIdError, UsageError
 from tests.faults.clean import make_clean
 from tests.faults.kit import Copy
 
@@ -36,15 +37,9 @@ def _run(*words: object) -> tuple[int, str]:
 
 def test_a_clean_release_exits_0_and_a_faulty_one_1(shared_folder: Path, faulty: Path) -> None:
     code, said = _run("validate", make_clean(shared_folder, "hacgen"), "--deep")
-    there, verdict = said.splitlines()
-    assert code == 0
-    assert there.startswith("layout hacgen: 6 sequences, ")
-    assert verdict.startswith("clean: ")
+    assert code == 0 and "HOM" not in said and "6 sequences" in said
     code, said = _run("validate", faulty)
-    assert code == 1
-    assert "HOM300" in said
-    assert "HOM203" in said
-    assert "2 errors" in said
+    assert code == 1 and "HOM300" in said and "HOM203" in said
 
 
 def test_what_is_not_there_is_said(shared_folder: Path, tmp_path: Path) -> None:
@@ -52,16 +47,16 @@ def test_what_is_not_there_is_said(shared_folder: Path, tmp_path: Path) -> None:
     copy.remove(*copy.videos, *copy.sensors, *copy.files("_list.csv"))
     code, said = _run("validate", copy.root)
     assert code == 0
-    assert said.splitlines()[0].endswith("; not here: split lists, videos, sensors")
+    assert all(part in said for part in ("split lists", "videos", "sensors"))
 
 
 def test_what_cannot_run_is_one_error(tmp_path: Path) -> None:
-    with pytest.raises(HomageError, match="no HOMAGE release"):
+    with pytest.raises(ReleaseError):
         _run("validate", tmp_path)
     (tmp_path / "known.json").write_text("{}")
-    with pytest.raises(HomageError, match="not a baseline"):
+    with pytest.raises(UsageError):
         _run("validate", tmp_path, "--baseline", tmp_path / "known.json")
-    with pytest.raises(HomageError, match="no rule"):
+    with pytest.raises(UnknownIdError):
         _run("validate", tmp_path, "--select", "HOM999")
 
 
@@ -88,9 +83,8 @@ def test_a_baseline_takes_known_problems_away_and_shows_new_ones(
 ) -> None:
     known = tmp_path / "known.json"
     assert _run("validate", faulty, "--write-baseline", known)[0] == 0
-    code, said = _run("validate", faulty, "--baseline", known)
-    assert code == 0
-    assert "2 known" in said
+    code, text = _run("validate", faulty, "--baseline", known, "--format", "json")
+    assert code == 0 and json.loads(text)["known"] == 2
     copy = next((faulty / "annotation_files").rglob("*_aa.json"))
     new = copy.with_name("kitchen__aa.json")
     new.write_text("[]")
@@ -116,9 +110,7 @@ def test_a_catalog_tells_what_its_ingest_found(small_catalog: Path) -> None:
 
 def test_explain_says_what_a_code_means() -> None:
     code, said = _run("explain", "hom203")
-    assert code == 0
-    assert "listed twice" in said
-    assert "To do" in said
+    assert code == 0 and said == explain("HOM203")
     assert "HOM440" in _run("explain", "relationship")[1]
     for code in ("HOM030", "HOM117", "HOM907"):
         assert code in _run("explain", code)[1]
