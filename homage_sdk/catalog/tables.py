@@ -71,13 +71,8 @@ class Catalog:
     """A catalog folder, opened. It is one state of the folder, or an error, in every process.
 
     Safe in several threads and forks; pickles as its path. Raises CatalogError with the reason when
-    the folder is no catalog, half-written, changed, or of another schema version.
-
-    Args:
-        path: the folder that ``homage ingest`` wrote.
-        root: where the media lie now, the same folder as ingest takes; default, the release folder
-            recorded at ingest.
-
+    the folder is no catalog, half-written, changed, or of another schema version. ``root``: where
+    the media lie now, the same folder as ingest takes; default, the one recorded at ingest.
     """
 
     def __init__(self, path: Path, root: Path | None = None) -> None:

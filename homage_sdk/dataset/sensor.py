@@ -42,13 +42,8 @@ class Sensor:
     def values(self, reader: SensorReader | None = None) -> SensorValues:
         """Everything: ``time_s`` float64 [N] and ``values`` float64 [N, C].
 
-        Args:
-            reader: reads files of another format than the documented CSV.
-
-        Raises:
-            MediaError: the file is not there.
-            LabelError: it cannot be read; the line is named.
-
+        ``reader`` reads files of another format than the documented CSV. Raises MediaError where
+        the file is not there, LabelError naming the line where it cannot be read.
         """
         from homage_sdk.release.sensors import CsvSensorReader
 

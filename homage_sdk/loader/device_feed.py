@@ -32,13 +32,7 @@ def feed(
     On a CUDA device a thread takes each batch from the loader, pins it and copies it on a stream of
     its own while the step before is being computed: the training thread neither pins nor waits for
     the copy. At most ``AHEAD`` batches are on the device before they are asked for. Elsewhere
-    nothing is gained by that, and the batches are moved one by one.
-
-    Args:
-        batches: a loader, or its iterator; read by one thread only.
-        device: where the batches go.
-        threaded: use the thread; left out, on CUDA devices.
-
+    nothing is gained by that, and without ``threaded`` the batches are moved one by one.
     """
     if not (device.type == "cuda" if threaded is None else threaded):
         for batch in batches:

@@ -53,13 +53,7 @@ _PATIENCE_S = 5.0
 class WorkerPool:
     """Processes that make batches of ``rows`` clips, until ``close`` or the end of the pool.
 
-    Args:
-        maker: makes a batch of a task.
-        layout: of the batches.
-        rows: clips a batch.
-        workers: processes.
-        prefetch: batches that each prepares ahead.
-
+    Each of the ``workers`` processes prepares ``prefetch`` batches ahead.
     """
 
     def __init__(

@@ -75,36 +75,26 @@ class ViewOffset:
     reason: str = ""
 
 
-def sound_offset(
-    first: Wave, second: Wave, sample_rate: int = _RATE, *, max_s: float = 2.5
-) -> SoundOffset:
+def sound_offset(first: Wave, second: Wave, *, max_s: float = 2.5) -> SoundOffset:
     """How much later the events of ``second`` are heard than those of ``first``.
 
-    Args:
-        first: float32 [S], mono.
-        second: float32 [S'], mono, of the same rate.
-        sample_rate: Hz.
-        max_s: the largest offset looked for, either way.
-
-    Returns:
-        The offset in seconds, to 10 ms, with its confidence: how much worse the best lag outside
-        its own peak fits, relative to it. Silence gives confidence 0.
-
+    Both are mono, float32 [S] at 16 kHz; ``max_s`` is the largest offset looked for, either way.
+    The offset is in seconds, to 10 ms; its confidence is how much worse the best lag outside its
+    own peak fits, relative to it. Silence gives confidence 0.
     """
-    hop = round(sample_rate * _HOP / _RATE)
-    a, b = _onsets(first, hop), _onsets(second, hop)
+    a, b = _onsets(first), _onsets(second)
     length = min(a.shape[1], b.shape[1])
-    lags = min(round(max_s * sample_rate / hop), length - 2)
+    lags = min(round(max_s * _RATE / _HOP), length - 2)
     if lags < 1 or not a.any() or not b.any():
         return SoundOffset(0.0, 0.0)
     score = _correlate(a, b, lags)
     best = int(score.argmax())
-    guard = round(_GUARD_S * sample_rate / hop)
+    guard = round(_GUARD_S * _RATE / _HOP)
     rest = np.concatenate([score[: max(0, best - guard)], score[best + guard + 1 :]])
     if score[best] <= 0 or not len(rest) or best in (0, len(score) - 1):
         return SoundOffset(0.0, 0.0)
     confidence = 1 - max(0.0, float(rest.max())) / float(score[best])
-    return SoundOffset((best - lags) * hop / sample_rate, max(0.0, min(1.0, confidence)))
+    return SoundOffset((best - lags) * _HOP / _RATE, max(0.0, min(1.0, confidence)))
 
 
 def sync_views(
@@ -162,11 +152,11 @@ def sync_views(
     return tuple(found)
 
 
-def _onsets(wave: Wave, hop: int) -> npt.NDArray[np.float64]:
+def _onsets(wave: Wave) -> npt.NDArray[np.float64]:
     """How much louder each band becomes from column to column: float64 [bands, T]."""
-    if len(wave) < _WINDOW + hop:
+    if len(wave) < _WINDOW + _HOP:
         return np.zeros((_BANDS, 0))
-    frames = np.lib.stride_tricks.sliding_window_view(wave, _WINDOW)[::hop]
+    frames = np.lib.stride_tricks.sliding_window_view(wave, _WINDOW)[::_HOP]
     power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW), axis=1)) ** 2
     edges = np.unique(np.geomspace(2, power.shape[1], _BANDS + 1).astype(int))
     bands = np.add.reduceat(power, edges[:-1], axis=1).T

@@ -23,12 +23,8 @@ class VideoReader:
     """Random access to one video through its pts index.
 
     Cheap to make and to pickle: the file is opened when frames are asked for, by a decoder from a
-    bounded pool. Safe to use from several threads and after a fork.
-
-    Args:
-        path: the video.
-        index: its pts index, or a probe that holds one; measured from the file when left out.
-
+    bounded pool. Safe to use from several threads and after a fork. ``index``: its pts index, or a
+    probe that holds one; measured from the file when left out.
     """
 
     def __init__(self, path: Path, index: PtsIndex | VideoProbe | None = None) -> None:

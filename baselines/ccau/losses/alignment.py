@@ -44,7 +44,8 @@ def alignment(
 
         l(a -> b) = - sum_i log( exp(a_i . b_i / tau) / sum_j exp(a_i . b_j / tau) ) / anchors
 
-    and the result is (l(a -> b) + l(b -> a)) / 2.
+    and the result is (l(a -> b) + l(b -> a)) / 2; 0 where there is no anchor. Logits are float32
+    at least. UsageError where shapes differ, or tau is not positive.
 
     Args:
         a: [B, N, D] contexts; N = 1 aligns whole clips.
@@ -56,12 +57,6 @@ def alignment(
         negatives: candidates from the same clip ("video", as Eq. 1 is written), from the batch of
             this rank, or from the batches of all ranks.
         ranks: the ranks that share the mean (and the candidates under "world").
-
-    Returns:
-        A loss of 0 where there is no anchor. Logits are float32 at least.
-
-    Raises:
-        UsageError: shapes differ, or tau is not positive.
 
     """
     if a.shape != b.shape or a.ndim != 3 or valid_a.shape != a.shape[:2]:

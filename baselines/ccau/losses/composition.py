@@ -15,17 +15,10 @@ from baselines.ccau.precision import exact
 def activity_loss(
     logits: Tensor, activity: Tensor, rows: Tensor, *, ranks: Ranks = ALONE
 ) -> Tensor:
-    """L_v: cross entropy, averaged over the rows that count.
+    """L_v: cross entropy, averaged over the rows that count; 0 where none does.
 
-    Args:
-        logits: [R, A].
-        activity: int64 [R]; a row of -1 (unknown) never counts.
-        rows: bool [R], False where the modality is absent.
-        ranks: the ranks that share the mean.
-
-    Returns:
-        Scalar; 0 where no row counts.
-
+    ``logits`` [R, A]; ``activity`` int64 [R], where a row of -1 (unknown) never counts; ``rows``
+    bool [R], False where the modality is absent. ``ranks`` share the mean.
     """
     counted = rows & (activity >= 0)
     with torch.autocast(logits.device.type, enabled=False):
@@ -46,18 +39,9 @@ def atomic_loss(
 ) -> Tensor:
     """L_a: binary cross entropy, or the focal loss of the public code; mean over classes and rows.
 
-    Args:
-        logits: [R, C].
-        atomic: [R, C], 1 where the action is active.
-        rows: bool [R], False where the modality is absent.
-        focal: weigh each term by (1 - p_t) ** gamma and each positive by ``positive_weight``.
-        gamma: focusing exponent (focal only).
-        positive_weight: weight of the positives (focal only).
-        ranks: the ranks that share the mean.
-
-    Returns:
-        Scalar; 0 where no row counts.
-
+    ``logits`` [R, C]; ``atomic`` [R, C], 1 where the action is active; ``rows`` bool [R], False
+    where the modality is absent; 0 where no row counts. ``focal`` weighs each term by
+    (1 - p_t) ** gamma and each positive by ``positive_weight``. ``ranks`` share the mean.
     """
     with torch.autocast(logits.device.type, enabled=False):
         scores = torch.where(rows.unsqueeze(1), exact(logits), 0.0)
@@ -73,12 +57,8 @@ def atomic_loss(
 def weighted_by_uncertainty(losses: Tensor, log_variance: Tensor, *, bound: float = 5.0) -> Tensor:
     """Sum of exp(-s) L + s / 2 (Kendall, Gal and Cipolla 2018, as the public code writes it).
 
-    Args:
-        losses: [L] the losses, without any lambda inside.
-        log_variance: [L] the learned s; clamped to [-bound, bound]. One that has passed the bound
-            is still pulled back, and not pushed further.
-        bound: see above.
-
+    ``losses`` [L] without any lambda inside; ``log_variance`` [L], the learned s, is clamped to
+    [-bound, bound]. One that has passed the bound is still pulled back, and not pushed further.
     """
     with torch.autocast(losses.device.type, enabled=False):
         s: Tensor = _Bounded.apply(log_variance, bound)  # type: ignore[no-untyped-call]

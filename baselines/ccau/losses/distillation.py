@@ -23,16 +23,9 @@ def activity_divergence(
 ) -> Tensor:
     """KL of softmax(teacher / T) from softmax(student / T), in nats.
 
-    Args:
-        student: [R, A] logits.
-        teachers: one [R, A] a teacher; used without gradient.
-        rows: one bool [R] a teacher, True where both student and teacher are present.
-        temperature: T.
-        ranks: the ranks that share the mean.
-
-    Returns:
-        Mean over the teachers present in a row, then over the rows with a teacher; 0 without any.
-
+    ``student`` logits [R, A]; ``teachers`` one [R, A] each, used without gradient; ``rows`` one
+    bool [R] a teacher, True where both are present. Mean over the teachers present in a row, then
+    over the rows with a teacher (of all ``ranks``); 0 without any.
     """
     with torch.autocast(student.device.type, enabled=False):
         log_q = torch.log_softmax(exact(student) / _positive(temperature), dim=1)

@@ -31,11 +31,8 @@ def extra_stages(n_mels: int, n_columns: int) -> int:
 class AudioFeatures(nn.Sequential):
     """Convolutions 0.*, 3.* ... as the authors number them: [B, c, H, W] -> [B, 8 * width, h, w].
 
-    Args:
-        channels: of the input image, 1 for log-mel, 3 for the public code's coloured pictures.
-        width: channels of the first layer, 64 in VGG19.
-        stages: extra (convolution, pool) stages, see :func:`extra_stages`.
-
+    ``channels``: 1 for log-mel, 3 for the public code's coloured pictures; ``width``: of the first
+    layer, 64 in VGG19; ``stages``: see :func:`extra_stages`.
     """
 
     def __init__(self, channels: int, width: int, stages: int) -> None:

@@ -111,11 +111,8 @@ class ResidualBlock(nn.Module):
 class VideoEncoder(nn.Module):
     """2D-3D ResNet18, 34 or 50: blocks of frames to grids of features (paper, section 5.1).
 
-    Args:
-        width: channels of the stem and layer 1; layers 2-4 have 2, 4 and 4 times as many.
-        depth: 18, 34 or 50.
-        folded: False runs every convolution as a plain 3D one, for comparison.
-
+    The stem and layer 1 have ``width`` channels, layers 2-4 2, 4 and 4 times as many. Not
+    ``folded``, every convolution is run as a plain 3D one, for comparison.
     """
 
     def __init__(self, width: int = 64, depth: int = 18, *, folded: bool = True) -> None:

@@ -47,15 +47,9 @@ def initialise(
 ) -> None:
     """Set every parameter of ``module`` from the stream (seed, "init", modality, name).
 
-    Args:
-        module: the network.
-        rules: name prefix to the rule of its weights; the longest prefix that fits wins.
-        seed: seed of the run.
-        modality: name of the network.
-        default_bias: prefixes whose biases follow torch's rule instead of being 0.
-
-    Normalisation layers keep their weight 1 and bias 0.
-
+    ``rules`` maps a name prefix to the rule of its weights; the longest prefix that fits wins.
+    Biases are 0; those below the prefixes ``default_bias`` follow torch's rule. Normalisation
+    layers keep their weight 1 and bias 0.
     """
     norms = {
         f"{name}.{leaf}"

@@ -18,13 +18,7 @@ from homage_sdk.loader.batch import SceneGraphBatch
 class SceneGraphEncoder(nn.Module):
     """Scene graphs of N blocks to features: [B, N, 1, D], a grid of one cell a block.
 
-    Args:
-        dim: D.
-        n_objects: object categories.
-        n_predicates: relationship categories.
-
     A class id past the known ones is read as "unknown", as is padding inside a relationship.
-
     """
 
     def __init__(self, dim: int, n_objects: int, n_predicates: int) -> None:

@@ -29,14 +29,10 @@ def write_imported(
 ) -> Imported:
     """Load ``.pth.tar`` files without running what they hold; write them without pickles.
 
-    Their files hold numbers of classes, no names. With shards, whose class lists give the columns
-    their names, ``out`` is a finished run, as ``ccau evaluate`` takes it; without, a checkpoint.
-
-    Args:
-        files: one a modality, see :func:`import_official`.
-        out: a folder that does not exist yet, or is empty.
-        shards_folder: what ``homage pack`` wrote, with as many classes as the files.
-        settings: ``section.key=value`` where the authors' code was run with other settings.
+    Their files (one a modality, see :func:`import_official`) hold numbers of classes, no names.
+    With shards, whose class lists give the columns their names, ``out`` is a finished run, as
+    ``ccau evaluate`` takes it; without, a checkpoint. ``settings`` are ``section.key=value`` where
+    the authors' code was run with others.
 
     Raises:
         CheckpointError: a file is refused, or has other class counts than the shards.

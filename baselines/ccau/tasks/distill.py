@@ -84,13 +84,8 @@ class CooperativeKD(_Distilling):
 class StaticKD(_Distilling):
     """Trained teachers teach the students; teachers are frozen and stay in evaluation mode.
 
-    Args:
-        nets: the students, and the teachers with their trained weights already loaded.
-        composition: the hard losses.
-        distillation: w and T.
-        students: who learns; all others teach. Their columns therefore equal Single exactly
-            (28.5 and 21.8 in the paper's Table 2).
-
+    ``nets`` holds the teachers with their trained weights loaded. All that are not ``students``
+    teach: their columns therefore equal Single exactly (28.5 and 21.8 in the paper's Table 2).
     """
 
     def __init__(

@@ -124,17 +124,11 @@ class Task(nn.Module):
     def losses(
         self, inputs: Inputs, targets: ClipLabels, *, step: int, collective: bool = True
     ) -> dict[str, Tensor]:
-        """All losses of one batch.
+        """All losses of one batch; UsageError where a modality of the task is no input.
 
-        Args:
-            inputs: one entry a modality, see :meth:`ModalityNet.forward`.
-            targets: labels and presence.
-            step: names the dropout streams; counts batches, not optimizer steps.
-            collective: False computes this rank's losses alone, without talking to the others.
-
-        Raises:
-            UsageError: a modality of the task is not among the inputs.
-
+        ``inputs`` has one entry a modality, see :meth:`ModalityNet.forward`. ``step`` names the
+        dropout streams: it counts batches, not optimizer steps. Not ``collective``, these are this
+        rank's losses alone, without talking to the others.
         """
         ranks = Ranks.current() if collective else ALONE
         outputs = self.outputs(inputs, targets, step=step, rank=ranks.rank)

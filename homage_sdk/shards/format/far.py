@@ -41,16 +41,10 @@ class Patience:
 
 
 class FarFolder:
-    """The files of one folder, on this machine or far away.
+    """The files of one folder, on this machine (a ``Path`` always is) or far away.
 
-    Args:
-        url: a local folder (a ``Path`` always is one), or an address.
-        storage: options of the file system, such as credentials, as fsspec takes them.
-        patience: with connections that are lost.
-
-    Raises:
-        UsageError: an address that is not read.
-
+    ``storage`` are options of the file system, such as credentials, as fsspec takes them. Raises
+    UsageError for an address that is not read.
     """
 
     def __init__(

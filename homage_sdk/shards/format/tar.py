@@ -112,15 +112,10 @@ def read_members(
 ) -> Iterator[tuple[Member, bytes]]:
     """Walk a shard from its beginning: each member and its bytes.
 
-    Works on streams that cannot seek. Raises ShardError, naming shard and member, for anything
-    but whole regular files with proper names followed by the two zero blocks of the end.
-
-    Args:
-        file: the shard, at its beginning.
-        shard: its name, for errors.
-        wanted: by key and field; other members are passed over and given without content.
-        shard_bytes: the size that the shard must have: no member may reach beyond it.
-
+    Works on streams that cannot seek. Members that are not ``wanted``, by key and field, are passed
+    over and given without content. Raises ShardError, naming ``shard`` and member, for anything but
+    whole regular files with proper names, none reaching beyond ``shard_bytes``, followed by the two
+    zero blocks of the end.
     """
     at = 0
     for _ in range(MAX_MEMBERS):
