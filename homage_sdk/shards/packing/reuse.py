@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from homage_sdk.shards.format.tar import Member
+from homage_sdk.shards.format.tar import Member, crc32
 from homage_sdk.shards.packing.inputs import MadeFrom, MadeMembers
 from homage_sdk.storage.file_identity import FileIdentity, still
 
@@ -41,7 +40,7 @@ def read_member(shard: Path, member: Member) -> bytes | None:
             data = file.read(member.size)
     except OSError:
         return None
-    return data if len(data) == member.size and zlib.crc32(data) == member.crc32 else None
+    return data if len(data) == member.size and crc32(data) == member.crc32 else None
 
 
 @dataclass

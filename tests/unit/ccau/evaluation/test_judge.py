@@ -10,7 +10,7 @@ import torch
 from baselines.ccau.distributed import World
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.runs.build_task import build_task, make_nets
-from baselines.ccau.training.training_state import Plateau
+from baselines.ccau.training.schedule import Plateau
 from baselines.ccau.training.validation_score import epochs_between
 from homage_sdk.shards import ShardSet
 

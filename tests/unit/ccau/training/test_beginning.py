@@ -10,8 +10,9 @@ from baselines.ccau.config.training_config import OptimConfig
 from baselines.ccau.runs.metrics_log import read_metrics
 from baselines.ccau.runs.run_folder import begin, open_run
 from baselines.ccau.training import loop as train_loop
+from baselines.ccau.training.schedule import Plateau
 from baselines.ccau.training.train import train
-from baselines.ccau.training.training_state import Plateau, State
+from baselines.ccau.training.training_state import State
 from baselines.ccau.training.validation_score import Validation
 from homage_sdk.errors import CheckpointError, ConfigError, HomageError
 from homage_sdk.storage.folder_swap import new_folder, recover
