@@ -239,17 +239,17 @@ def test_features_are_measured_by_the_base_sequences_that_trained(
     )
     train(config, small_shards, tmp_path / "run")
     asked, measured = [], []
-    plain = fewshot_module.predict
+    plain = fewshot_module.Judge
 
-    def predict(net, modality, shards, config, sequences, **options):
+    def judge(shards, config, modalities, sequences, **options):
         asked.append(set(sequences))
-        return plain(net, modality, shards, config, sequences, **options)
+        return plain(shards, config, modalities, sequences, **options)
 
     def probe_modality(found, labels, split, standard, **options):
         measured.append(standard)
         return {}
 
-    monkeypatch.setattr(fewshot_module, "predict", predict)
+    monkeypatch.setattr(fewshot_module, "Judge", judge)
     monkeypatch.setattr(fewshot_module, "probe_modality", probe_modality)
     fewshot_module.fewshot(tmp_path / "run", small_shards, device="cpu")
     parts = read_json(tmp_path / "run", "config.json")["parts"]

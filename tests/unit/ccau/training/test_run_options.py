@@ -27,9 +27,9 @@ def test_the_papers_selection_looks_at_a_test_split_and_says_so(
     asked = []
     plain = train_loop.validate
 
-    def validate(task, shards, config, sequences, world):
-        asked.append(set(sequences))
-        return plain(task, shards, config, sequences, world)
+    def validate(task, config, judge):
+        asked.append(set().union(*judge.having.values()))
+        return plain(task, config, judge)
 
     monkeypatch.setattr(train_loop, "validate", validate)
     train(config, small_shards, tmp_path / "run")
