@@ -42,7 +42,8 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
     """Rewrite ``catalog`` in this SDK's schema; (version before, version after).
 
     The old catalog stands until the new one is whole; other files in its folder stay. Raises
-    CatalogError when the catalog is newer, damaged, or so old that no steps lead here.
+    CatalogError when the catalog is newer, damaged, or so old that no steps lead here, and when
+    another one came in its place meanwhile.
     """
     catalog = Path(catalog)
     before, document = read_version(catalog)
@@ -59,7 +60,7 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
                 hint=AGAIN,
             )
         old = steps[version](old)
-    _write(catalog, old)
+    _write(catalog, old, document)
     return before, SCHEMA_VERSION
 
 
@@ -84,7 +85,17 @@ def _tables(catalog: Path, document: Mapping[str, Any]) -> dict[str, pa.Table]:
     return tables
 
 
-def _write(catalog: Path, old: Old) -> None:
+def _write(catalog: Path, old: Old, read: Mapping[str, Any]) -> None:
+    """Replace the catalog whose ``catalog.json`` was ``read``, and no other."""
+
+    def check(folder: Path) -> None:
+        if read_version(folder)[1] != read:
+            raise CatalogError(
+                "another catalog came here meanwhile; it stands",
+                place=catalog,
+                hint="run the same command again",
+            )
+
     document = old.document
     try:
         tables = {
@@ -102,5 +113,11 @@ def _write(catalog: Path, old: Old) -> None:
             hint=AGAIN,
         ) from error
     write_catalog(
-        catalog, tables, source=source, options=options, versions=versions, dropped=dropped
+        catalog,
+        tables,
+        source=source,
+        options=options,
+        versions=versions,
+        dropped=dropped,
+        check=check,
     )

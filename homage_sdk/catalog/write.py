@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,13 +40,20 @@ def write_catalog(
     options: Options,
     versions: Mapping[str, str],
     dropped: Mapping[str, int],
+    check: Callable[[Path], None] = lambda target: None,
 ) -> CatalogInfo:
     """Write every table and ``catalog.json``; those of an older catalog are replaced at once.
 
-    Nothing else in ``target`` is touched. Raises StorageError when ``target`` is something other
-    than a catalog, when another process writes it, or when the disk refuses.
+    Nothing else in ``target`` is touched. ``check`` may refuse what stands there; nobody else
+    writes meanwhile. Raises StorageError when ``target`` is something other than a catalog, when
+    another process writes it, or when the disk refuses.
     """
-    with replacing(target, _owned, check_target, first=CATALOG_FILE) as folder:
+
+    def refuse(folder: Path) -> None:
+        check_target(folder)
+        check(folder)
+
+    with replacing(target, _owned, refuse, first=CATALOG_FILE) as folder:
         files = {}
         for name in TABLES:
             files[name] = _write_table(folder / f"{name}.parquet", tables[name])

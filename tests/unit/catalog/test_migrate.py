@@ -104,3 +104,15 @@ def test_a_newer_catalog_is_refused(aged: Path) -> None:
     (aged / "catalog.json").write_text(json.dumps(document))
     with pytest.raises(CatalogError, match="newer homage_sdk"):
         migrate(aged)
+
+
+def test_a_catalog_that_comes_while_another_is_migrated_stands(aged: Path) -> None:
+    def step_late(old: Old) -> Old:
+        ingest(aged.parent / "r", aged, force=True)
+        return step(old)
+
+    with pytest.raises(CatalogError, match="meanwhile"):
+        migrate(aged, steps={OLD: step_late})
+    ingest(aged.parent / "r", aged.parent / "fresh")
+    assert Catalog(aged).info == Catalog(aged.parent / "fresh").info
+    assert verify_catalog(aged) == []
