@@ -3,12 +3,14 @@
     python tools/chaos_pack.py [CATALOG] --kills 200 [--workers 2] [--seed 0]
 
 Each round starts `homage pack` in a folder, kills it with SIGKILL, and starts it again until it
-ends by itself. The bytes must be those of a run that nobody disturbed. Moments are drawn from the
-whole life of a run, start-up and last writes included; every third one follows a file instead (the
-lock, the plan, a shard under its temporary name, the index, the manifest ...) as soon as it
-appears. What is killed is the whole process group, the parent alone (its workers must end by
-themselves), or one worker (the run must say so in one line). Without a catalog, one of a small
-synthetic release is made. Exit code 0 when every round agreed.
+ends by itself. The bytes must be those of a run that nobody disturbed. Every other round begins
+with shards of fewer sequences, which are brought up to date in place: after each kill a reader must
+find these or the new ones, whole. Moments are drawn from the whole life of a run, start-up and
+last writes included; every third one follows a file instead (the lock, the plan, a shard under its
+temporary name, the index, the commit ...) as soon as it appears. What is killed is the whole
+process group, the parent alone (its workers must end by themselves), or one worker (the run must
+say so in one line). Without a catalog, one of a small synthetic release is made. Exit code 0 when
+every round agreed.
 """
 
 from __future__ import annotations
@@ -31,18 +33,20 @@ from pathlib import Path
 
 from made import catalog as small_catalog
 
+from homage_sdk.shards import ShardSet
+
 COMMAND = [sys.executable, "-c", "from homage_sdk.cli import main; main()", "pack"]
 TARGETS = ("group", "group", "parent", "worker")
 SIGNS = (
-    ".tmp-pack.lock",
-    ".tmp-plan.json-*",
-    "plan.json",
-    ".tmp-*.tar-*",
-    "*.tar",
-    ".parts/*.json",
-    ".tmp-index.parquet-*",
-    "index.parquet",
-    ".tmp-manifest.json-*",
+    ".tmp-lock",
+    ".parts/.tmp-*.plan.json-*",
+    ".parts/*.plan.json",
+    ".parts/*/.tmp-*.tar-*",
+    ".parts/*/*.tar",
+    ".parts/*.tar.json",
+    ".parts/*/.tmp-index.parquet-*",
+    ".parts/*/.inputs.json",
+    ".tmp-commit",
     "manifest.json",
 )
 """Files that come and go in a run, in their order."""
@@ -119,6 +123,25 @@ def strike(arguments: list[str], out: Path, blow: Blow) -> str:
     return "group"
 
 
+def manifest(shards: Path) -> bytes:
+    """What a reader finds first."""
+    return ShardSet.open(shards).manifest.to_bytes()
+
+
+def samples(shards: Path) -> int:
+    return len(ShardSet.open(shards))
+
+
+def require_one_of(states: list[bytes], out: Path) -> None:
+    """A reader finds one of the states, with every byte of it; before anybody puts it in order."""
+    there = ShardSet.open(out)
+    if there.manifest.to_bytes() not in states:
+        raise SystemExit("a reader finds neither the old shards nor the new ones")
+    for key, members in there.locations().items():
+        for field in members:
+            there.read(key, field)  # raises where it is not what was packed
+
+
 def _children(parent: int) -> list[int]:
     with suppress(OSError):
         return [int(p) for p in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
@@ -144,16 +167,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         catalog = options.catalog or small_catalog(Path(folder))
         arguments = [str(catalog), "--workers", str(options.workers), "--size", str(options.size)]
-        whole = Path(folder) / "whole"
+        whole, fewer, out = (Path(folder) / name for name in ("whole", "fewer", "killed"))
         started = time.monotonic()
         ended_well(start(arguments, whole))
         undisturbed_s = time.monotonic() - started
         expected = tree(whole)
+        ended_well(start([*arguments, "--limit", str(max(1, samples(whole) // 2))], fewer))
+        states = [manifest(fewer), manifest(whole)]
         killed: Counter[str] = Counter()
-        rounds = 0
+        rounds = updates = 0
         while killed.total() < options.kills:
-            out = Path(folder) / "killed"
             shutil.rmtree(out, ignore_errors=True)
+            if rounds % 2:
+                shutil.copytree(fewer, out)
+                updates += 1
             while killed.total() < options.kills:
                 sign = draw.choice(SIGNS) if draw.random() < 1 / 3 else None
                 after_s = draw.uniform(0, 0.01 if sign else 1.05 * undisturbed_s)
@@ -161,6 +188,8 @@ def main() -> int:
                 if not target:
                     break
                 killed[target] += 1
+                if rounds % 2:
+                    require_one_of(states, out)
             else:
                 ended_well(start(arguments, out))
             rounds += 1
@@ -173,8 +202,9 @@ def main() -> int:
                 return 1
         of = ", ".join(f"{count} {target}" for target, count in sorted(killed.items()))
         print(
-            f"{killed.total()} kills ({of}) over {rounds} rounds in {time.monotonic() - begin:.0f} "
-            f"s: the same {len(expected)} files every time; undisturbed: {undisturbed_s:.1f} s"
+            f"{killed.total()} kills ({of}) over {rounds} rounds, {updates} of them updates in "
+            f"place, in {time.monotonic() - begin:.0f} s: the same {len(expected)} files every "
+            f"time; undisturbed: {undisturbed_s:.1f} s"
         )
     return 0
 

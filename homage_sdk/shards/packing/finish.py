@@ -51,10 +51,8 @@ def finish(out: Path, dataset: Dataset, found: Survey, stage: Path) -> tuple[Man
     if new or found.removed or differ - {INPUTS}:
         for name, data in files.items():
             write_file(stage / name, data)
-        old = {
-            path.name for name in (*new, *files, *found.removed) if (path := out / name).exists()
-        }
-        commit(out, stage, old, MANIFEST)
+        ours = {*files, *found.earlier.infos} if found.earlier else set()
+        commit(out, stage, ours & {*new, *files, *found.removed}, MANIFEST)
     elif differ:
         write_file(out / INPUTS, files[INPUTS])
     clean(out)

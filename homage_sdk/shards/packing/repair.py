@@ -92,7 +92,7 @@ def repair(
         _require_videos(dataset, manifest, broken)
         todo = [s for s in plan.shards if s.name in broken or earlier.left_out(s)]
         records = {s.name: earlier.record(s) for s in plan.shards if s not in todo}
-        found = Survey(plan, records, tuple(todo), (), reusable(folder, dataset.root, earlier))
+        found = Survey(plan, records, tuple(todo), earlier, reusable(folder, dataset.root, earlier))
         meter = Meter(progress, sum(len(shard.samples) for shard in todo))
         job = Job(dataset, plan.options, sensor_reader, found.reuse)
         stage = begin(folder, plan)

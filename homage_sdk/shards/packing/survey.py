@@ -92,14 +92,20 @@ class Survey:
     """Of the shards that are there already."""
     todo: tuple[PlannedShard, ...]
     """The shards that are written: made anew, or with other members than before."""
-    removed: tuple[str, ...]
-    """Shards that go: no sample is planned for them."""
+    earlier: Earlier | None
+    """What is replaced."""
     reuse: Reuse
     n_kept: int = 0
     """Encoded members that are kept."""
     to_encode: Counter[str] = field(default_factory=Counter)
     """Encoded members that are made, by the reason; empty where nothing could be kept."""
     wants_media: bool = True
+
+    @property
+    def removed(self) -> set[str]:
+        """Shards that go: no sample is planned for them."""
+        there = set(self.earlier.infos if self.earlier else ())
+        return there - {shard.name for shard in self.plan.shards}
 
 
 def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
@@ -110,16 +116,14 @@ def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
         if record is not None and reuse.unchanged(record.made_from):
             records[shard.name] = record
     left = [shard for shard in plan.shards if shard.name not in records]
-    names = {shard.name for shard in plan.shards}
-    removed = tuple(sorted(earlier.infos.keys() - names)) if earlier else ()
     if earlier and not earlier.made_from and earlier.manifest.dataset == plan.dataset:
         # Nothing tells what it was made from, and nothing speaks against it.
         stays = {s.name for s in left if earlier.holds(s) and not earlier.left_out(s)}
         records |= {shard.name: earlier.record(shard) for shard in left if shard.name in stays}
         todo = tuple(shard for shard in left if shard.name not in stays)
-        return Survey(plan, records, todo, removed, reuse)
+        return Survey(plan, records, todo, earlier, reuse)
     if not len(reuse):
-        return Survey(plan, records, tuple(left), removed, reuse)
+        return Survey(plan, records, tuple(left), earlier, reuse)
     look = _Look(job.dataset, plan.options, job.sensor_reader, reuse)
     n_kept, to_encode, todo_now, faults = 0, Counter[str](), [], 0
     for shard in left:
@@ -137,7 +141,7 @@ def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
         plan,
         records,
         tuple(todo_now),
-        removed,
+        earlier,
         reuse.of(needed),
         n_kept,
         to_encode,

@@ -114,3 +114,18 @@ def test_a_folder_made_where_one_is_about_to_be_replaced_stays(
         (folder / "made.txt").write_text("new")
     monkeypatch.undo()
     assert (target / "theirs.txt").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("name", ["val-00000.tar", "manifest.json"])
+def test_a_file_that_comes_to_a_new_folder_while_we_pack_stays(place: Place, name: str) -> None:
+    def come(done: int, total: int) -> None:
+        if done == total:
+            (place.shards / name).write_text("theirs")
+
+    with pytest.raises(StorageError, match="not ours"):
+        pack(place.dataset, place.shards, TINY, workers=1, progress=come)
+    assert (place.shards / name).read_text() == "theirs"
+    (place.shards / name).unlink()
+    place.pack()
+    assert place.encoded == [], "what was finished is kept"
+    place.require_fresh()

@@ -21,6 +21,9 @@ from homage_sdk.shards.packing import inputs, sample
 from homage_sdk.shards.packing.pack import look_ahead
 from homage_sdk.shards.packing.survey import Survey
 from tests.unit.shards.test_pack import tree
+from tests.unit.shards.test_write_shard import Cluster, cluster
+
+__all__ = ["cluster"]
 
 TINY = PackOptions(short_side=32, min_shards=3, gop=30)
 WINDOWS = replace(TINY, unit="action")
@@ -405,3 +408,13 @@ def test_looking_ahead_writes_nothing(place: Place) -> None:
     before = {path: path.stat().st_mtime_ns for path in place.folder.rglob("*")}
     look_ahead(ds, place.shards, TINY)
     assert {path: path.stat().st_mtime_ns for path in place.folder.rglob("*")} == before
+
+
+def test_ray_keeps_what_the_processes_keep(place: Place, cluster: Cluster) -> None:
+    place.pack()
+    place.label("p0003_r000_a004", correct)
+    ds = place.ingest()
+    place.encoded.clear()
+    pack(ds, place.shards, TINY, engine="ray")
+    assert place.encoded == [] and len(cluster.results) == 1
+    place.require_fresh()
