@@ -21,6 +21,7 @@ from homage_sdk.shards.format.manifest import (
     INDEX,
     Manifest,
     SampleInfo,
+    StoredFile,
     is_still,
     of_one_state,
     read_at_most,
@@ -107,10 +108,19 @@ class ShardSet:
                 progress=progress,
             )
         manifest = read_manifest(path)
-        while (fault := _other_size(path, manifest)) is not None:
+        while broken := other_sizes(path, manifest):
             before, manifest = manifest, read_manifest(path)
             if manifest == before:  # else it was packed again meanwhile
-                raise fault
+                (stated, found), *_ = broken
+                raise ShardError(
+                    "a file of the shards is missing"
+                    if found is None
+                    else "a file of the shards has another size",
+                    place=str(path / stated.name),
+                    found=None if found is None else f"{found:,} bytes",
+                    expected=f"{stated.bytes:,} bytes",
+                    hint=MEND,
+                )
         return cls(path, manifest, hashlib.sha256(manifest.to_bytes()).hexdigest())
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -271,19 +281,12 @@ class ShardSet:
             os.close(handle)
 
 
-def _other_size(folder: Path, manifest: Manifest) -> ShardError | None:
-    """The first file that is not there in its size."""
+def other_sizes(folder: Path, manifest: Manifest) -> list[tuple[StoredFile, int | None]]:
+    """The files that are not there in their size, with the one that they have."""
+    broken = []
     for stated in manifest.files:
         file = current(folder, stated.name)
         found = file.stat().st_size if file.is_file() and not file.is_symlink() else None
         if found != stated.bytes:
-            return ShardError(
-                "a file of the shards is missing"
-                if found is None
-                else "a file of the shards has another size",
-                place=str(folder / stated.name),
-                found=None if found is None else f"{found:,} bytes",
-                expected=f"{stated.bytes:,} bytes",
-                hint=MEND,
-            )
-    return None
+            broken.append((stated, found))
+    return broken

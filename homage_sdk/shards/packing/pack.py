@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.folders import PARTS_FOLDER, look
 from homage_sdk.progress import Meter, Progress
-from homage_sdk.shards.format.manifest import MANIFEST, Manifest, Quarantined
+from homage_sdk.shards.format.manifest import MANIFEST, Manifest, Quarantined, read_manifest
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.shard_set import ShardSet
+from homage_sdk.shards.format.shard_set import ShardSet, other_sizes
 from homage_sdk.shards.packing.engines import processes, ray
 from homage_sdk.shards.packing.finish import finish
 from homage_sdk.shards.packing.job import Job
@@ -130,9 +130,12 @@ def _survey(out: Path, job: Job, plan: Plan, options: PackOptions) -> Survey:
     """Refuse a folder of something else; else what is kept and what is made."""
     earlier = None
     if current(out, MANIFEST).is_file():
-        manifest = ShardSet.open(out).manifest  # every file is there
+        manifest = read_manifest(out)
+        if manifest.dataset == plan.dataset:
+            ShardSet.open(out)  # every file is there; else `repair` is for it
         _require_options(out, manifest.options, plan, options)
-        earlier = Earlier.read(out, manifest)
+        broken = {stated.name for stated, _ in other_sizes(out, manifest)}
+        earlier = Earlier.read(out, manifest, broken)
     for begun in stages(out).values():
         _require_options(out, begun, plan, options)
     if earlier is None and not stages(out) and _others(out):

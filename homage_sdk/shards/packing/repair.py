@@ -88,7 +88,7 @@ def repair(
         problems = verify(folder, deep=deep)
         files = {p.place.file for p in problems if p.severity == "error"}
         earlier = Earlier.read(folder, manifest, files)
-        broken = {s.name for s in plan.shards if s.name in files or not earlier.holds(s)}
+        broken = {s.name for s in plan.shards if not earlier.holds(s)}
         _require_videos(dataset, manifest, broken)
         todo = [s for s in plan.shards if s.name in broken or earlier.left_out(s)]
         records = {s.name: earlier.record(s) for s in plan.shards if s not in todo}
@@ -144,6 +144,6 @@ def _plan(folder: Path, manifest: Manifest, dataset: Dataset) -> Plan:
             place=str(folder / MANIFEST),
             found=f"no sequence {missing[0]}" if missing else "other labels",
             expected=f"catalog {manifest.dataset[:12]}...",
-            hint="pack again into a new folder",
+            hint="`homage pack CATALOG SHARDS` brings them up to date, broken ones too",
         )
     return plan

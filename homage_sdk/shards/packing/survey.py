@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class Earlier:
     members: dict[str, tuple[Member, ...]]
     """By shard, in their order."""
     made_from: MadeMembers
+    broken: frozenset[str] = frozenset()
+    """Shards that are not what the manifest states; whole members of theirs may serve."""
 
     @classmethod
     def read(cls, folder: Path, manifest: Manifest, broken: Collection[str] = ()) -> Earlier:
@@ -44,7 +47,8 @@ class Earlier:
         else:
             data = reading(folder, INDEX, Path.read_bytes)
             members = _by_shard(index_of(manifest, data, str(folder / INDEX)))
-        return cls(folder, manifest, members, read_inputs(folder, chain(*members.values())))
+        made_from = read_inputs(folder, chain(*members.values()))
+        return cls(folder, manifest, members, made_from, frozenset(broken))
 
     @property
     def infos(self) -> dict[str, ShardInfo]:
@@ -75,7 +79,8 @@ class Earlier:
         """Whether the samples of ``shard`` lie in the one of its name, as far as it is stated."""
         keys = dict.fromkeys(member.key for member in self.members.get(shard.name, ()))
         stated = {s.key for s in self.manifest.samples if s.shard == shard.name}
-        return tuple(keys) == tuple(p.key for p in shard.samples) and stated == set(keys)
+        is_planned = tuple(keys) == tuple(p.key for p in shard.samples) and stated == set(keys)
+        return is_planned and shard.name not in self.broken
 
     def left_out(self, shard: PlannedShard) -> bool:
         """Whether anything of these samples could not be packed."""
@@ -127,11 +132,12 @@ def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
     look = _Look(job.dataset, plan.options, job.sensor_reader, reuse)
     n_kept, to_encode, todo_now, faults = 0, Counter[str](), [], 0
     for shard in left:
-        look.begin()
+        look.kept.clear()
+        look.reasons.clear()
         made = [make_sample(look, planned, shard.name) for planned in shard.samples]
         n_kept += len(look.kept)
         to_encode.update(look.reasons)
-        if earlier and not look.reasons and _is_same(earlier, shard, made):
+        if earlier and not look.reasons and earlier.holds(shard) and _is_same(earlier, shard, made):
             records[shard.name] = _record(earlier, shard, made)
         else:
             todo_now.append(shard)
@@ -171,10 +177,6 @@ class _Look(Job):
     kept: list[Kept] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
-    def begin(self) -> None:
-        self.kept.clear()
-        self.reasons.clear()
-
     def member(
         self,
         sequence: str,
@@ -189,7 +191,7 @@ class _Look(Job):
         if keep and kept is not None:
             self.kept.append(kept)
             return EncodedMember(b"", kept.made_from)
-        if name != SENSORS and not all(path and path.exists() for path in files):
+        if name != SENSORS and not all(path and os.access(path, os.F_OK) for path in files):
             encode()  # says at once that the file is not there
         self.reasons.append(reason or NEW)
         return EncodedMember(b"", MadeFrom(files=(), times="", maker="", numbers=(2, 2)))

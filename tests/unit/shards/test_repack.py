@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from homage_sdk import Dataset
-from homage_sdk.errors import StorageError, UsageError
+from homage_sdk.errors import ShardError, StorageError, UsageError
 from homage_sdk.ingest import ingest
-from homage_sdk.shards import PackOptions, ShardSet, pack, verify
+from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.format.manifest import INPUTS
 from homage_sdk.shards.packing import inputs, sample
 from homage_sdk.shards.packing.pack import look_ahead
@@ -417,4 +417,29 @@ def test_ray_keeps_what_the_processes_keep(place: Place, cluster: Cluster) -> No
     place.encoded.clear()
     pack(ds, place.shards, TINY, engine="ray")
     assert place.encoded == [] and len(cluster.results) == 1
+    place.require_fresh()
+
+
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_broken_shards_of_an_older_catalog_are_made_again(place: Place, how: str) -> None:
+    """`repair` needs the catalog that they were packed from."""
+    place.pack()
+    broken = place.shards / "train-00001.tar"
+    n_members = sum(
+        len(s.views) + (s.sound is not None)
+        for s in ShardSet.open(place.shards).samples
+        if s.shard == broken.name
+    )
+    if how == "cut":
+        os.truncate(broken, broken.stat().st_size - 1024)
+    else:
+        broken.unlink()
+    with pytest.raises(ShardError, match="homage repair"):
+        place.pack()
+    place.label("p0003_r000_a004", correct)
+    ds = place.ingest()
+    with pytest.raises(ShardError, match="homage pack"):
+        repair(place.shards, ds)
+    assert place.pack() == {broken.name, "val-00000.tar"}
+    assert len(place.encoded) == (n_members if how == "gone" else 0)
     place.require_fresh()
