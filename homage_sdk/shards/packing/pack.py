@@ -179,11 +179,12 @@ def _complete(out: Path, dataset: Dataset, plan: Plan, options: PackOptions) -> 
         return None
     if any((out / name).exists() for name in OUR_NAMES):
         return None
-    manifest = ShardSet.open(out).manifest
+    manifest = read_manifest(out)
     _require_options(out, manifest.options, plan, options)
     same = manifest.dataset == plan.dataset and manifest.options == plan.options.to_json()
     if not same or manifest.quarantine:
         return None
+    ShardSet.open(out)  # every file is there
     made = Earlier.read(out, manifest).made_from
     return manifest if Reuse(dataset.root).unchanged(made) else None
 
