@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -124,7 +125,8 @@ class KnownVideos:
         made = read(file)
         value = keep(made)
         with suppress(OSError):
-            if value is not None and _times(file) == stamp[:2]:
+            state = file.stat()
+            if value is not None and (state.st_size, state.st_mtime_ns) == stamp[:2]:
                 self._append(key, stamp, value)
         return made
 
@@ -151,18 +153,14 @@ class KnownVideos:
             (staged / name).write_bytes(b"\n".join(lines))
 
 
-def _times(file: Path) -> tuple[int, int]:
-    state = file.stat()
-    return state.st_size, state.st_mtime_ns
-
-
 def _edges(file: Path) -> tuple[int, int, str]:
-    n_bytes, mtime_ns = _times(file)
     with file.open("rb", buffering=0) as opened:
+        state = os.fstat(opened.fileno())
         digest = hashlib.sha256(opened.read(_EDGE_BYTES))
-        opened.seek(max(_EDGE_BYTES, n_bytes - _EDGE_BYTES))
-        digest.update(opened.read(_EDGE_BYTES))
-    return n_bytes, mtime_ns, digest.hexdigest()
+        if state.st_size > _EDGE_BYTES:
+            opened.seek(max(_EDGE_BYTES, state.st_size - _EDGE_BYTES))
+            digest.update(opened.read(_EDGE_BYTES))
+    return state.st_size, state.st_mtime_ns, digest.hexdigest()
 
 
 def _seal(text: bytes) -> bytes:

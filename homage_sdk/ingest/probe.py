@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -72,21 +71,20 @@ def _each(
     workers: int | None,
     progress: Progress | None,
 ) -> dict[str, Result]:
+    def work(path: str) -> Result:
+        return recall(path, read) if recall else read(root / path)
+
     results: dict[str, Result] = {}
     meter = Meter(progress, len(paths))
     with ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 16)) as pool:
-        futures = {
-            pool.submit(partial(recall, path, read) if recall else partial(read, root / path)): path
-            for path in paths
-        }
         try:
-            for future in as_completed(futures):
-                results[futures[future]] = future.result()
+            for path, outcome in zip(paths, pool.map(work, paths), strict=True):
+                results[path] = outcome
                 meter.advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return {path: results[path] for path in paths}
+    return results
 
 
 def _probe(path: Path) -> VideoProbe | HomageError:

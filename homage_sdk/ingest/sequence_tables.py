@@ -12,7 +12,7 @@ import pyarrow as pa
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import HomageError
 from homage_sdk.ids import SequenceId
-from homage_sdk.ingest.arrow_tables import rows_table
+from homage_sdk.ingest.arrow_tables import columns_table, rows_table
 from homage_sdk.ingest.label_tables import CatalogOrder
 from homage_sdk.release.records import Release
 from homage_sdk.soundness import Reason, Records
@@ -116,19 +116,21 @@ _facts = attrgetter(
 
 def pts_table(views: pa.Table, probes: Mapping[str, VideoProbe | HomageError]) -> pa.Table:
     """The table ``pts``, in order of sequence, view and presentation."""
-    schema = TABLES["pts"]
-    parts = [schema.empty_table()]
+    found = []
     for row in views.select(["sequence", "view", "path"]).to_pylist():
         probe = probes.get(row["path"]) if row["path"] else None
-        if probe is None or isinstance(probe, HomageError) or probe.n_frames == 0:
-            continue
-        count = len(probe.pts)
-        columns = [
-            pa.repeat(row["sequence"], count),
-            pa.array(np.full(count, row["view"], np.int16)),
-            pa.array(np.arange(1, count + 1, dtype=np.int32)),
-            pa.array(probe.pts),
-            pa.array(probe.keyframe),
-        ]
-        parts.append(pa.table(columns, schema=schema))
-    return pa.concat_tables(parts)
+        if probe is not None and not isinstance(probe, HomageError) and probe.n_frames:
+            found.append((row["sequence"], row["view"], probe))
+    if not found:
+        return TABLES["pts"].empty_table()
+    names, numbers, held = zip(*found, strict=True)
+    counts = np.array([probe.n_frames for probe in held])
+    begins = np.cumsum(counts) - counts
+    return columns_table(
+        "pts",
+        pa.array(names, pa.string()).take(np.repeat(np.arange(len(names)), counts)),
+        np.repeat(numbers, counts),
+        np.arange(counts.sum()) - np.repeat(begins, counts) + 1,
+        np.concatenate([probe.pts for probe in held]),
+        pa.array(np.concatenate([probe.keyframe for probe in held])),
+    )
