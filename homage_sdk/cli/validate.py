@@ -57,15 +57,17 @@ def validate(
 
     Exit code 0: clean (or only worth knowing). 1: errors or warnings. 2: could not run.
     """
+    from homage_sdk.codes import CODES as ALL
     from homage_sdk.folders import Kind, look
     from homage_sdk.problems import Severity
-    from homage_sdk.validation import chooser
+    from homage_sdk.validation import CODES, chooser
     from homage_sdk.validation.reports import baseline as baselines
     from homage_sdk.validation.reports.table import problem_table, render
 
     known = baselines.read_baseline(baseline) if baseline else None
-    wanted = chooser(_codes(select), _codes(ignore))
-    if look(path).kind is Kind.CATALOG:
+    is_catalog = look(path).kind is Kind.CATALOG
+    wanted = chooser(_codes(select), _codes(ignore), ALL if is_catalog else CODES)
+    if is_catalog:
         problems, contents = _recorded(path, deep=deep), None
     else:
         problems, contents = _find(

@@ -155,6 +155,8 @@ def test_the_command_names_the_classes(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(app, words) == 0
     said = capsys.readouterr().err
     assert all(word in said for word in ("HOM250", "HOM252", "fold_towel", "2 take_cup"))
+    assert run(app, ["validate", str(catalog), "--select", "HOM250", "--format", "csv"]) == 1
+    assert capsys.readouterr().out.count("HOM250") == 2
     assert run(app, [*words, "--renumber"]) == 0
     assert atomic(catalog) == {1: "fold_towel", 2: "take_cup", 3: "wash/dry cup"}
 
