@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from fractions import Fraction
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -78,6 +78,20 @@ class KnownVideos:
                 continue
             self._entries[key] = entry
 
+    @cached_property
+    def _code(self) -> str:
+        """Of the modules and libraries that decide how a probe comes out, and how it is kept."""
+        import av
+
+        from homage_sdk.media import container, probe
+
+        digest = hashlib.sha256(
+            repr((av.__version__, sorted(av.library_versions.items()))).encode()
+        )
+        for file in (probe.__file__, container.__file__, __file__):
+            digest.update(Path(file).read_bytes())
+        return digest.hexdigest()[:16]
+
     def probe(
         self, path: str, read: Callable[[Path], VideoProbe | HomageError]
     ) -> VideoProbe | HomageError:
@@ -89,7 +103,7 @@ class KnownVideos:
             return _packed(made)
 
         key = ("probe", path)
-        found: VideoProbe | HomageError = self._recall(key, _probing_code(), read, keep, _unpacked)
+        found: VideoProbe | HomageError = self._recall(key, self._code, read, keep, _unpacked)
         return found
 
     def sha256(self, path: str, read: Callable[[Path], str | HomageError]) -> str | HomageError:
@@ -199,16 +213,3 @@ def _unpacked(value: dict[str, Any], path: Path) -> VideoProbe:
         "faults": tuple(value["faults"]),
     }
     return VideoProbe(**(value | stated))
-
-
-@cache
-def _probing_code() -> str:
-    """Of the modules and libraries that decide how a probe comes out, and how it is kept."""
-    import av
-
-    from homage_sdk.media import container, probe
-
-    digest = hashlib.sha256(repr((av.__version__, sorted(av.library_versions.items()))).encode())
-    for file in (probe.__file__, container.__file__, __file__):
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:16]

@@ -94,15 +94,11 @@ def test_size_time_and_both_ends_tell_a_changed_video(
 def test_another_way_of_probing_reads_all_again(
     tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from homage_sdk.ingest import known_videos
-
     tiny, catalog = filmed(tmp_path / "r"), tmp_path / "c"
     ingest(tiny.root, catalog)
     opened.take()
-    known_videos._probing_code.cache_clear()
     monkeypatch.setattr(av, "__version__", "another")
     ingest(tiny.root, catalog, force=True)
-    known_videos._probing_code.cache_clear()
     assert opened.take() == sorted(VIEWS)
     n_lines = len((catalog / PROBES_FILE).read_bytes().split(b"\n"))
     assert n_lines == len(VIEWS), "lines that no longer count are left out"
