@@ -61,20 +61,11 @@ def decode_clip(
     flip: bool = False,
     place: str = "",
 ) -> None:
-    """Write the frames at ascending packed ``positions`` (repeats allowed) into ``out``.
+    """Write the frames of a packed MP4 at ascending ``positions`` (repeats allowed) into ``out``.
 
-    Args:
-        data: a packed MP4.
-        positions: int64 [F].
-        fps: packed frames a second.
-        crop: what to cut out; None for the whole picture.
-        out: uint8 [F, S, S, 3] (or [F, h, w, 3] without a crop), C-contiguous.
-        flip: mirror left and right.
-        place: for errors: which member of which sample this is.
-
-    Raises:
-        ShardError: the payload is damaged or is not what the manifest says.
-
+    ``positions`` int64 [F] count ``fps`` packed frames a second; ``out`` is uint8 [F, S, S, 3]
+    (or [F, h, w, 3] without a crop), C-contiguous. ``place`` says in errors which member this is.
+    Raises ShardError where the payload is damaged or is not what the manifest says.
     """
     try:
         with open_packed(io.BytesIO(data), "mp4") as container:

@@ -1,6 +1,6 @@
 """The figures of the paper's section 3, counted on a dataset.
 
-Every number here is counted from the catalog's tables; ``paper.py`` beside it holds the published
+Every number here is counted from the catalog's tables; ``statistics_table.py`` holds the published
 ones. Hours are of synchronized sequences (each moment once, however many cameras saw it), which is
 what the paper's 25.4 hours can be: its 5,700 videos together last over three times as long.
 """

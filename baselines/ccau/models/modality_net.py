@@ -143,16 +143,11 @@ class ModalityNet(nn.Module):
         raise UsageError("a ModalityNet is built by build_nets", found=type(self).__name__)
 
     def forward(self, x: Tensor | SceneGraphBatch, valid: Tensor | None = None) -> ModalityOutput:
-        """One modality of B clips.
+        """One modality of B clips; UsageError where the shape is not that of the modality.
 
-        Args:
-            x: ego and third: [B, N, 3, K, H, W], float normalised, or uint8 (normalised here);
-                audio: [B, 1 or 3, n_mels, T]; scene_graph: a :class:`SceneGraphBatch`.
-            valid: bool [B, N], False where a short sequence was padded; None means all.
-
-        Raises:
-            UsageError: the shape is not that of the modality.
-
+        ``x`` of ego and third: [B, N, 3, K, H, W], float normalised, or uint8 (normalised here);
+        of audio [B, 1 or 3, n_mels, T]; of scene_graph a :class:`SceneGraphBatch`. ``valid``: bool
+        [B, N], False where a short sequence was padded; None means all.
         """
         found = self.contexts(x, valid)
         with torch.autocast(found["clip"].device.type, enabled=False):

@@ -41,20 +41,13 @@ class Imported:
 
 
 def import_official(files: Sequence[Path | str], *, config: ModelConfig | None = None) -> Imported:
-    """Load checkpoints of the public code, one file a modality.
+    """Load checkpoints of the public code, one ``.pth.tar`` a modality; nets in evaluation mode.
 
-    Args:
-        files: ``.pth.tar`` files. The modality is read from the file's own ``mode`` entry, else
-            from a name such as ``mode_imgs-0_epoch90.pth.tar`` (imgs-0 is ego, imgs-1 third).
-        config: the preset "official" unless the authors' code was run with other settings.
-
-    Returns:
-        Networks in evaluation mode; class counts are those of the files.
-
-    Raises:
-        CheckpointError: a file is missing, cut, not safe to load, of no known modality, of a
-            modality given twice, or its entries differ from the network's.
-
+    The modality is read from the file's own ``mode`` entry, else from a name such as
+    ``mode_imgs-0_epoch90.pth.tar`` (imgs-0 is ego, imgs-1 third). ``config``: the preset "official"
+    unless the authors' code was run with other settings. Raises CheckpointError for a file that is
+    missing, cut, not safe to load, of no known modality or of one given twice, or whose entries
+    differ from the network's.
     """
     config = config or from_dict({"preset": "official"}).model
     if not files:

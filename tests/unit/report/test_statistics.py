@@ -12,9 +12,8 @@ from typer.testing import CliRunner
 
 from homage_sdk import Dataset
 from homage_sdk.cli import app
-from homage_sdk.report.paper_statistics import PAPER
 from homage_sdk.report.statistics import Statistics, statistics
-from homage_sdk.report.statistics_table import statistics_rows
+from homage_sdk.report.statistics_table import PAPER, statistics_rows
 
 
 @pytest.fixture(scope="module")
