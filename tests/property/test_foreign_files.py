@@ -71,7 +71,7 @@ def new_start(place: Place) -> None:
 
 
 def save_again(place: Place) -> None:
-    identity = Identity({}, {"activity": (), "atomic": ()}, "")
+    identity = Identity(config={}, classes={"activity": (), "atomic": ()}, shards="")
     weights = {"model": {"w": torch.zeros(2)}}
     save(place.target / "checkpoint-last", files=weights, state={}, identity=identity)
 
