@@ -97,6 +97,8 @@ def info(
     from homage_sdk.folders import Kind, look
 
     folder = look(path)
+    if catalog is not None and folder.kind is not Kind.SHARDS:
+        raise UsageError("--catalog is for shards", place=path, found=folder.found)
     if folder.kind is None:
         _release_info(path)
     elif not folder.is_whole:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,22 +166,31 @@ def load_result(run: Path) -> Checkpoint:
 @contextmanager
 def one_state(*runs: Path) -> Iterator[None]:
     """Raise CheckpointError where a run was written while its files were read."""
-    before = {run: _stamps(run) for run in runs}
+    before = [_stamps(run) for run in runs]
     try:
         yield
-    finally:
-        for run, stamps in before.items():
-            if _stamps(run) != stamps:
-                raise CheckpointError(
-                    "the run was written while it was read",
-                    place=run,
-                    hint="wait until it is trained and evaluated, then run the same command again",
-                )
+    except Exception:  # perhaps of files that do not belong together
+        _require_same(runs, before)
+        raise
+    _require_same(runs, before)
 
 
-def _stamps(run: Path) -> list[tuple[int, ...] | None]:
+def _require_same(runs: Sequence[Path], before: Sequence[_Stamps]) -> None:
+    for run, stamps in zip(runs, before, strict=True):
+        if _stamps(run) != stamps:
+            raise CheckpointError(
+                "the run was written while it was read",
+                place=run,
+                hint="wait until it is trained and evaluated, then run the same command again",
+            )
+
+
+_Stamps = list[tuple[int, ...] | None]
+
+
+def _stamps(run: Path) -> _Stamps:
     """What changes when a file of a run is replaced, of each that is read."""
-    found: list[tuple[int, ...] | None] = []
+    found: _Stamps = []
     for name in ("config.json", "metrics.jsonl", *_OF_THE_END):
         try:
             state = (run / name).stat()
