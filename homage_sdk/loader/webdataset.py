@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, islice
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.loader.assemble import Assembler
@@ -22,6 +25,7 @@ from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.sampling import ClipChoice, EpochRows
 from homage_sdk.problems import Place
+from homage_sdk.processes import end
 from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.far import FarFolder, Patience
 from homage_sdk.shards.format.index import Index, index_of
@@ -97,7 +101,7 @@ def webdataset_stream(
     )
     batches: Iterable[Batch | HomageError] = pipeline
     if options.workers:
-        batches = wds.WebLoader(
+        batches = DataLoader(
             pipeline,
             batch_size=None,
             num_workers=options.workers,
@@ -248,15 +252,26 @@ def _with_errors(batches: Iterable[Batch]) -> Iterator[Batch | HomageError]:
 
 
 def _given(batches: Iterable[Batch | HomageError], place: str) -> Iterator[Batch]:
-    count = 0
-    for batch in batches:
-        if isinstance(batch, HomageError):
-            raise batch
-        count += 1
-        yield batch
+    count, coming = 0, iter(batches)
+    stop = Finalize(None, _end_workers, args=(coming,), exitpriority=1)  # at exit before all others
+    try:
+        for batch in coming:
+            if isinstance(batch, HomageError):
+                raise batch
+            count += 1
+            yield batch
+    finally:
+        stop()
     if not count:
         raise UsageError(
             "fewer samples than one batch for each worker",
             place=place,
             hint="choose a smaller batch_size or fewer workers",
         )
+
+
+def _end_workers(coming: Iterator[Batch | HomageError]) -> None:
+    """End the processes behind batches: torch waits for one that is stopped, at exit for ever."""
+    if isinstance(coming, _MultiProcessingDataLoaderIter):
+        coming._shutdown_workers()  # first, or it takes their end for a fault
+        end(coming._workers)

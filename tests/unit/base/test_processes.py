@@ -34,26 +34,35 @@ def test_a_pool_with_a_stopped_process_ends() -> None:
 
 LOADING = """
 import os, signal, sys
-from homage_sdk.loader import pool as pools
+import psutil
+from homage_sdk.loader import ClipLoader, LoaderOptions, webdataset_stream
 from homage_sdk.shards import ShardSet
-from tests.unit.loader.test_pools import pool_of
-pool = pool_of(ShardSet.open(sys.argv[1]), graphs=False)
-batches = pool.run([0.0, 30.0])
+options = LoaderOptions(mode="eval", batch_size=1, blocks=4, size=64, workers=1, prefetch=1)
+if sys.argv[2] == "loader":
+    batches = iter(ClipLoader(ShardSet.open(sys.argv[1]), options))
+else:
+    batches = webdataset_stream(sys.argv[1], options)
 next(batches)
-(worker,) = pool._workers
-print(worker.process.pid, flush=True)
-os.kill(worker.process.pid, signal.SIGSTOP)
-if sys.argv[2] == "Ctrl-C":
-    waiting = pools.wait
-    pools.wait = lambda *those: (signal.raise_signal(signal.SIGINT), waiting(*those))[1]
-    next(batches)
+(worker,) = psutil.Process().children()
+print(worker.pid, flush=True)
+worker.suspend()
+if sys.argv[3] == "Ctrl-C":
+    def trace(frame, event, _):  # once it waits for batches
+        if event == "call" and frame.f_code.co_name in ("receive", "_next_data"):
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGINT)
+    sys.settrace(trace)
+    list(batches)
 sys.exit(7)
 """
 
 
 @pytest.mark.parametrize("way_out", ["Ctrl-C", "the end"])
-def test_a_stopped_loading_process_keeps_nobody(barcode_shards: Path, way_out: str) -> None:
-    command = [sys.executable, "-c", LOADING, str(barcode_shards), way_out]
+@pytest.mark.parametrize("kind", ["loader", "stream"])
+def test_a_stopped_loading_process_keeps_nobody(
+    barcode_shards: Path, kind: str, way_out: str
+) -> None:
+    command = [sys.executable, "-c", LOADING, str(barcode_shards), kind, way_out]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         worker = psutil.Process(int(process.stdout.readline()))
