@@ -16,7 +16,7 @@ from homage_sdk.loader.clip_targets import SampleLabels, collate_graphs
 from homage_sdk.loader.decode import UNDECODABLE, Crop, decode_clip
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.sampling import ClipChoice, stream
-from homage_sdk.media.audio import read_audio
+from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations, PackedGraph
 from homage_sdk.shards.format.manifest import Manifest, PackedView, SampleInfo
@@ -154,7 +154,7 @@ class Assembler:
         file = io.BytesIO(self._fetch(row.sample.key, sound.field))
         span_s = first / rate, (first + n_samples) / rate
         try:
-            heard = read_audio(file, *span_s, rate, video_start_s=0.0, place=place)
+            heard = read_flac(file, *span_s, place=place)
         except MediaError as error:
             raise ShardError(
                 "a sound that cannot be decoded",

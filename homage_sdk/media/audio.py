@@ -5,90 +5,106 @@ Time 0 is the first video frame, as everywhere; a file without a picture starts 
 
 from __future__ import annotations
 
-from fractions import Fraction
 from operator import index
 from pathlib import Path
-from typing import Any, BinaryIO, SupportsIndex
+from typing import BinaryIO, SupportsIndex
 
 import av
 import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError, UsageError
-from homage_sdk.media.probe import open_media, open_packed, reason
+from homage_sdk.media.probe import open_packed, reason
+from homage_sdk.media.soundtrack import Sound, soundtrack
 
-_WARM_UP_S = 0.25  # decoders of AAC, Opus and the resampler need some sound before they are right
 _MAX_WINDOW_S = 6 * 3600
 _HIGHEST_RATE = 768_000
 
 
-def read_audio(
-    path: Path | BinaryIO,
+def read_sound(
+    path: Path,
     begin_s: float,
     end_s: float,
     sample_rate: int = 16_000,
     *,
     video_start_s: float | None = None,
-    place: str = "",
-) -> npt.NDArray[np.float32]:
+) -> Sound:
     """Mono sound from ``begin_s`` up to ``end_s``, in seconds after the first video frame.
 
-    Moments before the sound starts or after it ends are silence, so the length depends on the
-    window alone. Exact to the file's clock: to a millisecond in .mkv.
+    Samples lie where the pts of their packets put them, on one grid for the whole file: a window is
+    the same samples as that part of any longer window. The file is decoded from its beginning, once
+    for all windows that are asked for in turn.
 
     Args:
-        path: a video or sound file, or an open FLAC file.
+        path: a video or sound file.
         begin_s: may be negative.
         end_s: later than ``begin_s``.
         sample_rate: of the result, in Hz; resampled where the file has another.
         video_start_s: when the first video frame appears on the file's clock, where known (the
             catalog's ``start_time_s``); measured from the file when left out.
-        place: for errors: what an open file is.
 
     Returns:
-        float32 [S] within -1..1, ``S = round(end_s * sample_rate) - round(begin_s * sample_rate)``.
+        ``S = round(end_s * sample_rate) - round(begin_s * sample_rate)`` samples, and which of them
+        were recorded.
 
     Raises:
         UsageError: no such rate.
-        MediaError: the file is missing, damaged or has no sound.
+        MediaError: the file is missing, has no sound, or none that can be decoded.
 
     """
-    sample_rate = _rate(sample_rate)
-    if not begin_s < end_s < begin_s + _MAX_WINDOW_S:
-        raise MediaError("not a window of time", found=f"{begin_s} s to {end_s} s")
-    first, last = round(begin_s * sample_rate), round(end_s * sample_rate)
-    out = np.zeros(last - first, dtype=np.float32)
-    if not place and isinstance(path, Path | str):
-        place = str(path)
-    with _open(path, place) as container:
-        if not container.streams.audio:
-            raise MediaError("no sound in this file", place=place)
+    first, stop = _window(begin_s, end_s, _rate(sample_rate))
+    return soundtrack(Path(path), index(sample_rate), video_start_s).window(first, stop)
+
+
+def read_audio(
+    path: Path,
+    begin_s: float,
+    end_s: float,
+    sample_rate: int = 16_000,
+    *,
+    video_start_s: float | None = None,
+) -> npt.NDArray[np.float32]:
+    """The samples of :func:`read_sound`: float32 [S], silence where nothing was recorded."""
+    return read_sound(path, begin_s, end_s, sample_rate, video_start_s=video_start_s).samples
+
+
+def read_flac(
+    file: BinaryIO, begin_s: float, end_s: float, *, place: str = ""
+) -> npt.NDArray[np.float32]:
+    """A window of packed sound, mono FLAC of 16 bits without gaps: float32 [S], at its own rate.
+
+    Silence before it starts and after it ends. Raises MediaError, naming ``place``, when it is not
+    such a file, or is damaged.
+    """
+    if file.read(4) != b"fLaC":
+        raise MediaError("not a sound file", place=place, expected="FLAC")
+    file.seek(0)
+    try:
+        container = open_packed(file, "flac")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError("not a sound file", place=place, found=reason(error)) from error
+    with container:
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
-        base = stream.time_base or Fraction(1, 1000)
+        rate = stream.codec_context.sample_rate
+        first, stop = _window(begin_s, end_s, rate)
+        out = np.zeros(stop - first, dtype=np.float32)
         try:
-            zero_s = _video_start(container) if video_start_s is None else video_start_s
-            _seek(container, stream, begin_s + zero_s - _WARM_UP_S)
-            resampler: av.AudioResampler | None = None
-            at: int | None = None  # position in samples of what comes next
-            for frame in container.decode(stream):
-                if frame.pts is None:
-                    continue
-                start_s = frame.pts * float(frame.time_base or base) - zero_s
-                if start_s >= end_s:
-                    break
-                if at is None:
-                    at = round(start_s * sample_rate)
-                if resampler is None and (ready := _samples(frame, sample_rate)) is not None:
-                    at = _paste(out, ready, at, first)
-                    continue
-                if resampler is None:
-                    resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
-                frame.pts = None
-                for part in resampler.resample(frame):
-                    at = _paste(out, part.to_ndarray().reshape(-1), at, first)
-            for part in resampler.resample(None) if resampler else ():
-                at = _paste(out, part.to_ndarray().reshape(-1), at or 0, first)
+            if stop > 0:
+                container.seek(max(first, 0), stream=stream)
+                for frame in container.decode(stream):
+                    if (frame.format.name, frame.layout.name) != ("s16", "mono"):
+                        raise MediaError("not packed sound", place=place, expected="mono, 16 bits")
+                    at = frame.pts or 0
+                    if at >= stop:
+                        break
+                    begin, end = max(at, first), min(at + frame.samples, stop)
+                    if begin < end:
+                        samples = np.frombuffer(bytes(frame.planes[0]), np.int16, frame.samples)
+                        part = samples[begin - at : end - at]
+                        np.multiply(
+                            part, np.float32(1 / 32768), out=out[begin - first : end - first]
+                        )
         except (av.FFmpegError, OSError) as error:
             raise MediaError(
                 "the sound cannot be decoded",
@@ -97,6 +113,13 @@ def read_audio(
                 hint="the file is damaged: copy it again",
             ) from error
     return out
+
+
+def _window(begin_s: float, end_s: float, rate: int) -> tuple[int, int]:
+    """The first sample of a window, and the one after its last."""
+    if not begin_s < end_s < begin_s + _MAX_WINDOW_S:
+        raise MediaError("not a window of time", found=f"{begin_s} s to {end_s} s")
+    return round(begin_s * rate), round(end_s * rate)
 
 
 def _rate(sample_rate: int) -> int:
@@ -108,61 +131,3 @@ def _rate(sample_rate: int) -> int:
             expected=f"1 to {_HIGHEST_RATE:,} a second",
         )
     return index(sample_rate)
-
-
-def _samples(frame: av.AudioFrame, sample_rate: int) -> npt.NDArray[np.int16] | None:
-    """What a frame holds where it needs no resampling: packed sound is mono of 16 bits."""
-    if (frame.format.name, frame.sample_rate) != ("s16", sample_rate):
-        return None
-    if frame.layout.name != "mono":
-        return None
-    plane: Any = frame.planes[0]
-    return np.frombuffer(plane, np.int16, frame.samples)
-
-
-def _paste(
-    out: npt.NDArray[np.float32],
-    samples: npt.NDArray[Any],
-    at: int,
-    first: int,
-) -> int:
-    """Copy what lies within ``out``, which begins at ``first``; 16 bits become -1..1."""
-    begin, end = max(at, first), min(at + len(samples), first + len(out))
-    if begin < end:
-        scale = np.float32(1 / 32768 if samples.dtype == np.int16 else 1)
-        np.multiply(samples[begin - at : end - at], scale, out=out[begin - first : end - first])
-    return at + len(samples)
-
-
-def _open(path: Path | BinaryIO, place: str) -> av.container.InputContainer:
-    if isinstance(path, Path | str):
-        return open_media(Path(path))
-    if path.read(4) != b"fLaC":
-        raise MediaError("not a sound file", place=place, expected="FLAC")
-    path.seek(0)
-    try:
-        return open_packed(path, "flac")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError("not a sound file", place=place, found=reason(error)) from error
-
-
-def _video_start(container: av.container.InputContainer) -> float:
-    """The first video frame's pts, in seconds; the first sound's where there is no picture."""
-    stream = (container.streams.video or container.streams.audio)[0]
-    smallest: Fraction | None = None
-    for count, packet in enumerate(container.demux(stream)):
-        if packet.pts is not None and packet.time_base and not packet.is_discard:
-            pts = packet.pts * packet.time_base
-            smallest = pts if smallest is None else min(smallest, pts)
-        if count >= 16:  # B-frames: the first in presentation order is among the first packets
-            break
-    return float(smallest or 0)
-
-
-def _seek(container: av.container.InputContainer, stream: av.AudioStream, seconds: float) -> None:
-    base = stream.time_base or Fraction(1, 1000)
-    start = float((stream.start_time or 0) * base)
-    try:
-        container.seek(round(max(seconds, start) / base), stream=stream)
-    except (av.FFmpegError, OSError):
-        container.seek(0)

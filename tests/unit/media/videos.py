@@ -5,6 +5,7 @@ The number is a barcode of 12 bits and their complements: two rows of 12 cells, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -115,3 +116,26 @@ def tone(seconds: float, at: tuple[float, float], rate: int) -> np.ndarray:
     t = np.arange(round(seconds * rate)) / rate
     wave = np.sin(2 * np.pi * 440 * t) * 0.5
     return np.where((t >= at[0]) & (t < at[1]), wave, 0.0).astype(np.float32)
+
+
+def remux(path: Path, source: Path, change: Callable[[av.Packet], av.Packet | None]) -> Path:
+    """The packets of ``source`` in a new file, each as ``change`` gives it; None leaves one out."""
+    with av.open(str(source)) as read, av.open(str(path), "w") as out:
+        tracks = {s.index: out.add_stream_from_template(s) for s in read.streams}
+        for packet in read.demux():
+            if packet.dts is None and packet.pts is None:
+                continue
+            track = tracks[packet.stream.index]
+            changed = change(packet)
+            if changed is not None:
+                changed.stream = track
+                out.mux(changed)
+    return path
+
+
+def like(packet: av.Packet, data: bytes) -> av.Packet:
+    """A packet of other bytes in the place of ``packet``."""
+    other = av.Packet(data)
+    for name in ("pts", "dts", "time_base", "duration", "is_keyframe"):
+        setattr(other, name, getattr(packet, name))
+    return other

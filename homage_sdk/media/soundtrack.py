@@ -1,0 +1,254 @@
+"""The sound of a file on one absolute grid of samples, decoded whole and kept for a while.
+
+A sound sample lies where the pts of its packet puts it, so what follows a gap is not early. Packets
+whose pts agrees with the samples counted so far, to ``_SLACK_S``, are one run: rounding to a
+container's clock moves nothing. What no packet holds, or no decoder reads, is not recorded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from homage_sdk.errors import MediaError
+from homage_sdk.media.probe import open_media, reason
+
+Wave = npt.NDArray[np.float32]
+
+_SLACK_S = 0.01
+"""Half a packet of AAC at 48 kHz: a lost packet is more, the rounding of any container less."""
+
+_LONGEST_S = 6 * 3600
+"""Sound further from the first picture than this is a stray timestamp, and left out."""
+
+_KEPT_BYTES = 1 << 27
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """Mono sound between two moments, S samples.
+
+    Attributes:
+        samples: float32 [S] within -1..1; silence where nothing was recorded.
+        recorded: bool [S], False in gaps, before the sound begins and after it ends.
+
+    """
+
+    samples: Wave
+    recorded: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Samples without a gap; the first lies at ``first`` on the grid, 0 at the first picture."""
+
+    first: int
+    samples: Wave
+
+    @property
+    def stop(self) -> int:
+        """Where the next sample would lie."""
+        return self.first + len(self.samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Soundtrack:
+    """All runs of a file, in the order of the file; where two overlap the later one counts."""
+
+    runs: tuple[Run, ...]
+    n_lost: int
+    """Packets that cannot be decoded."""
+
+    def window(self, first: int, stop: int) -> Sound:
+        """The samples ``first`` to ``stop``, the last one excluded."""
+        samples = np.zeros(stop - first, dtype=np.float32)
+        recorded = np.zeros(stop - first, dtype=np.bool_)
+        for run in self.runs:
+            begin, end = max(run.first, first), min(run.stop, stop)
+            if begin < end:
+                place = slice(begin - first, end - first)
+                samples[place] = run.samples[begin - run.first : end - run.first]
+                recorded[place] = True
+        return Sound(samples, recorded)
+
+
+def soundtrack(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack:
+    """The sound of ``path`` at ``sample_rate``; time 0 is ``zero_s`` on the file's clock.
+
+    ``zero_s`` is measured where it is None: the first picture, else the first sound. Raises
+    MediaError when there is no sound, or nothing of it can be decoded.
+    """
+    state = path.stat() if path.is_file() else None
+    facts = None if state is None else (state.st_ino, state.st_size, state.st_mtime_ns)
+    key = (str(path), facts, sample_rate, zero_s)
+    known = _KEPT.get(key)
+    if known is None:
+        known = _read(path, sample_rate, zero_s)
+        _KEPT.put(key, known)
+    return known
+
+
+def _read(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack:
+    with open_media(path) as container:
+        if not container.streams.audio:
+            raise MediaError("no sound in this file", place=str(path))
+        stream = container.streams.audio[0]
+        stream.codec_context.thread_count = 1
+        if zero_s is None:
+            zero_s = _first_s(container)
+            container.seek(0)
+        reader = _Reader(stream, zero_s)
+        runs = [
+            Run(*resampled(np.concatenate(parts), first, rate, sample_rate))
+            for first, rate, parts in reader.runs(container)
+        ]
+    if not runs and (reader.fault or reader.n_lost):
+        raise MediaError(
+            "the sound cannot be decoded",
+            place=str(path),
+            found=reader.fault,
+            hint="the file is damaged: copy it again",
+        )
+    return Soundtrack(tuple(runs), reader.n_lost)
+
+
+class _Reader:
+    """Decodes packet by packet: one that cannot be decoded costs no other."""
+
+    def __init__(self, stream: av.AudioStream, zero_s: float) -> None:
+        self.n_lost, self.fault = 0, ""
+        self._stream, self._zero_s = stream, zero_s
+
+    def runs(self, container: av.container.InputContainer) -> Iterator[tuple[int, int, list[Wave]]]:
+        """Each run: its first sample, its rate, its pieces."""
+        first = stop = rate = 0
+        parts: list[Wave] = []
+        for frame in self._frames(container):
+            at = self._position(frame, stop if parts else None)
+            if at is None:
+                continue
+            begins = not parts or frame.sample_rate != rate
+            if begins or abs(at - stop) > _SLACK_S * rate:
+                if parts:
+                    yield first, rate, parts
+                first = stop = at
+                rate, parts = frame.sample_rate, []
+            parts.append(_mono(frame))
+            stop += frame.samples
+        if parts:
+            yield first, rate, parts
+
+    def _frames(self, container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+        packets = container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+            except (av.FFmpegError, OSError) as error:
+                self.fault = reason(error)  # what was read before counts
+                return
+            try:
+                yield from packet.decode()
+            except (av.FFmpegError, OSError) as error:
+                self.n_lost += 1
+                self.fault = self.fault or reason(error)
+
+    def _position(self, frame: av.AudioFrame, expected: int | None) -> int | None:
+        """The first sample of a frame; as counted where it has no pts, None where it is astray."""
+        if frame.pts is None:
+            return expected
+        base = frame.time_base or self._stream.time_base or Fraction(1, 1000)
+        seconds = float(frame.pts * base) - self._zero_s
+        return round(seconds * frame.sample_rate) if abs(seconds) < _LONGEST_S else None
+
+
+def _mono(frame: av.AudioFrame) -> Wave:
+    """The mean of all channels: float32 within -1..1."""
+    values: npt.NDArray[Any] = frame.to_ndarray()
+    n_channels = len(frame.layout.channels)
+    values = values if frame.format.is_planar else values.reshape(-1, n_channels).T
+    if values.dtype.kind == "u":
+        values = values.astype(np.float32) - 128
+        scale = 1 / 128
+    else:
+        scale = 1.0 if values.dtype.kind == "f" else -1 / np.iinfo(values.dtype).min
+    mono: Wave = np.clip(values.mean(axis=0, dtype=np.float64) * scale, -1, 1).astype(np.float32)
+    return mono
+
+
+def resampled(wave: Wave, first: int, rate: int, wanted: int) -> tuple[int, Wave]:
+    """A run at another rate, on the grid of that rate: its first sample, and the samples.
+
+    The grids meet at every whole multiple of ``rate / gcd`` samples; the filter begins at such a
+    point, so where a run begins moves nothing by a part of a sample.
+    """
+    if rate == wanted:
+        return first, wave
+    shared = gcd(rate, wanted)
+    begin = first // (rate // shared) * (rate // shared)
+    source = np.concatenate([np.zeros(first - begin, np.float32), wave])
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
+    parts = []
+    for at in range(0, len(source), _PIECE):
+        frame = av.AudioFrame.from_ndarray(source[None, at : at + _PIECE], "flt", "mono")
+        frame.sample_rate = rate
+        parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
+    begin = begin * wanted // rate
+    low, high = -(-first * wanted // rate), -(-(first + len(wave)) * wanted // rate)
+    out = np.zeros(high - low, np.float32)
+    made = np.concatenate(parts)[low - begin : high - begin]
+    out[: len(made)] = np.clip(made, -1, 1)
+    return low, out
+
+
+def _first_s(container: av.container.InputContainer) -> float:
+    """The first picture's pts, in seconds; the first sound's where there is no picture."""
+    stream = (container.streams.video or container.streams.audio)[0]
+    smallest: Fraction | None = None
+    for count, packet in enumerate(container.demux(stream)):
+        if packet.pts is not None and packet.time_base and not packet.is_discard:
+            pts = packet.pts * packet.time_base
+            smallest = pts if smallest is None else min(smallest, pts)
+        if count >= 16:  # B-frames: the first in presentation order is among the first packets
+            break
+    return float(smallest or 0)
+
+
+class _Kept:
+    """The soundtracks used last, up to a number of bytes; threads share them, a fork does not."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._tracks: OrderedDict[object, tuple[Soundtrack, int]] = OrderedDict()
+
+    def get(self, key: object) -> Soundtrack | None:
+        with self._lock:
+            found = self._tracks.get(key)
+            if found is None:
+                return None
+            self._tracks.move_to_end(key)
+            return found[0]
+
+    def put(self, key: object, track: Soundtrack) -> None:
+        with self._lock:
+            self._tracks[key] = track, sum(run.samples.nbytes for run in track.runs)
+            while sum(n for _, n in self._tracks.values()) > _KEPT_BYTES:
+                self._tracks.popitem(last=False)
+
+
+_KEPT = _Kept()
+os.register_at_fork(after_in_child=_KEPT.__init__)  # type: ignore[misc]
