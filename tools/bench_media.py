@@ -36,7 +36,7 @@ from timing import interleaved, show
 from homage_sdk import Dataset, Frame
 from homage_sdk.dataset.sequence import Sequence
 from homage_sdk.loader.decode import Crop, decode_clip
-from homage_sdk.media.audio import read_audio
+from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel, n_columns
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.format.manifest import SampleInfo
@@ -93,7 +93,7 @@ def measure_sound(flac: bytes, rounds: int) -> None:
     model = LogMel()
     begins = np.arange(8) * 1.5
     waves = torch.from_numpy(
-        np.stack([read_audio(io.BytesIO(flac), b, b + CLIP_S, video_start_s=0.0) for b in begins])
+        np.stack([read_flac(io.BytesIO(flac), b, b + CLIP_S) for b in begins])
     )
     out = torch.empty(len(waves), 128, n_columns(waves.shape[1]))
     frames = torch.randn(out.shape[2], 1024)

@@ -18,7 +18,7 @@ from timing import cpu_s, show
 from homage_sdk.loader import ClipLoader, LoaderOptions
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.decode import decode_clip
-from homage_sdk.media.audio import read_audio
+from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel
 from homage_sdk.shards import ShardSet
 
@@ -59,7 +59,7 @@ class Parts:
             clips = cpu_s()
             begin_s = row.start / 10
             flac = io.BytesIO(self._bytes[row.sample.key, "ego.flac"])
-            wave = read_audio(flac, begin_s, begin_s + CLIP_S, video_start_s=0.0)
+            wave = read_flac(flac, begin_s, begin_s + CLIP_S)
             heard = cpu_s()
             self._model(torch.from_numpy(wave)[None], self._level)
             used["2 clips"] += clips - start

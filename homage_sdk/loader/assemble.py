@@ -25,6 +25,9 @@ from homage_sdk.time import Frame
 _KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
 _KNOWN_WITH_GRAPHS = 64
 
+RECORDED = 0.5
+"""A clip has sound where at least this share of it was recorded, and a sample is not 0."""
+
 Fetch = Callable[[str, str], bytes]
 """Gives the bytes of a member by the key of its sample and its field."""
 
@@ -162,6 +165,8 @@ class Assembler:
                 found=error.found or error.message,
                 hint=UNDECODABLE,
             ) from error
+        if sound.recorded(first, first + n_samples) < RECORDED or not heard.any():
+            return
         self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
         batch.present["audio"][b] = True
 

@@ -60,7 +60,7 @@ class SampleLabels:
             last = shown + stride - 1
             middle = (first + last) / 2
             inside = [g for g in self.graphs if first <= g.frame <= last]
-            inside.sort(key=lambda g: (abs(g.frame - middle), g.frame, g.id))
+            inside.sort(key=lambda g: (abs(g.frame - middle), g.frame, g.view))
             found.append(inside[0] if inside else None)
         return found
 

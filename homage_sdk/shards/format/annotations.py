@@ -45,7 +45,6 @@ class _OfClass(StrictModel):
 class PackedAction(_OfClass):
     """One atomic action, from its first to its last frame, both included."""
 
-    id: int
     name: str
     first_frame: FrameNumber
     last_frame: FrameNumber
@@ -70,7 +69,6 @@ class PackedRelationship(_OfClass):
 class PackedGraph(StrictModel):
     """The objects and relationships of one annotated frame of one view."""
 
-    id: int
     view: int
     frame: FrameNumber
     width: Side | None
@@ -107,7 +105,6 @@ class Annotations(StrictModel):
             ),
             atomic_actions=tuple(
                 PackedAction(
-                    id=action.action_id,
                     name=action.name,
                     first_frame=action.first_frame,
                     last_frame=action.last_frame,
@@ -117,7 +114,6 @@ class Annotations(StrictModel):
             ),
             scene_graphs=tuple(
                 PackedGraph(
-                    id=graph.scene_graph_id,
                     view=graph.view,
                     frame=graph.frame,
                     width=graph.width or sizes.get(graph.view, unknown)[0],

@@ -22,7 +22,7 @@ from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 from homage_sdk.storage.commit import current, reading
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 MANIFEST, INDEX, INPUTS = MANIFEST_FILE, INDEX_FILE, ".inputs.json"
 MAX_BYTES = 256_000_000
 """No manifest is larger."""
@@ -55,6 +55,31 @@ class PackedSound(StrictModel):
     view: Annotated[int, Field(ge=0)]
     field: Annotated[str, Field(pattern=r"^(ego|v\d{3,9})\.flac$")]
     n_samples: Annotated[int, Field(ge=1, le=2**40)]
+    gaps: Annotated[
+        tuple[tuple[int, int], ...],
+        Field(
+            description="Stretches of silence that were not recorded: first sample, and the one "
+            "after the last",
+            exclude_if=lambda value: not value,
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        edges = [edge for gap in self.gaps for edge in gap]
+        if edges != sorted(set(edges)) or (
+            edges and not 0 <= edges[0] < edges[-1] <= self.n_samples
+        ):
+            raise ValueError("gaps out of order, or beyond the sound")
+        return self
+
+    def recorded(self, first: int, stop: int) -> float:
+        """Of the packed samples ``first`` to ``stop``, the share that was recorded."""
+        stop = min(stop, self.n_samples)
+        if stop <= first:
+            return 0.0
+        missing = sum(max(0, min(end, stop) - max(begin, first)) for begin, end in self.gaps)
+        return 1 - missing / (stop - first)
 
 
 class PackedSensors(StrictModel):
@@ -170,7 +195,7 @@ class Manifest(StrictModel):
     """Everything about a folder of shards."""
 
     format: Literal["homage-shards"] = "homage-shards"
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     made_by: dict[str, str]
     options: dict[str, Any]
     dataset: Sha256

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.audio import read_audio
+from homage_sdk.media.audio import read_sound
 from homage_sdk.media.decoder import Decoder
 from homage_sdk.media.pts_index import PtsIndex
 from homage_sdk.media.video_reader import rgb
@@ -103,10 +103,15 @@ def _upright(frame: av.VideoFrame) -> av.VideoFrame:
 
 def encode_sound(
     path: Path, begin_s: float, end_s: float, options: PackOptions
-) -> tuple[bytes, int]:
-    """The sound between two moments as mono 16-bit FLAC: its bytes and the number of samples."""
-    wave = read_audio(path, begin_s, end_s, options.audio_rate)
-    return flac(wave, options.audio_rate), len(wave)
+) -> tuple[bytes, int, tuple[tuple[int, int], ...]]:
+    """The sound between two moments as mono 16-bit FLAC: its bytes, its samples, its gaps.
+
+    A gap is a stretch that was not recorded, as in ``PackedSound``.
+    """
+    sound = read_sound(path, begin_s, end_s, options.audio_rate)
+    edges = np.flatnonzero(np.diff(sound.recorded, prepend=True, append=True)).tolist()
+    gaps = tuple(zip(edges[::2], edges[1::2], strict=True))
+    return flac(sound.samples, options.audio_rate), len(sound.samples), gaps
 
 
 def flac(wave: npt.NDArray[np.float32], sample_rate: int) -> bytes:

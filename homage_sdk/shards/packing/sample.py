@@ -220,8 +220,8 @@ def _pack_sound(
             continue
 
         def encode(view: View = view) -> Encoded:
-            data, n_samples = encode_sound(view.file(), *span, options)
-            return Encoded(data, (n_samples,))
+            data, n_samples, gaps = encode_sound(view.file(), *span, options)
+            return Encoded(data, (n_samples, *(edge for gap in gaps for edge in gap)))
 
         name = "ego.flac" if view.kind == "ego" else f"v{view.number:03d}.flac"
         try:
@@ -229,8 +229,9 @@ def _pack_sound(
         except MediaError as error:
             quarantine.append(_view_fault(sequence, view, error))
             continue
-        n_samples = made.made_from.numbers[0]
-        return PackedSound(view=view.number, field=name, n_samples=n_samples), made
+        n_samples, *edges = made.made_from.numbers
+        gaps = tuple(zip(edges[::2], edges[1::2], strict=True))
+        return PackedSound(view=view.number, field=name, n_samples=n_samples, gaps=gaps), made
     return None, None
 
 

@@ -194,7 +194,8 @@ class _Look(Job):
         if name != SENSORS and not all(path and os.access(path, os.F_OK) for path in files):
             encode()  # says at once that the file is not there
         self.reasons.append(reason or NEW)
-        return EncodedMember(b"", MadeFrom(files=(), times="", maker="", numbers=(2, 2)))
+        numbers = (2,) if name.endswith(".flac") else (2, 2)  # any that are possible
+        return EncodedMember(b"", MadeFrom(files=(), times="", maker="", numbers=numbers))
 
 
 def _is_same(earlier: Earlier, shard: PlannedShard, made: Sequence[MadeSample]) -> bool:

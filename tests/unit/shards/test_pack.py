@@ -17,7 +17,7 @@ import pytest
 
 from homage_sdk import Dataset
 from homage_sdk.errors import MediaError, ShardError, StorageError, UsageError
-from homage_sdk.media.audio import read_audio
+from homage_sdk.media.audio import read_flac
 from homage_sdk.shards import PackOptions, ShardSet, pack, verify
 from homage_sdk.shards.packing.plan import make_plan
 from homage_sdk.storage import exclusive
@@ -86,7 +86,7 @@ def test_the_sound_is_the_ego_views_or_the_first_that_has_any(shards: ShardSet) 
         ("p0001_r000_a000", "ego.flac", 3.0),
         ("p0001_r000_a001", "v003.flac", 1.0),
     ):
-        wave = read_audio(io.BytesIO(shards.read(key, field)), 0, 6)
+        wave = read_flac(io.BytesIO(shards.read(key, field)), 0, 6)
         heard = np.flatnonzero(np.abs(wave) > 0.25) / 16000
         assert heard[[0, -1]] == pytest.approx([begin, begin + 1], abs=0.003)
 
