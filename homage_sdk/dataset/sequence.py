@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from homage_sdk.dataset.targets import Targets
     from homage_sdk.media.pts_index import Pick
+    from homage_sdk.media.soundtrack import Sound
 
 
 class Sequence:
@@ -165,13 +166,23 @@ class Sequence:
         sample_rate: int = 16000,
         view: int | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Mono sound from ``begin`` to ``end``: float32 [S], zeros where nothing was recorded.
+        """The samples of :meth:`sound`: float32 [S], zeros where nothing was recorded."""
+        return self.sound(begin, end, sample_rate, view).samples
+
+    def sound(
+        self,
+        begin: When | float = 0.0,
+        end: When | float | None = None,
+        sample_rate: int = 16000,
+        view: int | None = None,
+    ) -> Sound:
+        """Mono sound from ``begin`` to ``end``: its samples, and which of them were recorded.
 
         A bare number is seconds since the start of the sequence; ``end`` defaults to its end. The
         sound is the ego view's, else the first view's that has any; or that of ``view``. Raises
         MediaError when there is none.
         """
-        from homage_sdk.media.audio import read_audio
+        from homage_sdk.media.audio import read_sound
 
         begin_s = as_seconds(begin).value
         end_s = self.duration_s if end is None else as_seconds(end).value
@@ -185,7 +196,7 @@ class Sequence:
                 place=str(self._catalog.path),
                 hint="select those with sound: ds.having(audio=True)",
             )
-        return read_audio(
+        return read_sound(
             source.file(), begin_s, end_s, sample_rate, video_start_s=source.start_time_s
         )
 
