@@ -92,9 +92,7 @@ def measure_sound(flac: bytes, rounds: int) -> None:
     """Log-mel against librosa and against the bare FFT of the same frames, eight clips a turn."""
     model = LogMel()
     begins = np.arange(8) * 1.5
-    waves = torch.from_numpy(
-        np.stack([read_flac(io.BytesIO(flac), b, b + CLIP_S) for b in begins])
-    )
+    waves = torch.from_numpy(np.stack([read_flac(io.BytesIO(flac), b, b + CLIP_S) for b in begins]))
     out = torch.empty(len(waves), 128, n_columns(waves.shape[1]))
     frames = torch.randn(out.shape[2], 1024)
 

@@ -19,7 +19,8 @@ from homage_sdk.loader.sampling import ClipChoice, stream
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations, PackedGraph
-from homage_sdk.shards.format.manifest import Manifest, PackedView, SampleInfo
+from homage_sdk.shards.format.manifest import Manifest, SampleInfo
+from homage_sdk.shards.format.sample_meta import PackedView
 from homage_sdk.time import Frame
 
 _KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.options import LoaderOptions
-from homage_sdk.shards.format.manifest import Manifest, PackedView, SampleInfo
+from homage_sdk.shards.format.manifest import Manifest, SampleInfo
+from homage_sdk.shards.format.sample_meta import PackedView
 
 
 def stream(*names: object) -> np.random.Generator:

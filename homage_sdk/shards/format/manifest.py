@@ -17,7 +17,7 @@ from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.folders import INDEX_FILE, MANIFEST_FILE, Kind, look, refusal
 from homage_sdk.problems import Place
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.sensor_array import SENSORS
+from homage_sdk.shards.format.sample_meta import Count, SampleFacts
 from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 from homage_sdk.storage.commit import current, reading
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
@@ -27,103 +27,8 @@ MANIFEST, INDEX, INPUTS = MANIFEST_FILE, INDEX_FILE, ".inputs.json"
 MAX_BYTES = 256_000_000
 """No manifest is larger."""
 
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
 ShardName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}-\d{5}\.tar$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0, le=2**53)]
-Side = Annotated[int, Field(ge=2, le=16_384)]
-
-
-class PackedView(StrictModel):
-    """One packed view of a sample."""
-
-    number: Annotated[int, Field(ge=0, le=999_999_999, description="After v; 0 is the ego view")]
-    kind: Literal["ego", "third"]
-    n_frames: Annotated[int, Field(ge=1, le=10_000_000, description="Packed frames")]
-    width: Side
-    height: Side
-
-    @property
-    def field(self) -> str:
-        """The member that holds it."""
-        return f"v{self.number:03d}.mp4"
-
-
-class PackedSound(StrictModel):
-    """The packed sound of a sample: of the ego view where it has any."""
-
-    view: Annotated[int, Field(ge=0)]
-    field: Annotated[str, Field(pattern=r"^(ego|v\d{3,9})\.flac$")]
-    n_samples: Annotated[int, Field(ge=1, le=2**40)]
-    gaps: Annotated[
-        tuple[tuple[int, int], ...],
-        Field(
-            description="Stretches of silence that were not recorded: first sample, and the one "
-            "after the last",
-            exclude_if=lambda value: not value,
-        ),
-    ] = ()
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        edges = [edge for gap in self.gaps for edge in gap]
-        if edges != sorted(set(edges)) or (
-            edges and not 0 <= edges[0] < edges[-1] <= self.n_samples
-        ):
-            raise ValueError("gaps out of order, or beyond the sound")
-        return self
-
-    def recorded(self, first: int, stop: int) -> float:
-        """Of the packed samples ``first`` to ``stop``, the share that was recorded."""
-        stop = min(stop, self.n_samples)
-        if stop <= first:
-            return 0.0
-        missing = sum(max(0, min(end, stop) - max(begin, first)) for begin, end in self.gaps)
-        return 1 - missing / (stop - first)
-
-
-class PackedSensors(StrictModel):
-    """The packed sensors of a sample; ``meta.json`` describes each."""
-
-    n_sensors: Count
-    n_values: Annotated[int, Field(ge=0, le=2**40, description="Numbers in all, times included")]
-
-    @property
-    def field(self) -> str:
-        """The member that holds them."""
-        return SENSORS
-
-
-class SampleFacts(StrictModel):
-    """What is known of a sample wherever it lies."""
-
-    key: Key
-    sequence: Key
-    split: str | None = None
-    participant: Count
-    activity_id: int | None = None
-    first_frame: Annotated[int, Field(ge=1, description="Annotation frame of packed frame 0")] = 1
-    n_frames: Annotated[int, Field(ge=0, description="Packed frames of the longest view")]
-    views: tuple[PackedView, ...] = ()
-    sound: PackedSound | None = None
-    sensors: Annotated[PackedSensors | None, Field(exclude_if=lambda value: value is None)] = None
-    n_atomic_actions: Count = 0
-    n_scene_graphs: Count = 0
-
-    @property
-    def has_audio(self) -> bool:
-        """Whether sound was packed."""
-        return self.sound is not None
-
-    @property
-    def ego(self) -> PackedView | None:
-        """The ego view, if packed."""
-        return next((view for view in self.views if view.kind == "ego"), None)
-
-    @property
-    def third(self) -> tuple[PackedView, ...]:
-        """The packed third-person views, in order of number."""
-        return tuple(view for view in self.views if view.kind == "third")
 
 
 class SampleInfo(SampleFacts):

@@ -13,17 +13,17 @@ import numpy.typing as npt
 from homage_sdk.errors import HomageError, LabelError, MediaError, ShardError
 from homage_sdk.media.probe import unreadable
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
-from homage_sdk.shards.format.manifest import (
-    SCHEMA_VERSION,
+from homage_sdk.shards.format.manifest import SCHEMA_VERSION, Quarantined, SampleInfo
+from homage_sdk.shards.format.pack_options import PackOptions
+from homage_sdk.shards.format.sample_meta import (
+    META,
     PackedSensors,
     PackedSound,
     PackedView,
-    Quarantined,
+    PackedViewSource,
     SampleFacts,
-    SampleInfo,
+    SampleMeta,
 )
-from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.sample_meta import META, PackedViewSource, SampleMeta
 from homage_sdk.shards.format.sensor_array import SENSORS, SensorTable, array_bytes, table_of
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, StrictModel
 from homage_sdk.shards.packing.encode import encode_sound, encode_view
@@ -293,9 +293,5 @@ def _view_fault(sequence: Sequence, view: View, error: MediaError) -> Quarantine
 def _fault(sequence: Sequence, view: int | None, file: str, error: HomageError) -> Quarantined:
     reason = error.message + (f"; found {error.found}" if error.found else "")
     return Quarantined(
-        sequence=str(sequence.id),
-        view=view,
-        path=file,
-        code=error.code,
-        reason=reason,
+        sequence=str(sequence.id), view=view, path=file, code=error.code, reason=reason
     )

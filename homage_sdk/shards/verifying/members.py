@@ -13,14 +13,14 @@ from homage_sdk.errors import ShardError
 from homage_sdk.media.probe import open_packed, reason
 from homage_sdk.problems import Code
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
-from homage_sdk.shards.format.manifest import (
-    Manifest,
+from homage_sdk.shards.format.manifest import Manifest, SampleInfo
+from homage_sdk.shards.format.sample_meta import (
+    META,
     PackedSensors,
     PackedSound,
     PackedView,
-    SampleInfo,
+    SampleMeta,
 )
-from homage_sdk.shards.format.sample_meta import META, SampleMeta
 from homage_sdk.shards.format.sensor_array import SENSORS, numbers
 from homage_sdk.shards.format.strict_json import parse_json
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from homage_sdk.shards.format.manifest import PackedView, SampleInfo
+from homage_sdk.shards.format.manifest import SampleInfo
+from homage_sdk.shards.format.sample_meta import PackedView
 from homage_sdk.shards.packing.engines import processes
 from homage_sdk.shards.packing.engines.processes import in_order
 from homage_sdk.shards.packing.plan import PlannedSample
