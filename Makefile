@@ -32,8 +32,9 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS) -m slow
 
-## make chaos       kills packing and loading at hundreds of random moments
+## make chaos       kills packing and loading at hundreds of random moments; six weeks of a download
 chaos: $(READY)
+	$(BIN)/python tools/six_weeks.py
 	$(BIN)/python tools/chaos_pack.py
 	$(BIN)/python tools/chaos_loader.py
 
