@@ -230,9 +230,11 @@ class _Query:
         """Its rows or its error, once they are there.
 
         Bare locks alone are whole at every signal: those of ``threading`` and ``concurrent`` are
-        Python, and one that was interrupted may be held for ever.
+        Python, and one that was interrupted may be held for ever. A signal that comes just before
+        this thread begins to sleep does not wake it, so that it sleeps for a while only.
         """
-        self._ended.acquire()
+        while not self._ended.acquire(timeout=0.1):
+            pass
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome

@@ -32,7 +32,7 @@ def interrupted_at(n: int) -> Iterator[list[str]]:
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         name = frame.f_code.co_filename
-        if not name.endswith(HERE) and name != threading.__file__:
+        if not name.endswith(HERE):  # others run lines at any time: the collector, for instance
             return None
         if event == "line":
             lines.append(f"{name}:{frame.f_lineno}")
@@ -78,16 +78,17 @@ def test_ctrl_c_at_any_line_of_the_first_query_stops_it_and_spoils_nothing(examp
         stops += said == "stopped"
         assert ds.sql(JOINED)["n"][0].as_py() == 10, lines[-1]
     assert said == "answered"
-    assert n > 100 and stops > 0.9 * n, "a line or two may come after the answer"
+    assert n > 60 and stops > 0.9 * n, "a line or two may come after the answer"
 
 
 @pytest.mark.timeout(60)
 def test_ctrl_c_before_a_long_query_begins_is_not_lost(example: Path) -> None:
     whole = Dataset(example)
+    whole.sql("SELECT 1")
     with interrupted_at(0) as lines:
-        whole.sql(SHORT)
+        whole[:].sql(SHORT)
     begins = [i for i, line in enumerate(lines) if "cursor.execute(self._statement" in text(line)]
-    assert begins[-1] > 50
+    assert begins[-1] > 30
     for n in range(1, begins[-1] + 1):
         ds = whole[:]
         with interrupted_at(n) as lines:
