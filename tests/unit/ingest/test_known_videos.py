@@ -129,6 +129,44 @@ def test_a_damaged_log_is_never_an_error_and_never_believed(
     assert opened.take() == []
 
 
+def test_a_changed_fact_is_not_believed(tmp_path: Path, opened: Opened) -> None:
+    tiny, catalog = filmed(tmp_path / "r"), tmp_path / "c"
+    ingest(tiny.root, catalog)
+    expected, log = tables(catalog), catalog / PROBES_FILE
+    changed = log.read_bytes().replace(b'"width":32', b'"width":33')
+    assert changed != log.read_bytes()
+    log.write_bytes(changed)
+    opened.take()
+    ingest(tiny.root, catalog, force=True)
+    assert opened.take() == sorted(VIEWS)
+    assert tables(catalog) == expected
+
+
+def test_a_line_that_was_cut_does_not_take_the_next_with_it(
+    tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny, catalog = filmed(tmp_path / "r"), tmp_path / "c"
+    ingest(tiny.root, catalog, workers=1)
+    log = catalog / PROBES_FILE
+    log.write_bytes(log.read_bytes().strip().rpartition(b"\n")[0][:-40])
+    opened.take()
+    counted = probing.probe_video
+
+    def stopping(path: Path) -> probing.VideoProbe:
+        if opened:
+            raise KeyboardInterrupt
+        return counted(path)
+
+    monkeypatch.setattr(probing, "probe_video", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(tiny.root, catalog, force=True, workers=1)
+    known = opened.take()
+    monkeypatch.setattr(probing, "probe_video", counted)
+    ingest(tiny.root, catalog, force=True)
+    assert len(known) == 1
+    assert known[0] not in opened.take()
+
+
 def test_an_empty_log_knows_nothing(tmp_path: Path) -> None:
     tiny, catalog = filmed(tmp_path / "r"), tmp_path / "c"
     ingest(tiny.root, catalog, media=False)
@@ -197,6 +235,17 @@ def test_a_video_that_could_not_be_read_is_read_again(
     assert not ingest(tiny.root, catalog).unchanged
     assert opened.take() == [VIEWS[1]]
     assert ingest(tiny.root, catalog).unchanged
+
+
+def test_a_video_of_which_only_a_part_could_be_read_is_read_again(
+    tmp_path: Path, opened: Opened
+) -> None:
+    tiny, catalog = filmed(tmp_path / "r"), tmp_path / "c"
+    tiny.video(VIEWS[2], film(60)[:-200])
+    assert {p.code for p in ingest(tiny.root, catalog).problems} >= {"HOM600"}
+    opened.take()
+    ingest(tiny.root, catalog, force=True)
+    assert opened.take() == [VIEWS[2]]
 
 
 PROGRAM = """
