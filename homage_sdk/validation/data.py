@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from homage_sdk.release.records import Release
 from homage_sdk.soundness import Reason, Records, judge
 from homage_sdk.soundness.columns import NULL, Bools, Ints, floats, integers
 from homage_sdk.taxonomy import class_key
+from homage_sdk.time import Seconds
 from homage_sdk.validation.rule import Finding
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Table = Any
 """A pandas DataFrame: its published types make every cell one of twenty things."""
 
+_CONTAINER_CLOCK_S = 0.001  # .mkv rounds timestamps to milliseconds
 _ID_IN_NAME = re.compile(r"p(\d{1,9})_r(\d{1,9})_(?:v\d{1,9}_)?a(\d{1,9})", re.ASCII)
 
 
@@ -252,6 +255,21 @@ class Data:
     def unreadable(self) -> dict[int, HomageError]:
         """Why a video could not be probed, by its file."""
         return {f: o for f, o in self._probed.items() if isinstance(o, HomageError)}
+
+    @cached_property
+    def last_frames(self) -> dict[str, int]:
+        """The last annotation frame that the longest view of each sequence shows.
+
+        A sequence with a video that could not be read, or that was cut, is left out: its true
+        length is not known, and the video's own fault is reported.
+        """
+        ends: dict[str, float] = {}
+        for file, sequence in zip(self.videos["file"], self.videos["sequence"], strict=True):
+            probe = self.probes.get(int(file))
+            whole = probe and probe.n_frames and not any(f[:5] == "trunc" for f in probe.faults)
+            end = probe.duration_s - _CONTAINER_CLOCK_S if probe and whole else inf
+            ends[sequence] = max(ends.get(sequence, 0.0), end)
+        return {s: Seconds(end).frame().number for s, end in ends.items() if end < inf}
 
     @cached_property
     def _probed(self) -> dict[int, VideoProbe | HomageError]:

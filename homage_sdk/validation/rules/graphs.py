@@ -12,7 +12,7 @@ from homage_sdk.soundness.columns import NULL, Bools, Ints
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data, Table, where
 from homage_sdk.validation.rule import Finding, error, info, warning
-from homage_sdk.validation.rules.intervals import last_frames, suspect
+from homage_sdk.validation.rules.intervals import suspect
 
 _SHORT_S, _FEW, _MANY = 3, 3, 5
 """Paper, section 3: 3 frames for intervals of less than 3 seconds, 5 otherwise."""
@@ -46,7 +46,7 @@ def below_one(data: Data) -> Iterator[Finding]:
 )
 def past_the_end(data: Data) -> Iterator[Finding]:
     """Later than the longest probed view of the sequence shows."""
-    ends = last_frames(data)
+    ends = data.last_frames
     frames = data.frames
     limit = frames["sequence"].map(ends)
     for row in where(limit.notna() & (frames["frame"] > limit)):
@@ -112,7 +112,7 @@ def _line(sequences: Table, frames: Table, code: dict[str, int]) -> Ints:
 
 def _late(data: Data) -> Bools:
     frames = data.frames
-    limit = frames["sequence"].map(last_frames(data))
+    limit = frames["sequence"].map(data.last_frames)
     return np.asarray(limit.notna() & (frames["frame"] > limit))
 
 

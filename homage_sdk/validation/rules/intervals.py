@@ -8,14 +8,12 @@ import numpy as np
 
 from homage_sdk.soundness import Reason
 from homage_sdk.soundness.columns import NULL, Bools
-from homage_sdk.time import NOMINAL_FPS, Seconds
+from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data, where
 from homage_sdk.validation.rule import Finding, error, info, warning
 
 LONGEST_FRAME = 7230
 """The last frame of any action measured in the real release: a little over four minutes."""
-
-_CONTAINER_CLOCK_S = 0.001  # .mkv rounds timestamps to milliseconds
 
 
 @error(
@@ -95,7 +93,7 @@ def reversed_ends(data: Data) -> Iterator[Finding]:
 )
 def past_the_end(data: Data) -> Iterator[Finding]:
     """Last frame later than the longest probed view of the sequence shows."""
-    ends = last_frames(data)
+    ends = data.last_frames
     actions = data.actions[data.actions["sound"]]
     limit = actions["sequence"].map(ends)
     for row in actions.index[(actions["last"] > limit) & limit.notna()]:
@@ -103,31 +101,11 @@ def past_the_end(data: Data) -> Iterator[Finding]:
         yield data.at_action(row, str(actions["last"].at[row]), f"<= {end}", key="frame_end")
 
 
-def last_frames(data: Data) -> dict[str, int]:
-    """The last annotation frame that the longest view of each sequence shows.
-
-    A sequence with a video that could not be read, or that was cut, is left out: its true length
-    is not known, and the video's own fault is reported.
-    """
-    ends: dict[str, int] = {}
-    if not data.probes:
-        return ends
-    unknown = set()
-    for file, sequence in zip(data.videos["file"], data.videos["sequence"], strict=True):
-        probe = data.probes.get(int(file))
-        if probe is None or probe.n_frames == 0 or any(f.startswith("trunc") for f in probe.faults):
-            unknown.add(sequence)
-            continue
-        end = Seconds(max(0.0, probe.duration_s - _CONTAINER_CLOCK_S)).frame().number
-        ends[sequence] = max(ends.get(sequence, 0), end)
-    return {sequence: end for sequence, end in ends.items() if sequence not in unknown}
-
-
 def suspect(data: Data) -> Bools:
     """Actions of which another rule here says that an end may be wrong."""
     actions = data.actions
     frames = actions["last"] - actions["first"] + 1
-    past = actions["last"] > actions["sequence"].map(last_frames(data)).fillna(LONGEST_FRAME)
+    past = actions["last"] > actions["sequence"].map(data.last_frames).fillna(LONGEST_FRAME)
     return np.asarray(~actions["sound"] | past | (frames > LONGEST_FRAME) | (frames == 1))
 
 
@@ -207,6 +185,6 @@ def past_nominal(data: Data) -> Iterator[Finding]:
     actions = data.actions
     frames = actions["last"] - actions["first"] + 1
     late = actions["sound"] & (actions["last"] > LONGEST_FRAME) & (frames <= LONGEST_FRAME)
-    for row in where(late & ~actions["sequence"].isin(last_frames(data))):
+    for row in where(late & ~actions["sequence"].isin(data.last_frames)):
         last = str(actions["last"].iat[row])
         yield data.at_action(row, last, f"<= {LONGEST_FRAME}", key="frame_end")
