@@ -30,7 +30,7 @@ from homage_sdk.shards.packing.encode import encode_sound, encode_view
 from homage_sdk.shards.packing.inputs import MadeFrom
 from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job
 from homage_sdk.shards.packing.plan import PlannedSample
-from homage_sdk.time import Frame
+from homage_sdk.time import NOMINAL_FPS, Frame
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import SceneGraph
@@ -121,7 +121,7 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
         source_height=view.height,
         source_fps=view.fps,
         source_frames=view.n_frames,
-        times_s=tuple(round(float(t), 6) for t in index.seconds[positions]),
+        times_s=tuple(round(t, 6) for t in index.seconds[positions].tolist()),
     )
     return MadeView(info, made.data, source, made.made_from)
 
@@ -133,7 +133,7 @@ def _positions(
     end_s = index.seconds[-1] + index.frame_s / 2 + index.tolerance_s
     last = planned.last or Frame.from_index(int(end_s * 30) + 1).number
     numbers = np.arange(planned.first, last + 1, options.stride)
-    moments = np.array([Frame(int(n)).seconds().value for n in numbers])
+    moments = (numbers - 1) / float(NOMINAL_FPS)  # as Frame.seconds
     return index.at_many(moments[moments <= end_s], "nearest")
 
 

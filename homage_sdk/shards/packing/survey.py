@@ -127,7 +127,7 @@ def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
         records |= {shard.name: earlier.record(shard) for shard in left if shard.name in stays}
         todo = tuple(shard for shard in left if shard.name not in stays)
         return Survey(plan, records, todo, earlier, reuse)
-    if not len(reuse):
+    if earlier is None and not len(reuse):
         return Survey(plan, records, tuple(left), earlier, reuse)
     look = _Look(job.dataset, plan.options, job.sensor_reader, reuse)
     n_kept, to_encode, todo_now, faults = 0, Counter[str](), [], 0

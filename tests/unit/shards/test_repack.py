@@ -443,3 +443,14 @@ def test_broken_shards_of_an_older_catalog_are_made_again(place: Place, how: str
     assert place.pack() == {broken.name, "val-00000.tar"}
     assert len(place.encoded) == (n_members if how == "gone" else 0)
     place.require_fresh()
+
+
+def test_labels_alone_touch_their_shard_alone(place: Place) -> None:
+    labels = replace(TINY, views=(9,), audio=False)
+    place.pack(labels)
+    place.label("p0003_r000_a004", correct)
+    ds = place.ingest()
+    ahead = look_ahead(ds, place.shards, labels)
+    assert [shard.name for shard in ahead.todo] == ["val-00000.tar"] and not ahead.wants_media
+    assert place.pack(labels) == {"val-00000.tar"}
+    place.require_fresh(labels)
