@@ -29,8 +29,9 @@ from torch.nn import functional as F
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from baselines.ccau.config.model_config import ModelConfig  # noqa: E402
 from baselines.ccau.models.audio_net import extra_stages  # noqa: E402
-from baselines.ccau.models.build_nets import ModelConfig, build_nets  # noqa: E402
+from baselines.ccau.models.build_nets import build_nets  # noqa: E402
 from baselines.ccau.tasks import AlignmentConfig, ClipLabels, Cooperative  # noqa: E402
 from tests.unit.ccau.models.authors import AuthorsAudio, AuthorsVideo  # noqa: E402
 

@@ -31,7 +31,7 @@ import torch  # noqa: E402
 import torch.distributed as dist  # noqa: E402
 from gpu_runs import loading, real_runs, resumed, shards_of  # noqa: E402
 
-from baselines.ccau.models.build_nets import ModelConfig  # noqa: E402
+from baselines.ccau.config.model_config import ModelConfig  # noqa: E402
 
 BUDGET_S = 400.0
 

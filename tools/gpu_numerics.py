@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.ccau.config.config import from_dict
+from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.losses.alignment import Negatives
-from baselines.ccau.models.build_nets import ModalityNet, ModelConfig, build_nets
+from baselines.ccau.models.build_nets import ModalityNet, build_nets
 from baselines.ccau.random_streams import Dropout
 from baselines.ccau.tasks import (
     AlignmentConfig,

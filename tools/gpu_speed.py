@@ -11,7 +11,8 @@ import torch
 from gpu_numerics import N_ACTIVITIES, N_ATOMIC, moved, random_batch, synchronise, tf32
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines.ccau.models.build_nets import ModelConfig, build_nets
+from baselines.ccau.config.model_config import ModelConfig
+from baselines.ccau.models.build_nets import build_nets
 from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, Cooperative, Task
 
 MODALITIES = ("ego", "third", "audio")

@@ -61,9 +61,10 @@ def train(
 ) -> None:
     """Train. The same command again goes on where it was stopped, or does nothing when done."""
     from baselines.ccau.config.config import read_config
+
+    wanted = read_config(config, settings or (), size=size)  # refused before torch is loaded
     from baselines.ccau.training.train import train as train_run
 
-    wanted = read_config(config, settings or (), size=size)
     with progress(f"train {wanted.name}") as update:
         summary = train_run(wanted, shards, run, fresh=fresh, resume=resume, progress=update)
     state = summary.state

@@ -16,11 +16,14 @@ from typing import Any, Literal
 
 import pydantic
 
+from baselines.ccau.config.model_config import AugmentConfig, ModelConfig
+from baselines.ccau.config.objective_config import (
+    AlignmentConfig,
+    CompositionConfig,
+    DistillationConfig,
+)
 from baselines.ccau.config.toml_settings import flat, merge, read_toml, with_settings
 from baselines.ccau.config.training_config import DataConfig, OptimConfig, RunConfig, TaskConfig
-from baselines.ccau.models.augment import AugmentConfig
-from baselines.ccau.models.build_nets import ModelConfig
-from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, DistillationConfig
 from homage_sdk.errors import ConfigError
 
 CONFIG_FOLDER = Path(__file__).parents[1] / "configs"

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from baselines.ccau.config.objective_config import Negatives
 from baselines.ccau.losses.ranks import ALONE, Ranks
 from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
-
-Negatives = Literal["video", "batch", "world"]
 
 
 @dataclass(frozen=True)

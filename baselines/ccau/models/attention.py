@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
+from baselines.ccau.config.model_config import AttentionKind
 from homage_sdk.errors import UsageError
-
-AttentionKind = Literal["eq2", "official", "none"]
 
 
 class CellAttention(nn.Module):

@@ -13,37 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeFloat
 from torch import Tensor
+
+from baselines.ccau.config.model_config import AugmentConfig
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _LUMA = np.array([0.299, 0.587, 0.114])
 _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """Strength of each change; 0 switches it off."""
-
-    brightness: NonNegativeFloat = 0.5
-    """Factor drawn from [1 - b, 1 + b]; likewise contrast and saturation."""
-    contrast: NonNegativeFloat = 0.5
-    saturation: NonNegativeFloat = 0.5
-    hue: NonNegativeFloat = 0.25
-    """Turn drawn from [-h, h], as a share of the colour circle."""
-    grey: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Probability that a clip loses its colour."""
-    grey_kind: Literal["luma", "channel"] = "luma"
-    """``channel`` copies one channel drawn at random (the public code)."""
-    per: Literal["clip", "frame"] = "clip"
 
 
 def colour_draws(

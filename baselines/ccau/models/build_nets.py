@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.models.audio_net import AudioFeatures, extra_stages
 from baselines.ccau.models.augment import IMAGENET_MEAN, IMAGENET_STD
 from baselines.ccau.models.encoder import VideoEncoder
@@ -23,7 +24,6 @@ from baselines.ccau.models.initialise import (
     torch_default,
 )
 from baselines.ccau.models.modality_net import AggregatedNet, ModalityNet, ModalityOutput
-from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.models.scene_graph_net import SceneGraphEncoder
 from baselines.ccau.precision import exact
 from baselines.ccau.random_streams import undisturbed

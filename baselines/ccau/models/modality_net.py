@@ -11,10 +11,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from baselines.ccau.models.attention import AttentionKind, make_attention, pool
+from baselines.ccau.config.model_config import AttentionKind, ModelConfig
+from baselines.ccau.models.attention import make_attention, pool
 from baselines.ccau.models.batch_norms import BatchNorm, as_in_evaluation
 from baselines.ccau.models.convgru import ConvGRU
-from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.precision import exact
 from baselines.ccau.random_streams import Dropout, DropoutStream
 from homage_sdk.errors import UsageError

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from baselines.ccau.config.config import from_dict
+from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.models.build_nets import ModalityNet, build_nets
-from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.runs.checkpoint import load_into
 from homage_sdk.errors import CheckpointError
 

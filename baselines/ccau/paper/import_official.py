@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from baselines.ccau.config.config import Config, from_dict
+from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.data.partition import carve
-from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.paper.authors_weights import Imported, import_official
 from baselines.ccau.runs.build_task import class_names, describe, identity_of, model_config
 from baselines.ccau.runs.checkpoint import Identity, save

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from baselines.ccau.config.config import Config, from_dict
+from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.data.partition import Parts
-from baselines.ccau.models.build_nets import ModalityNet, ModelConfig, build_nets
+from baselines.ccau.models.build_nets import ModalityNet, build_nets
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity, load_into
 from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
-from baselines.ccau.losses.alignment import Negatives, alignment, over_pairs
+from baselines.ccau.config.objective_config import AlignmentConfig, CompositionConfig, Negatives
+from baselines.ccau.losses.alignment import alignment, over_pairs
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.attention import make_attention, pool
 from baselines.ccau.models.build_nets import ModalityNet, ModalityOutput
 from baselines.ccau.models.initialise import initialise, torch_default
 from baselines.ccau.random_streams import undisturbed
-from baselines.ccau.tasks.task import ClipLabels, CompositionConfig, Task
+from baselines.ccau.tasks.task import ClipLabels, Task
 from homage_sdk.errors import UsageError
-
-
-@dataclass(frozen=True)
-class AlignmentConfig:
-    """L_align of Eq. 1. docs/ccau_presets.md explains each switch."""
-
-    weight: NonNegativeFloat = 1.0  # 0 turns it off: single training, bit for bit
-    granularity: Literal["block", "clip"] = "block"
-    normalize: bool = False
-    tau: PositiveFloat = 1.0
-    negatives: Negatives = "video"
-    pairs: Literal["mean", "sum"] = "sum"
-    projection: Literal["none", "pair"] = "none"
 
 
 class PairSide(nn.Module):

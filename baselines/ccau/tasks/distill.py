@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, PositiveFloat
 from torch import Tensor
 
+from baselines.ccau.config.objective_config import CompositionConfig, DistillationConfig
 from baselines.ccau.losses.distillation import activity_divergence, atomic_divergence, distilled
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.build_nets import ModalityNet, ModalityOutput
-from baselines.ccau.tasks.task import ClipLabels, CompositionConfig, Task
+from baselines.ccau.tasks.task import ClipLabels, Task
 from homage_sdk.errors import UsageError
-
-
-@dataclass(frozen=True)
-class DistillationConfig:
-    """(1 - w) CE + w T^2 KL. The values are the public code's, which then discards both."""
-
-    weight: Annotated[float, Field(ge=0, le=1)] = 0.1  # w
-    temperature: PositiveFloat = 2.5  # T
 
 
 class _Distilling(Task):

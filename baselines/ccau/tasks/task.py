@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from baselines.ccau.config.objective_config import CompositionConfig
 from baselines.ccau.losses.composition import (
     activity_loss,
     atomic_loss,
@@ -20,18 +21,6 @@ from homage_sdk.errors import UsageError
 from homage_sdk.loader.batch import Batch, SceneGraphBatch
 
 Inputs = Mapping[str, Tensor | SceneGraphBatch]
-
-
-@dataclass(frozen=True)
-class CompositionConfig:
-    """L_c of section 4.3. docs/ccau_presets.md explains each switch."""
-
-    targets: Literal["both", "activity", "atomic"] = "both"
-    atomic: Literal["bce", "focal"] = "bce"
-    focal_gamma: float = 2.0
-    focal_positive_weight: float = 10.0
-    weighting: Literal["lambda", "uncertainty"] = "lambda"
-    atomic_weight: float = 10.0  # lambda
 
 
 @dataclass

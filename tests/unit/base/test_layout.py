@@ -36,11 +36,11 @@ BESIDE = {"synth": ("media", "release"), "testing": ("media", "release", "synth"
 """Rooms that stand beside the road: what they may import besides the first layer."""
 
 CCAU_LAYERS = (
+    "config",
     "precision random_streams distributed",
     "losses",
     "models",
     "tasks",
-    "config",
     "data",
     "runs",
     "evaluation",

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from baselines.ccau.models.build_nets import ModelConfig, build_nets
+from baselines.ccau.config.model_config import ModelConfig
+from baselines.ccau.models.build_nets import build_nets
 from baselines.ccau.tasks import ClipLabels
 from homage_sdk.loader.batch import SceneGraphBatch
 

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
+from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.evaluation.evaluate_run import evaluate
-from baselines.ccau.models.model_config import ModelConfig
 from baselines.ccau.report import figures
 from baselines.ccau.report import run_page as page
 from baselines.ccau.report.result_rows import result_rows

@@ -1,13 +1,13 @@
-"""Everything that decides the shape of the networks; the defaults are the paper's."""
+"""What the networks are, and how their pictures are changed: sections ``model`` and ``augment``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from baselines.ccau.models.attention import AttentionKind
+AttentionKind = Literal["eq2", "official", "none"]
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,20 @@ class ModelConfig:
     def features(self) -> int:
         """D."""
         return self.dim or 4 * self.width
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Strength of each change; 0 switches it off."""
+
+    brightness: NonNegativeFloat = 0.5
+    """Factor drawn from [1 - b, 1 + b]; likewise contrast and saturation."""
+    contrast: NonNegativeFloat = 0.5
+    saturation: NonNegativeFloat = 0.5
+    hue: NonNegativeFloat = 0.25
+    """Turn drawn from [-h, h], as a share of the colour circle."""
+    grey: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Probability that a clip loses its colour."""
+    grey_kind: Literal["luma", "channel"] = "luma"
+    """``channel`` copies one channel drawn at random (the public code)."""
+    per: Literal["clip", "frame"] = "clip"
