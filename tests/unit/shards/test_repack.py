@@ -20,6 +20,7 @@ from homage_sdk.shards.format.manifest import INPUTS
 from homage_sdk.shards.packing import inputs, sample
 from homage_sdk.shards.packing.pack import look_ahead
 from homage_sdk.shards.packing.survey import Survey
+from tests.unit.media.videos import write_video
 from tests.unit.shards.test_pack import tree
 from tests.unit.shards.test_write_shard import Cluster, cluster
 
@@ -211,11 +212,16 @@ def test_without_its_side_file_everything_is_made_again_and_never_wrong(
 
 
 def test_a_side_file_of_other_shards_is_not_believed(place: Place) -> None:
-    place.pack(replace(TINY, crf=40))
-    other = (place.shards / INPUTS).read_bytes()
-    shutil.rmtree(place.shards)
+    """It says of a member that it was made from a video that lies there again."""
     place.pack()
-    (place.shards / INPUTS).write_bytes(other)
+    before = (place.shards / INPUTS).read_bytes()
+    video, first = place.video("p0003_r000_v001_a004"), place.folder / "first.mkv"
+    video.rename(first)
+    write_video(video, size=(192, 128), frames=330, rotation=180)
+    place.pack()
+    assert place.encoded == [video.stem] and not ShardSet.open(place.shards).manifest.quarantine
+    first.replace(video)
+    (place.shards / INPUTS).write_bytes(before)
     place.label("p0003_r000_a004", correct)
     place.ingest()
     place.pack()
