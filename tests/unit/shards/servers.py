@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,8 +58,12 @@ def send(
     *,
     ranges: bool = True,
     at_most: int | None = None,
+    arrived: Callable[[], bool] = lambda: True,
 ) -> None:
-    """A file as asked for; with ``at_most`` the connection is cut after so many bytes."""
+    """A file as asked for; with ``at_most`` the connection is cut after so many bytes.
+
+    It is cut when they have ``arrived``: a reader may drop what comes together with the end.
+    """
     path = folder / request.path.lstrip("/")
     if not path.is_file():
         request.send_error(404)
@@ -79,5 +84,8 @@ def send(
     request.wfile.write(data[begin:][:at_most])
     if at_most is not None:
         request.wfile.flush()
+        deadline = time.monotonic() + 10
+        while not arrived() and time.monotonic() < deadline:
+            time.sleep(0.001)
         request.connection.shutdown(socket.SHUT_WR)  # behind all that was sent
         request.close_connection = True
