@@ -141,7 +141,6 @@ def graph(frame: int, count: int) -> dict[str, object]:
     """A scene graph of so many objects, each related to the first."""
     named = {"class_id": 1, "column": 0, "category": "cup"}
     return {
-        "id": 1,
         "frame": frame,
         "view": 0,
         "width": 160,

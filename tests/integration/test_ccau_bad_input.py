@@ -201,6 +201,9 @@ def test_a_checkpoint_of_another_model(
         lambda m: m["files"].update({"model.safetensors": entry}),
     )
     said = refuse("evaluate", model, "--shards", small_shards)
+    assert "HOM070" in said  # the run ended with other weights
+    change(model / "run.json", lambda m: m.update(model_sha256=entry["sha256"]))
+    said = refuse("evaluate", model, "--shards", small_shards)
     assert "another model" in said and "final_fc_video.0.weight" in said and "[3, 3]" in said
     # As a teacher: a run that never trained what it is to teach.
     said = refuse(

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from homage_sdk.shards.format.annotations import ANNOTATIONS
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import INDEX, Manifest, ShardInfo
+from homage_sdk.shards.format.sample_meta import META
 from homage_sdk.shards.format.sensor_array import SENSORS
 from homage_sdk.shards.format.tar import Member, read_members
-from homage_sdk.shards.packing.inputs import MadeFrom, MadeMembers, read_inputs
+from homage_sdk.shards.packing.inputs import MadeFrom, MadeMembers, made_by, read_inputs
 from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job
 from homage_sdk.shards.packing.plan import Plan, PlannedShard
 from homage_sdk.shards.packing.reuse import NEW, Kept, Reuse, read_member
@@ -82,6 +84,17 @@ class Earlier:
         is_planned = tuple(keys) == tuple(p.key for p in shard.samples) and stated == set(keys)
         return is_planned and shard.name not in self.broken
 
+    def is_current(self, shard: PlannedShard, reuse: Reuse) -> bool:
+        """Whether a shard of the same catalog is what would be made now."""
+        if not self.holds(shard) or self.left_out(shard):
+            return False
+        if not self.made_from:  # nothing tells what it was made from, and nothing speaks against it
+            return True
+        known = {planned.key: self.made_from.get(planned.key, {}) for planned in shard.samples}
+        encoded = (m for m in self.members[shard.name] if m.field not in (META, ANNOTATIONS))
+        is_known = all(member.field in known[member.key] for member in encoded)
+        return is_known and self.manifest.made_by == made_by() and reuse.unchanged(known)
+
     def left_out(self, shard: PlannedShard) -> bool:
         """Whether anything of these samples could not be packed."""
         sequences = {planned.sequence for planned in shard.samples}
@@ -121,16 +134,19 @@ def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
         if record is not None and reuse.unchanged(record.made_from):
             records[shard.name] = record
     left = [shard for shard in plan.shards if shard.name not in records]
-    if earlier and not earlier.made_from and earlier.manifest.dataset == plan.dataset:
-        # Nothing tells what it was made from, and nothing speaks against it.
-        stays = {s.name for s in left if earlier.holds(s) and not earlier.left_out(s)}
-        records |= {shard.name: earlier.record(shard) for shard in left if shard.name in stays}
-        todo = tuple(shard for shard in left if shard.name not in stays)
-        return Survey(plan, records, todo, earlier, reuse)
+    n_kept = 0
+    if earlier and earlier.manifest.dataset == plan.dataset:
+        for shard in left:
+            if earlier.is_current(shard, reuse):
+                records[shard.name] = record = earlier.record(shard)
+                n_kept += sum(map(len, record.made_from.values()))
+        left = [shard for shard in left if shard.name not in records]
+        if not earlier.made_from:
+            return Survey(plan, records, tuple(left), earlier, reuse)
     if earlier is None and not len(reuse):
         return Survey(plan, records, tuple(left), earlier, reuse)
     look = _Look(job.dataset, plan.options, job.sensor_reader, reuse)
-    n_kept, to_encode, todo_now, faults = 0, Counter[str](), [], 0
+    to_encode, todo_now, faults = Counter[str](), [], 0
     for shard in left:
         look.kept.clear()
         look.reasons.clear()

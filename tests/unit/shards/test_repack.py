@@ -18,6 +18,7 @@ from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.format.manifest import INPUTS
 from homage_sdk.shards.packing import inputs, sample
+from homage_sdk.shards.packing import survey as survey_module
 from homage_sdk.shards.packing.pack import look_ahead
 from homage_sdk.shards.packing.survey import Survey
 from tests.unit.media.videos import write_video
@@ -116,6 +117,17 @@ def test_a_corrected_label_touches_one_shard_and_encodes_nothing(place: Place) -
     place.require_fresh()
     assert verify(place.shards, deep=True) == []
     assert place.pack() == set()
+
+
+def test_where_nothing_changed_no_sample_is_looked_into(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("a sample was made")
+
+    monkeypatch.setattr(survey_module, "make_sample", never)
+    assert place.pack() == set()
+    place.require_fresh()
 
 
 def test_only_an_added_video_is_encoded(place: Place) -> None:
