@@ -122,6 +122,8 @@ def test_a_corrected_label_touches_one_shard_and_encodes_nothing(place: Place) -
 def test_where_nothing_changed_no_sample_is_looked_into(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert len(place.pack()) == 3
+
     def never(*_: object) -> None:
         raise AssertionError("a sample was made")
 
