@@ -23,6 +23,9 @@ from homage_sdk.media.pts_index import PtsIndex
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
 
+SOUND_SLACK_S = 0.01
+"""Half a packet of AAC at 48 kHz: a lost packet is more, the rounding of any container less."""
+
 MAX_PACKETS = 20_000_000
 """Above this a file is no recording of a household task (about 90 hours): refused."""
 
@@ -34,7 +37,7 @@ class VideoProbe:
     ``width`` and ``height`` are as displayed, after rotation. ``pts`` is int64 [F] in presentation
     order, in ticks of ``time_base``; ``keyframe`` is bool [F]. ``faults`` are one-line findings,
     each beginning with a word of its own: ``truncated:``, ``empty:``, ``header:``,
-    ``timestamps:``, ``picture:``.
+    ``timestamps:``, ``picture:``, ``sound:``.
     """
 
     path: Path
@@ -122,7 +125,7 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
     video = container.streams.video[0]
     audio = container.streams.audio[0] if container.streams.audio else None
     stamps: list[tuple[int, bool, int]] = []  # pts, keyframe, duration
-    audio_start: float | None = None
+    heard: list[tuple[float, float]] = []  # begin and length of each packet of sound, seconds
     missing = 0
     faults = [f"truncated: {cut}"] if cut else []
     base = video.time_base or Fraction(1, 1000)
@@ -131,8 +134,9 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
             if packet.size == 0:
                 continue
             if packet.stream is audio:
-                if audio_start is None and packet.pts is not None and packet.time_base:
-                    audio_start = float(packet.pts * packet.time_base)
+                if packet.pts is not None and packet.time_base:
+                    tick = packet.time_base
+                    heard.append((float(packet.pts * tick), float((packet.duration or 0) * tick)))
                 continue
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is None:
@@ -143,6 +147,8 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
                 raise MediaError("too many frames", place=str(path), expected=f"<= {MAX_PACKETS}")
     except (av.FFmpegError, OSError) as error:
         faults.append(f"truncated: reading stopped after {len(stamps)} frames ({reason(error)})")
+    audio_start = heard[0][0] if heard else None
+    faults += filter(None, [_sound_fault(heard)])
     stamps.sort()
     pts = np.array([s[0] for s in stamps], dtype=np.int64)
     unique, positions = np.unique(pts, return_index=True)
@@ -177,6 +183,21 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
         rotation=rotation,
         header_frames=header or None,
         faults=tuple(faults),
+    )
+
+
+def _sound_fault(packets: list[tuple[float, float]]) -> str:
+    """Where packets of sound leave a gap, or lie over each other; "" where none does."""
+    begins, lengths = np.array(packets, dtype=np.float64).reshape(-1, 2).T
+    steps = begins[1:] - (begins + lengths)[:-1]
+    wrong = np.flatnonzero((np.abs(steps) > SOUND_SLACK_S) & (lengths[:-1] > 0))
+    if not len(wrong):
+        return ""
+    gaps, overlaps = (float((sign * steps[wrong]).clip(min=0).sum()) for sign in (1, -1))
+    first = float((begins + lengths)[wrong[0]] - begins[0])
+    return (
+        f"sound: {gaps:.2f} s missing and {overlaps:.2f} s twice at {len(wrong)} places, the first "
+        f"{first:.2f} s after it begins"
     )
 
 

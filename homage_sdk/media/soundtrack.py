@@ -1,7 +1,7 @@
 """The sound of a file on one absolute grid of samples, decoded whole and kept for a while.
 
 A sound sample lies where the pts of its packet puts it, so what follows a gap is not early. Packets
-whose pts agrees with the samples counted so far, to ``_SLACK_S``, are one run: rounding to a
+whose pts agrees with the samples counted so far, to ``SOUND_SLACK_S``, are one run: rounding to a
 container's clock moves nothing. What no packet holds, or no decoder reads, is not recorded.
 """
 
@@ -22,12 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.probe import open_media, reason
+from homage_sdk.media.probe import SOUND_SLACK_S, open_media, reason
 
 Wave = npt.NDArray[np.float32]
-
-_SLACK_S = 0.01
-"""Half a packet of AAC at 48 kHz: a lost packet is more, the rounding of any container less."""
 
 _LONGEST_S = 6 * 3600
 """Sound further from the first picture than this is a stray timestamp, and left out."""
@@ -140,7 +137,7 @@ class _Reader:
             if at is None:
                 continue
             begins = not parts or frame.sample_rate != rate
-            if begins or abs(at - stop) > _SLACK_S * rate:
+            if begins or abs(at - stop) > SOUND_SLACK_S * rate:
                 if parts:
                     yield first, rate, parts
                 first = stop = at

@@ -183,6 +183,22 @@ def damaged_packets(copy: Copy) -> At:
     return _remade(copy, unannotated_video(copy), change=damage)
 
 
+@fault("HOM614", deep=True)
+def lost_pictures(copy: Copy) -> At:
+    def lose(kind: str, index: int, packet: Any) -> Any:
+        return None if kind == "video" and index in (60, 61) else packet
+
+    return _remade(copy, unannotated_video(copy), change=lose)
+
+
+@fault("HOM615", deep=True)
+def lost_sound(copy: Copy) -> At:
+    def lose(kind: str, index: int, packet: Any) -> Any:
+        return None if kind == "audio" and 20 <= index < 30 else packet
+
+    return _remade(copy, unannotated_video(copy), change=lose)
+
+
 @fault("HOM611", deep=True)
 def three_second_sequence(copy: Copy) -> list[At]:
     """All views of a sequence last three seconds, and its labels say so."""

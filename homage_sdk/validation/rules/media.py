@@ -116,6 +116,18 @@ bad_timestamps = warning(
 )(_told("timestamps", "one timestamp a frame"))
 
 
+sound_breaks = warning(
+    "HOM615",
+    "sound with gaps or overlaps",
+    why="Packets of sound are missing, or lie over each other: a recorder lost data, or a file was "
+    "cut together. Sound is placed by the timestamps of its packets; what is missing is "
+    "silence, marked as not recorded, and of what is there twice the later counts.",
+    example="1.00 s missing at 1 place, the first 2.00 s after it begins",
+    hint="nothing, if it was recorded so; copy the video again where another copy is whole",
+    deep=True,
+)(_told("sound", "packets one after the other"))
+
+
 cannot_decode = error(
     "HOM610",
     "first picture cannot be decoded",

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, info, warning
@@ -121,6 +123,35 @@ def unusual_rate(data: Data) -> Iterator[Finding]:
         return f"{probe.fps:.2f} fps" if unusual else ""
 
     return each(data, rate, f"{nominal:g} fps")
+
+
+@warning(
+    "HOM614",
+    "pictures missing inside a video",
+    why="Between two pictures lies at least one and a half times the usual time: some were lost. "
+    "Pictures are found by their timestamps, so that the others keep their moments; a moment "
+    "inside a hole shows the nearest picture.",
+    example="60 pictures missing at 1 place, the first 2.00 s after the video begins",
+    hint="nothing, if it was recorded so; copy the video again where another copy is whole",
+    deep=True,
+)
+def holes(data: Data) -> Iterator[Finding]:
+    """Steps of more than one and a half times the median step; doubtful stamps are HOM609."""
+
+    def judge(probe: VideoProbe) -> str:
+        steps = np.diff(probe.pts)
+        is_long = steps > 1.5 * np.median(steps) if len(steps) else np.zeros(0, np.bool_)
+        if not is_long.any() or fault_of(probe, "timestamps"):
+            return ""
+        places, usual = np.flatnonzero(is_long), float(steps[~is_long].mean())
+        missing = np.rint(steps[places] / usual).astype(np.int64) - 1
+        first_s = float((probe.pts[places[0]] - probe.pts[0]) * probe.time_base)
+        return (
+            f"{missing.sum()} pictures missing at {len(places)} places, the first {first_s:.2f} s "
+            "after the video begins"
+        )
+
+    return each(data, judge, "a picture every thirtieth of a second")
 
 
 @warning(

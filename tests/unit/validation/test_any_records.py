@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -90,6 +92,8 @@ class _Probe:
     def __init__(self, draw: Any) -> None:
         self.width, self.height = draw(st.integers(0, 4000)), draw(st.integers(0, 4000))
         self.n_frames = draw(st.integers(0, 400))
+        self.pts = np.array(sorted(draw(st.sets(st.integers(-90, 2**40), max_size=5))), np.int64)
+        self.time_base = Fraction(1, 1000)
         self.fps = draw(st.floats(0, 1000))
         self.duration_s = draw(st.floats(0, 1e6))
         self.start_s = draw(st.floats(-10, 1e6))
