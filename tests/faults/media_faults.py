@@ -242,6 +242,8 @@ FAULTS = (
     other_size,
     shared_timestamps,
     damaged_packets,
+    lost_pictures,
+    lost_sound,
     three_second_sequence,
     ego_view_gone,
     ego_view_only,

@@ -141,7 +141,9 @@ def test_a_stopped_ingest_leaves_the_good_catalog_as_it_was(
         "homage", "ingest", small_release, catalog, "--force", after_s=after_s, with_signal=sent
     )
     assert code in {0, 1, 130, -signal.SIGKILL, -signal.SIGINT}  # 1, -2: still starting
-    assert {k: v for k, v in tree(catalog).items() if k.endswith(".parquet")} == {
+    tables = {k: v for k, v in tree(catalog).items() if k.endswith(".parquet")}
+    # What a killed writer had staged is nobody's yet, and the next writer removes it.
+    assert {k: v for k, v in tables.items() if not k.startswith(".tmp-new/")} == {
         k: v for k, v in before.items() if k.endswith(".parquet")
     }, "the same release gives the same tables, whether the old or the new ones are there"
     succeed("homage", "ingest", small_release, catalog, "--force", codes=(0, 1))

@@ -135,7 +135,8 @@ def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
             records[shard.name] = record
     left = [shard for shard in plan.shards if shard.name not in records]
     n_kept = 0
-    if earlier and earlier.manifest.dataset == plan.dataset:
+    same_options = earlier and earlier.manifest.options == plan.options.to_json()
+    if earlier and same_options and earlier.manifest.dataset == plan.dataset:
         for shard in left:
             if earlier.is_current(shard, reuse):
                 records[shard.name] = record = earlier.record(shard)
