@@ -24,11 +24,11 @@ help:
 demo: $(READY)
 	@$(BIN)/python tools/demo.py --out "$(DEMO)" --limit "$(LIMIT)" $(if $(RELEASE),--release "$(RELEASE)")
 
-## make test        the tests (under ten minutes on two cores)
+## make test        the tests (about ten minutes on two cores)
 test: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS)
 
-## make test-slow   the longer ones that `make test` leaves out (about five minutes)
+## make test-slow   the longer ones that `make test` leaves out (about fifteen minutes)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS) -m slow
 
