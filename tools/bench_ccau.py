@@ -30,9 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from baselines.ccau.config.model_config import ModelConfig  # noqa: E402
+from baselines.ccau.config.objective_config import AlignmentConfig  # noqa: E402
 from baselines.ccau.models.audio_net import extra_stages  # noqa: E402
 from baselines.ccau.models.build_nets import build_nets  # noqa: E402
-from baselines.ccau.tasks import AlignmentConfig, ClipLabels, Cooperative  # noqa: E402
+from baselines.ccau.tasks import ClipLabels, Cooperative  # noqa: E402
 from tests.unit.ccau.models.authors import AuthorsAudio, AuthorsVideo  # noqa: E402
 
 MODALITIES = ("ego", "third", "audio")

@@ -16,20 +16,15 @@ from torch.nn import functional as F
 
 from baselines.ccau.config.config import from_dict
 from baselines.ccau.config.model_config import ModelConfig
-from baselines.ccau.losses.alignment import Negatives
+from baselines.ccau.config.objective_config import (
+    AlignmentConfig,
+    CompositionConfig,
+    DistillationConfig,
+    Negatives,
+)
 from baselines.ccau.models.build_nets import ModalityNet, build_nets
 from baselines.ccau.random_streams import Dropout
-from baselines.ccau.tasks import (
-    AlignmentConfig,
-    ClipLabels,
-    CompositionConfig,
-    Cooperative,
-    CooperativeKD,
-    DistillationConfig,
-    Single,
-    StaticKD,
-    Task,
-)
+from baselines.ccau.tasks import ClipLabels, Cooperative, CooperativeKD, Single, StaticKD, Task
 
 N_ACTIVITIES, N_ATOMIC = 75, 448
 

@@ -12,8 +12,9 @@ from gpu_numerics import N_ACTIVITIES, N_ATOMIC, moved, random_batch, synchronis
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.ccau.config.model_config import ModelConfig
+from baselines.ccau.config.objective_config import AlignmentConfig, CompositionConfig
 from baselines.ccau.models.build_nets import build_nets
-from baselines.ccau.tasks import AlignmentConfig, CompositionConfig, Cooperative, Task
+from baselines.ccau.tasks import Cooperative, Task
 
 MODALITIES = ("ego", "third", "audio")
 

@@ -47,8 +47,8 @@ def write_catalog(
 ) -> CatalogInfo:
     """Write every table and ``catalog.json``; those of an older catalog are replaced at once.
 
-    Nothing else in ``target`` is touched. ``check`` may refuse what stands there; nobody else
-    writes meanwhile. Raises StorageError when ``target`` is something other than a catalog, when
+    Nothing else in ``target`` is touched. ``check`` may refuse what stands there, under
+    the lock. Raises StorageError when ``target`` is something other than a catalog, when
     another process writes it, or when the disk refuses.
     """
 

@@ -86,7 +86,7 @@ def sync(
                     view.number,
                     view.path,
                     view.start_time_s,
-                    has_audio=view.has_audio or view.n_frames is None,  # then nobody knows
+                    has_audio=view.has_audio or view.n_frames is None,  # then unknown
                 )
                 for view in sequence.views
                 if view.path is not None

@@ -1,6 +1,6 @@
 """The sections of a configuration that are about running: task, data, optim and run.
 
-``model``, ``composition``, ``align``, ``distillation`` and ``augment`` lie beside what they set.
+``model_config`` and ``objective_config`` beside it hold the others.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate ``run`` on the test splits; writes ``results.json`` and ``predictions.npz`` there.
 
-    Works on any number of ranks (torchrun) with the same outcome. Nobody else trains or judges the
-    run meanwhile. Raises CheckpointError (no finished run, a damaged file, other class lists),
-    ShardError (no sequence of these splits) and StorageError (somebody else writes the run).
+    Works on any number of ranks (torchrun) with the same outcome. Holds the run's lock. Raises
+    CheckpointError (no finished run, a damaged file, other class lists), ShardError (no sequence of
+    these splits) and StorageError (another command writes the run).
     """
     with join_world(device) as world:
         shards = ShardSet.open(shards_folder)

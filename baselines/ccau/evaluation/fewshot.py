@@ -50,9 +50,9 @@ def fewshot(
 ) -> dict[str, Any]:
     """Judge the frozen networks of ``run`` on its novel classes; writes ``fewshot.json`` there.
 
-    Nobody else trains or judges the run meanwhile. Raises ConfigError when the run saw the novel
-    classes, UsageError for fewer than 20 draws, ShardError when a novel class has no training or no
-    test sequence, StorageError when somebody else writes the run.
+    Holds the run's lock. Raises ConfigError when the run saw the novel classes, UsageError for
+    fewer than 20 draws, ShardError when a novel class has no training or no test sequence,
+    StorageError when another command writes the run.
     """
     if draws < MIN_DRAWS:
         raise UsageError(

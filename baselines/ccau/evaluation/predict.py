@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from itertools import chain
 
 import numpy as np
 import torch
@@ -63,17 +64,19 @@ class Judge:
         }
         self.having = {modality: names for modality, names in found.items() if names}
         """The sequences that have each modality; those that none has are left out."""
+        self.planned: dict[str, Counter[tuple[str, int]]] = {}
+        """Of each modality: how many views each (sequence, clip) has to come with."""
         self.loader: ClipLoader | None = None
         if self.having:
             together = tuple(sorted(frozenset().union(*self.having.values())))
             self.loader = open_loader(
                 shards, config, tuple(self.having), together, world, training=False
             )
-
-    @property
-    def n_answers(self) -> int:
+            for modality in self.having:
+                asked = (row for row in self.loader.rows.clips(0) if self._asks(modality, row))
+                self.planned[modality] = Counter((row.sample.sequence, row.clip) for row in asked)
+        self.n_answers = sum(views.total() for views in self.planned.values())
         """How many answers of networks a call takes, over all modalities and ranks."""
-        return sum(self._planned(modality).total() for modality in self.having)
 
     def close(self) -> None:
         """End the loader's processes."""
@@ -104,9 +107,9 @@ class Judge:
         stop_together(self.world, fault)
         found = {}
         for modality, parts in own.items():
-            everybodys = [part for of_rank in gather(self.world, parts) for part in of_rank]
-            columns = {k: np.concatenate([part[k] for part in everybodys]) for k in everybodys[0]}
-            merged = merge(columns, self._planned(modality))
+            everywhere = list(chain.from_iterable(gather(self.world, parts)))
+            columns = {k: np.concatenate([part[k] for part in everywhere]) for k in everywhere[0]}
+            merged = merge(columns, self.planned[modality])
             if merged is not None:
                 found[modality] = merged
         return found
@@ -135,12 +138,6 @@ class Judge:
         """Whether this row of a batch is one for the modality's network."""
         is_its_own = row.main or modality == "third"
         return is_its_own and row.sample.sequence in self.having[modality]
-
-    def _planned(self, modality: str) -> Counter[tuple[str, int]]:
-        """How many views each (sequence, clip) has to come with."""
-        assert self.loader is not None
-        asked = (row for row in self.loader.rows.clips(0) if self._asks(modality, row))
-        return Counter((row.sample.sequence, row.clip) for row in asked)
 
 
 def _columns(

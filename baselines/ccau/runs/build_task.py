@@ -88,9 +88,10 @@ def load_nets(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config, dict[str
     Raises CheckpointError: no finished run, a file cut or changed, other class lists.
     """
     checkpoint, config = load_trained(run, shards)
-    nets = make_nets(config, shards)
+    nets, tensors = make_nets(config, shards), checkpoint.tensors("model")
     for modality, net in nets.items():
-        load_into(net, _tensors_of(modality, checkpoint), place=checkpoint.folder)
+        own = _tensors_of(modality, tensors, place=checkpoint.folder)
+        load_into(net, own, place=checkpoint.folder)
         net.eval()
     return checkpoint, config, nets
 
@@ -145,7 +146,7 @@ def _load_teacher(
     if modality not in nets:
         raise ConfigError(f"task.teachers names {modality}, which is not among task.modalities")
     checkpoint, trained = load_trained(run, shards)
-    tensors = _tensors_of(modality, checkpoint)
+    tensors = _tensors_of(modality, checkpoint.tensors("model"), place=checkpoint.folder)
     for key, own, theirs in _inputs_that_differ(config, trained, modality):
         raise ConfigError(
             f"the teacher of {modality} was trained with another {key}",
@@ -179,14 +180,13 @@ def _inputs_that_differ(
                 yield f"{section}.{name}", one, other
 
 
-def _tensors_of(modality: str, checkpoint: Checkpoint) -> dict[str, Tensor]:
+def _tensors_of(modality: str, tensors: Mapping[str, Tensor], *, place: Path) -> dict[str, Tensor]:
     prefix = f"nets.{modality}."
-    tensors = checkpoint.tensors("model")
     own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     if not own:
         raise CheckpointError(
             f"this run trained no {modality}",
-            place=checkpoint.folder,
+            place=place,
             found=", ".join(sorted({k.split(".")[1] for k in tensors if k.startswith("nets.")})),
             hint=f"name a run whose task.modalities hold {modality}",
         )

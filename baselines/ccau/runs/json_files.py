@@ -10,9 +10,15 @@ from typing import Any
 from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import write_file
 
+_NEEDED = {
+    "config.json": {"config", "shards", "parts"},
+    "run.json": {"result", "step"},
+    "results.json": {"identity", "modalities"},
+}
+
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
-    """A JSON file of a run or checkpoint; CheckpointError: it is missing or unreadable."""
+    """A JSON file of a run or checkpoint; CheckpointError: missing, unreadable or incomplete."""
     path = folder / name
     try:
         data = path.read_bytes()
@@ -21,7 +27,15 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         raise CheckpointError("no such file in this run", place=path, hint=hint) from error
     except OSError as error:
         raise CheckpointError("cannot be read", place=path, found=error.strerror) from error
-    return parse_json(data, path)
+    value = parse_json(data, path)
+    if missing := _NEEDED.get(name, set()) - value.keys():
+        raise CheckpointError(
+            "an incomplete file of a run",
+            place=path,
+            found=f"no {', '.join(sorted(missing))}",
+            hint="copy the whole run folder again",
+        )
+    return value
 
 
 def parse_json(data: bytes, path: Path) -> dict[str, Any]:

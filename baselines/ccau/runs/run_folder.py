@@ -86,9 +86,9 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
 
 @contextmanager
 def reserved(out: Path, world: World) -> Iterator[None]:
-    """Make the folder and keep others from writing it; StorageError when one is at work there.
+    """Make the folder and lock it; StorageError where another command writes it.
 
-    The first rank holds it for all of them. Whoever trains a run or judges it writes it.
+    The first rank holds it for all of them. Training and judging both write a run.
     """
 
     def hold() -> None:

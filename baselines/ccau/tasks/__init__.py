@@ -1,21 +1,13 @@
 """Tasks: a batch in, named losses out. The trainer knows no modality."""
 
-from baselines.ccau.config.objective_config import (
-    AlignmentConfig,
-    CompositionConfig,
-    DistillationConfig,
-)
 from baselines.ccau.tasks.cooperative import Cooperative
 from baselines.ccau.tasks.distill import CooperativeKD, StaticKD
 from baselines.ccau.tasks.task import ClipLabels, Inputs, Single, Task
 
 __all__ = [
-    "AlignmentConfig",
     "ClipLabels",
-    "CompositionConfig",
     "Cooperative",
     "CooperativeKD",
-    "DistillationConfig",
     "Inputs",
     "Single",
     "StaticKD",

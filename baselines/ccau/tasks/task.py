@@ -25,7 +25,7 @@ Inputs = Mapping[str, Tensor | SceneGraphBatch]
 
 @dataclass
 class ClipLabels:
-    """The labels of B clips (shards/batch.py holds the same fields)."""
+    """The labels of B clips (loader/batch.py holds the same fields)."""
 
     activity: Tensor  # int64 [B], -1 unknown
     atomic_clip: Tensor  # float [B, C]

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.distributed import World, average_gradients, stop_together
+from baselines.ccau.distributed import World, average_gradients, share_buffers, stop_together
 from baselines.ccau.precision import autocast
 from baselines.ccau.tasks import Task
-from baselines.ccau.training.not_finite import first_bad_input, name_fault
+from baselines.ccau.training.not_finite import name_fault
 from baselines.ccau.training.optimizer import as_floats, require_compiler
 from baselines.ccau.training.whole_batch import MicroBatch, backward
 from homage_sdk.loader.batch import Batch
@@ -63,25 +63,26 @@ class Learner:
         with quiet:
             with autocast(self.config.optim.precision, self.world.device):
                 losses = self.module(inputs, targets, step=number)
-            values = as_floats(losses)
-            self._require_finite(values, [each], place)
+            values = self._require_finite(losses, [each], place)
             (losses["total"] / count).backward()
         return values
 
     def _as_one(self, read: Sequence[Read], place: str) -> dict[str, float]:
+        share_buffers(self.world, self.task)  # as DistributedDataParallel does before each step
         precision = partial(autocast, self.config.optim.precision, self.world.device)
-        values = as_floats(backward(self.task, [micro_batch for micro_batch, _ in read], precision))
-        self._require_finite(values, read, place)
+        check = partial(self._require_finite, read=read, place=place)
+        losses = backward(self.task, [micro_batch for micro_batch, _ in read], precision, check)
         average_gradients(self.world, self.task)
-        return values
+        return as_floats(losses)
 
     def _require_finite(
-        self, values: Mapping[str, float], read: Sequence[Read], place: str
-    ) -> None:
-        fault = None
+        self, losses: Mapping[str, Tensor], read: Sequence[Read], place: str
+    ) -> dict[str, float]:
+        """The losses as numbers; ahead of the backward pass, in which ranks wait for each other."""
+        fault, values = None, as_floats(losses)
         if not math.isfinite(values["total"]):
-            bad = (each for each in read if first_bad_input(each[0].inputs, each[1]))
-            (inputs, *_), batch = next(bad, read[-1])
             place = f"rank {self.world.rank} at {place}"
-            fault = name_fault(self.task, values, inputs, batch, place=place)
+            inputs = [(micro_batch.inputs, batch) for micro_batch, batch in read]
+            fault = name_fault(self.task, values, inputs, place=place)
         stop_together(self.world, fault)
+        return values

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -15,19 +16,27 @@ from homage_sdk.loader.batch import Batch
 
 
 def name_fault(
-    task: Task, values: Mapping[str, float], inputs: Mapping[str, Any], batch: Batch, *, place: str
+    task: Task,
+    values: Mapping[str, float],
+    read: Sequence[tuple[Mapping[str, Any], Batch]],
+    *,
+    place: str,
 ) -> str:
     """One line: which losses are not finite, at which ``place``, and the sample they come from.
 
-    The sample is the first whose input is not finite; else the first whose scores alone are not;
-    else all of the batch are named.
+    The sample is the first of the inputs and batches ``read`` whose input is not finite; else the
+    first whose scores alone are not; else all are named.
     """
     bad = [name for name, value in values.items() if not math.isfinite(value)]
     named = [name for name in bad if name != "total" and not name.startswith("stat/")]
-    sample = first_bad_input(inputs, batch) or first_bad_output(task, inputs, batch)
+    samples = chain(
+        (first_bad_input(*each) for each in read),
+        (first_bad_output(task, *each) for each in read),
+        [" or ".join(sequence for _, batch in read for sequence in batch.sequence)],
+    )
     return (
         f"loss {', '.join(named or bad)} is not finite on {place}, "
-        f"sample {sample or ' or '.join(batch.sequence)}"
+        f"sample {next(filter(None, samples))}"
     )
 
 

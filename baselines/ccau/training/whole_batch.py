@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.build_nets import ModalityOutput
-from baselines.ccau.tasks import ClipLabels, Task
-from baselines.ccau.tasks.task import Inputs
+from baselines.ccau.tasks import ClipLabels, Inputs, Task
 
 Outputs = Mapping[str, ModalityOutput]
 
@@ -37,10 +36,12 @@ def backward(
     task: Task,
     batches: Sequence[MicroBatch],
     precision: Callable[[], AbstractContextManager[object]],
+    check: Callable[[Mapping[str, Tensor]], object],
 ) -> dict[str, Tensor]:
     """Add to each parameter the gradient of the losses over all ``batches``; returns the losses.
 
-    Nothing is added where the total is not finite. ``precision`` is what the networks run under.
+    ``precision`` is what the networks run under. ``check`` may refuse the losses by raising: then
+    nothing is added, and the networks do not answer again.
     """
     ranks = Ranks.current()
 
@@ -55,8 +56,7 @@ def backward(
     whole = {m: _joined([outputs[m] for outputs in first]) for m in task.modalities}
     with precision():
         losses = task.compare(whole, _together([batch.targets for batch in batches]), ranks)
-    if not bool(torch.isfinite(losses["total"])):
-        return losses
+    check(losses)
     losses["total"].backward()  # type: ignore[no-untyped-call]
     for batch, outputs in zip(batches, first, strict=True):
         pairs = zip(_learning(task, [answer(batch)]), _learning(task, [outputs]), strict=True)

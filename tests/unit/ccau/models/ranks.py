@@ -9,10 +9,14 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from baselines.ccau.config.config import Config
+from baselines.ccau.config.objective_config import AlignmentConfig
+from baselines.ccau.config.training_config import OptimConfig
 from baselines.ccau.distributed import World, average_gradients
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.ranks import Ranks
-from baselines.ccau.tasks import AlignmentConfig, Cooperative, CooperativeKD
+from baselines.ccau.tasks import Cooperative, CooperativeKD
+from baselines.ccau.training.learner import Learner
 from baselines.ccau.training.whole_batch import MicroBatch, backward
 from tests.unit.ccau.models.batches import batch, nets, rows_of
 
@@ -63,11 +67,18 @@ def work(rank: int, size: int, folder: str) -> None:
         # The same by micro-batches of one clip each, all ranks and micro-batches as one batch.
         task, rows = make_task(name), range(len(targets.activity))
         cut = [MicroBatch(*rows_of(inputs, targets, [row]), 0) for row in rows]
-        backward(task, cut, nullcontext)
+        backward(task, cut, nullcontext, lambda _: None)
         average_gradients(World(rank, size), task)
         found[f"{name} whole"] = {
             k: p.grad for k, p in task.named_parameters() if p.grad is not None
         }
+    # A step of a run, after one in which each rank's statistics went their own way.
+    task = make_task("blocks")
+    for buffer in task.buffers():
+        buffer.fill_(1 + rank)
+    learner = Learner(task, Config(optim=OptimConfig(whole_batch=True)), World(rank, size))
+    learner.learn([(cut[0], None)] * 2, 2, place="")
+    found["buffers"] = dict(task.named_buffers())
     g = torch.Generator().manual_seed(rank)
     x = torch.randn(2, 3, 4, generator=g, dtype=DTYPE, requires_grad=True)
     valid = torch.ones(2, 3, dtype=torch.bool)

@@ -36,6 +36,7 @@ def test_gradients_of_ranks_equal_the_full_batch(size, full, tmp_path):
                 gap = (found[name][key] - value).abs().max() / value.abs().max().clamp(min=1e-12)
                 if value.abs().max() > 1e-9:
                     assert gap < 1e-6, f"{name}: {key} differs by {gap}"
+        assert all((buffer == 1).all() for buffer in found["buffers"].values())  # the first rank's
         assert int(found["own"]["negatives"]) == 6 * size - 1
         assert found["own"]["x"].abs().sum() > 0
     assert torch.isfinite(torch.load(tmp_path / f"{size}-0.pt")["alone"]["total"])

@@ -49,6 +49,13 @@ def test_a_run_says_what_it_is_of_and_whether_that_still_fits(
     assert str(moved) in dict(run_facts(run, moved))["shards"]
 
 
+def test_a_description_without_its_parts_is_refused(tiny, small_shards, tmp_path):
+    train(tiny(**AUDIO), small_shards, tmp_path)
+    (tmp_path / "config.json").write_text('{"config": {}}')
+    with pytest.raises(CheckpointError, match="parts, shards"):
+        run_facts(tmp_path)
+
+
 def test_what_is_no_run_is_refused(small_shards, tmp_path):
     for folder in (small_shards, tmp_path):
         with pytest.raises(CheckpointError):

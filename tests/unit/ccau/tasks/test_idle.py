@@ -9,7 +9,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from baselines.ccau.tasks import AlignmentConfig, Cooperative, Single, StaticKD
+from baselines.ccau.config.objective_config import AlignmentConfig
+from baselines.ccau.tasks import Cooperative, Single, StaticKD
 from tests.unit.ccau.models.batches import batch, nets
 
 

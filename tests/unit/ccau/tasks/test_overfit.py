@@ -6,14 +6,8 @@ import pytest
 import torch
 
 from baselines.ccau.config.config import from_dict
-from baselines.ccau.tasks import (
-    AlignmentConfig,
-    CompositionConfig,
-    Cooperative,
-    CooperativeKD,
-    Single,
-    StaticKD,
-)
+from baselines.ccau.config.objective_config import AlignmentConfig, CompositionConfig
+from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD
 from tests.unit.ccau.models.batches import ALL, batch, nets
 
 CALM = {"gru_dropout": 0.0, "head_dropout": 0.0, "width": 8}

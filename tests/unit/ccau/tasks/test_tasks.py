@@ -7,16 +7,12 @@ from itertools import combinations
 import pytest
 import torch
 
-from baselines.ccau.tasks import (
+from baselines.ccau.config.objective_config import (
     AlignmentConfig,
-    ClipLabels,
     CompositionConfig,
-    Cooperative,
-    CooperativeKD,
     DistillationConfig,
-    Single,
-    StaticKD,
 )
+from baselines.ccau.tasks import ClipLabels, Cooperative, CooperativeKD, Single, StaticKD
 from homage_sdk.errors import UsageError
 from tests.unit.ccau.models import oracles
 from tests.unit.ccau.models.batches import ALL, batch, nets

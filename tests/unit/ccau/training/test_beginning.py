@@ -19,6 +19,7 @@ from homage_sdk.storage.folder_swap import new_folder, recover
 from tests.unit.ccau.training.dying import Killed, killed_at
 
 AUDIO = {"task.kind": "single", "task.modalities": '["audio"]', "run.selection": "last"}
+DESCRIPTION: dict[str, dict[str, str]] = {"config": {}, "shards": {}, "parts": {}}
 
 
 def killed_between_the_renames(target):
@@ -64,24 +65,24 @@ def test_a_kill_between_the_renames_of_a_checkpoint_loses_no_step(
 
 
 def test_resume_without_a_checkpoint_is_refused_and_nothing_is_dropped(tmp_path):
-    begin(tmp_path, {"config": {}})
+    begin(tmp_path, DESCRIPTION)
     (tmp_path / "metrics.jsonl").write_text("{}\n")
     with pytest.raises(CheckpointError, match="nothing to resume from"):
-        open_run(tmp_path, {"config": {}}, fresh=False, resume=True)
+        open_run(tmp_path, DESCRIPTION, fresh=False, resume=True)
     assert (tmp_path / "metrics.jsonl").exists()
-    assert open_run(tmp_path, {"config": {}}, fresh=False, resume=False).checkpoint is None
+    assert open_run(tmp_path, DESCRIPTION, fresh=False, resume=False).checkpoint is None
 
 
 def test_a_new_start_killed_at_any_moment_can_be_made_again(tmp_path, monkeypatch):
     def full_run(out):
         out.mkdir()
         for name in ("config.json", "run.json", "metrics.jsonl", "results.json"):
-            (out / name).write_text(json.dumps({"config": {"of": "old"}}))
+            (out / name).write_text(json.dumps(DESCRIPTION))
         for name in ("checkpoint-last", "checkpoint-best", ".tmp-checkpoint-last.old"):
             (out / name).mkdir()
             (out / name / "manifest.json").write_text("old")
 
-    new = {"config": {"of": "new"}}
+    new = DESCRIPTION | {"config": {"of": "new"}}
     for moment in range(30):
         out = tmp_path / str(moment)
         full_run(out)

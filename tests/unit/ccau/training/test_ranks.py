@@ -168,8 +168,11 @@ def test_ranks_evaluate_each_sequence_once_with_the_same_outcome(
             assert other["activity"]["model"] == numbers["activity"]["model"]
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"optim.accumulate": 2, "optim.whole_batch": "true"}], ids=["alone", "whole"]
+)
 def test_a_nan_on_one_rank_stops_all_ranks_naming_rank_and_sample(
-    config_file, small_shards, tmp_path
+    config_file, small_shards, tmp_path, changes
 ):
     code = tmp_path / "poisoned.py"
     code.write_text(
@@ -189,8 +192,9 @@ def test_a_nan_on_one_rank_stops_all_ranks_naming_rank_and_sample(
     )
     begin = time.monotonic()
     process = launch(
-        2, "train", config_file(), "--shards", small_shards, "--out", tmp_path / "run", code=code
-    )
+        2, "train", config_file(**changes), "--shards", small_shards, "--out", tmp_path / "run",
+        code=code,
+    )  # fmt: skip
     text, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     assert time.monotonic() - begin < 60  # start-up included; the stop itself is one collective

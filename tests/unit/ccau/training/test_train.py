@@ -103,6 +103,25 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert_same_run(tmp_path / "straight", tmp_path / "broken")
 
 
+def test_a_run_validates_as_often_as_it_counted_also_when_it_is_resumed(
+    tiny, small_shards, tmp_path, monkeypatch
+):
+    changes = {"run.validate_every": '"auto"', "run.checkpoint_every": 1, "optim.epochs": 13}
+    audio = {"task.kind": "single", "task.modalities": '["audio"]', "data.blocks": 8}
+    config = tiny(**changes, **audio, **{"run.selection": "paper"})
+    train(config, small_shards, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        killed_at(patch, 15)
+        with pytest.raises(Killed):
+            train(config, small_shards, tmp_path / "broken")
+    train(config, small_shards, tmp_path / "broken")
+    assert_same_run(tmp_path / "straight", tmp_path / "broken")
+    rows = [row for row in curve(tmp_path / "broken") if row["kind"] == "validation"]
+    first, *more, last = (row["epoch"] for row in rows)
+    assert first > 1 and more and last == 13
+    assert more == list(range(2 * first, 13, first))
+
+
 def test_a_finished_run_is_not_trained_twice(tiny, small_shards, tmp_path):
     first = train(tiny(), small_shards, tmp_path / "run")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()}
