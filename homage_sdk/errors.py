@@ -7,6 +7,7 @@ for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -90,6 +91,17 @@ class UsageError(HomageError):
         "Nothing was done.",
         "correct it: the message names what is expected, and --help every option",
     )
+
+
+def require_known(what: str, value: object, known: Iterable[str]) -> None:
+    """Raise UsageError unless ``value`` is one of the ``known``.
+
+    >>> require_known("pick", "closest", ("nearest", "before", "after"))
+    Traceback (most recent call last):
+    homage_sdk.errors.UsageError: unknown pick 'closest'; expected one of nearest, before, after
+    """
+    if value not in (names := tuple(known)):
+        raise UsageError(f"unknown {what} {value!r}", expected=f"one of {', '.join(names)}")
 
 
 class UnknownIdError(HomageError, KeyError):

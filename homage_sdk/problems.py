@@ -142,6 +142,15 @@ class Code:
         return Problem(self.code, self.severity, message, place, found, expected, hint)
 
 
+def quantity(n: int, noun: str) -> str:
+    """How many there are, as a message says it.
+
+    >>> quantity(1, "place"), quantity(2, "place")
+    ('1 place', '2 places')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def by_code(codes: Iterable[Code]) -> dict[str, Code]:
     """Codes under their names, in order; ValueError where two declarations share one."""
     known: dict[str, Code] = {}

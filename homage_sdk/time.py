@@ -16,7 +16,7 @@ from numbers import Real
 from operator import index
 from typing import SupportsIndex
 
-from homage_sdk.errors import LabelError, UsageError
+from homage_sdk.errors import LabelError, UsageError, require_known
 
 NOMINAL_FPS = Fraction(30)
 """The rate that HOMAGE's annotations count frames in."""
@@ -152,8 +152,7 @@ def checked_relations(relation: str | Iterable[str]) -> tuple[str, ...]:
     """One or several of Allen's relations; raises UsageError for another word."""
     names = (relation,) if isinstance(relation, str) else tuple(relation)
     for name in names:
-        if name not in RELATIONS:
-            raise UsageError(f"no relation {name!r}", expected=f"one of {', '.join(RELATIONS)}")
+        require_known("relation", name, RELATIONS)
     return names
 
 

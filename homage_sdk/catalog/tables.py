@@ -19,7 +19,7 @@ import pyarrow as pa
 from homage_sdk.catalog.info import CatalogInfo, read_info, stamp
 from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
-from homage_sdk.errors import CatalogError, ReleaseError, UnknownIdError, UsageError
+from homage_sdk.errors import CatalogError, ReleaseError, UnknownIdError, require_known
 from homage_sdk.problems import Problem
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.files.find import find_release
@@ -131,7 +131,7 @@ class Catalog:
     def _table(self, name: str) -> ParquetTable:
         if name not in TABLES:
             raise UnknownIdError(
-                f"no table {name!r}", expected=f"one of {', '.join(TABLES)}", place=self.path
+                f"unknown table {name!r}", expected=f"one of {', '.join(TABLES)}", place=self.path
             )
         if name not in self._open:
             try:
@@ -201,8 +201,7 @@ class Catalog:
 
     def taxonomy(self, kind: str) -> Taxonomy:
         """The classes of one kind; raises UsageError for a kind there is not."""
-        if kind not in KINDS:
-            raise UsageError(f"no taxonomy {kind!r}", expected=f"one of {', '.join(KINDS)}")
+        require_known("taxonomy", kind, KINDS)
         return self._taxonomies[kind]
 
 

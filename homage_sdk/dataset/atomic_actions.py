@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, overload
 
 from homage_sdk.annotations import AtomicAction
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import require_known
 from homage_sdk.taxonomy import class_key
 from homage_sdk.time import (
     Interval,
@@ -84,13 +84,12 @@ class AtomicActions(SequenceABC[AtomicAction]):
 
         Raises LabelError where ``end`` comes before ``begin``.
         """
+        require_known("value of how", how, ("overlapping", "inside"))
         window = Interval(as_frame(begin).number, as_frame(end).number)
         if how == "inside":
             return AtomicActions(
                 a for a in self if window.first <= a.first_frame and a.last_frame <= window.last
             )
-        if how != "overlapping":
-            raise UsageError(f"no way {how!r}", expected="overlapping or inside")
         return AtomicActions(a for a in self if a.interval.shares_frames(window))
 
     def named(self, pattern: str) -> AtomicActions:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from homage_sdk.annotations import SceneGraph
 from homage_sdk.dataset.atomic_actions import AtomicActions
 from homage_sdk.dataset.view import View
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import UsageError, require_known
 from homage_sdk.time import Frame, Seconds, as_moment, as_seconds
 from homage_sdk.time import Moment as When
 
@@ -38,8 +38,7 @@ class Moment:
     def __init__(self, sequence: Sequence, when: When | int, pick: Pick = "nearest") -> None:
         from homage_sdk.media.pts_index import PICKS
 
-        if pick not in PICKS:
-            raise UsageError(f"no pick {pick!r}", expected=", ".join(PICKS))
+        require_known("pick", pick, PICKS)
         self.sequence = sequence
         self.pick = pick
         named = as_moment(when)

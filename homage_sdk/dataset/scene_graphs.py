@@ -7,7 +7,7 @@ from collections.abc import Sequence as SequenceABC
 from typing import TYPE_CHECKING, overload
 
 from homage_sdk.annotations import SceneGraph
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import require_known
 from homage_sdk.taxonomy import class_key
 from homage_sdk.time import Interval, Moment, as_frame
 
@@ -67,13 +67,14 @@ class SceneGraphs(SequenceABC[SceneGraph]):
 
         ``pick="before"``: the last at or before it, ``"after"``: the first at or after it.
         """
+        from homage_sdk.media.pts_index import PICKS
+
+        require_known("pick", pick, PICKS)
         number = as_frame(moment).number
         if pick == "before":
             return next((g for g in reversed(self._graphs) if g.frame <= number), None)
         if pick == "after":
             return next((g for g in self._graphs if g.frame >= number), None)
-        if pick != "nearest":
-            raise UsageError(f"no pick {pick!r}", expected="nearest, before or after")
         return min(self._graphs, key=lambda g: abs(g.frame - number), default=None)
 
     def between(self, begin: Moment | int, end: Moment | int) -> SceneGraphs:

@@ -20,7 +20,7 @@ def with_views(catalog: Catalog, views: Collection[str | int] | str | int) -> Wa
     kinds = wanted - numbers
     if not kinds <= {"ego", "third"}:
         raise UsageError(
-            f"no kind of view {sorted(map(str, kinds - {'ego', 'third'}))[0]!r}",
+            f"unknown kind of view {sorted(map(str, kinds - {'ego', 'third'}))[0]!r}",
             expected="ego, third or a view number",
         )
     views_of = catalog.values_of("views", "view") if numbers else {}
@@ -44,7 +44,7 @@ def with_sensors(catalog: Catalog, sensors: Collection[str]) -> Wanted:
     for unknown in sorted(wanted - there):
         near = get_close_matches(unknown, sorted(there), n=3)
         raise UsageError(
-            f"no type of sensor {unknown!r}",
+            f"unknown type of sensor {unknown!r}",
             hint=f"nearest: {', '.join(near)}" if near else None,
         )
     return lambda row: wanted <= found.get(row.sequence, set())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from homage_sdk.errors import MediaError, UsageError
+from homage_sdk.errors import MediaError, UsageError, require_known
 from homage_sdk.time import Moment, as_seconds
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ class Sensor:
         """
         import numpy as np
 
-        if how not in ("linear", "previous"):
-            raise UsageError(f"no way {how!r}", expected="linear or previous")
+        require_known("value of how", how, ("linear", "previous"))
         if not rate_hz > 0:
             raise UsageError("not a rate", found=f"{rate_hz} Hz", expected="more than 0")
         begin_s, end_s = as_seconds(begin).value, as_seconds(end).value

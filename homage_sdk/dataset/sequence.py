@@ -14,7 +14,7 @@ from homage_sdk.dataset.read_labels import read_atomic_actions, read_scene_graph
 from homage_sdk.dataset.scene_graphs import SceneGraphs
 from homage_sdk.dataset.sensor import Sensor
 from homage_sdk.dataset.view import View
-from homage_sdk.errors import MediaError, UnknownIdError, UsageError
+from homage_sdk.errors import MediaError, UnknownIdError, UsageError, require_known
 from homage_sdk.ids import SequenceId
 from homage_sdk.time import Moment as When
 from homage_sdk.time import as_seconds, n_frames_in
@@ -117,7 +117,7 @@ class Sequence:
 
     @cached_property
     def atomic_actions(self) -> AtomicActions:
-        """Its atomic actions by first frame; empty where nobody labelled it."""
+        """Its atomic actions by first frame; empty where it has no labels."""
         return read_atomic_actions(self._catalog, self._row.sequence)
 
     @cached_property
@@ -144,10 +144,7 @@ class Sequence:
         Raises UsageError for a table that is not about sequences.
         """
         tables = [each for each in TABLES if each not in OF_THE_CATALOG]
-        if name not in tables:
-            raise UsageError(
-                f"no table {name!r} of a sequence", expected=f"one of {', '.join(tables)}"
-            )
+        require_known("table of a sequence", name, tables)
         return converted(self._catalog.table(name, [self._row.sequence]), as_)
 
     # Moments, sound, sensors
@@ -226,6 +223,5 @@ class Sequence:
 
 def converted(table: pa.Table, as_: Literal["arrow", "pandas"]) -> pa.Table | pd.DataFrame:
     """A table in the form asked for; raises UsageError for another."""
-    if as_ not in ("arrow", "pandas"):
-        raise UsageError(f"no form {as_!r}", expected="arrow or pandas")
+    require_known("form of table", as_, ("arrow", "pandas"))
     return table if as_ == "arrow" else table.to_pandas()

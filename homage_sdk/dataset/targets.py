@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.dataset.atomic_actions import AtomicActions
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import UsageError, require_known
 from homage_sdk.taxonomy import Taxonomy
 from homage_sdk.time import Interval, Moment, as_frame
 
@@ -51,6 +51,7 @@ class Targets:
         ``how="any"``: 1 where an action of the class shares a frame with it. ``how="fraction"``:
         the share of its frames during which the class is active, 0 to 1.
         """
+        require_known("value of how", how, ("any", "fraction"))
         if isinstance(begin, Interval):
             span = begin
         else:
@@ -58,8 +59,6 @@ class Targets:
             span = Interval(as_frame(begin).number, as_frame(last).number)
         if how == "any":
             return self._spans(np.array([[span.first, span.last]])).reshape(-1)
-        if how != "fraction":
-            raise UsageError(f"no way {how!r}", expected="any or fraction")
         active = np.zeros((self.n_classes, span.n_frames), dtype=bool)
         for column, first, last in zip(self._column, self._first, self._last, strict=True):
             low, high = max(first, span.first), min(last, span.last)

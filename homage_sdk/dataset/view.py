@@ -33,7 +33,7 @@ class View:
         n_frames: how many frames the video holds, counted; annotation frames are another clock.
         duration_s: seconds from the first frame to the end of the last.
         start_time_s: the first frame's timestamp on the container's clock.
-        has_audio: whether the video has a sound stream; False where nobody could look.
+        has_audio: whether the video has a sound stream; False where it could not be read.
         audio_start_s: the first sound's timestamp on the container's clock.
         sample_rate: Hz of the sound stream.
         sha256: of the file, where ingest was asked to hash media.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import UsageError, require_known
 from homage_sdk.export.images import action_genome_name, coco_name, exported, mark, write_pictures
 from homage_sdk.progress import Progress
 from homage_sdk.storage import write_file
@@ -50,8 +50,7 @@ def export_pictures(
 
 def check_target(to: str, out: Path) -> None:
     """Refuse to replace anything but an earlier export."""
-    if to not in (*FORMATS, "pictures"):
-        raise UsageError(f"no format {to!r}", expected=f"one of {', '.join(FORMATS)}")
+    require_known("format", to, (*FORMATS, "pictures"))
     if to == "coco":
         if out.is_dir():
             raise UsageError("a COCO export is one file", place=str(out), found="a folder")

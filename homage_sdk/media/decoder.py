@@ -17,7 +17,7 @@ from weakref import WeakSet
 import av
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.probe import open_media
+from homage_sdk.media.probe import file_state, open_media
 from homage_sdk.media.pts_index import PtsIndex
 
 
@@ -112,8 +112,8 @@ class DecoderPool:
 
     @contextmanager
     def borrow(self, path: Path, index: PtsIndex) -> Iterator[Decoder]:
-        """A decoder for this file that nobody else uses meanwhile; opened when none is idle."""
-        key = _identity(path)
+        """A decoder for this file that no other thread uses; opened when none is idle."""
+        key = file_state(path)
         with self._lock:
             found = next((entry for entry in reversed(self._idle) if entry[0] == key), None)
             if found is not None:
@@ -158,15 +158,6 @@ def _leave_behind() -> None:
 
 
 os.register_at_fork(after_in_child=_leave_behind)
-
-
-def _identity(path: Path) -> tuple[object, ...]:
-    """A file replaced under the same name is another file."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return (str(path),)
-    return (str(path), facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
 DECODERS = DecoderPool()

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from homage_sdk.errors import HomageError, MediaError
 from homage_sdk.media.container import truncation
 from homage_sdk.media.pts_index import PtsIndex
+from homage_sdk.problems import quantity
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
 
@@ -68,6 +69,10 @@ class VideoProbe:
         """The pts index that makes time exact."""
         return PtsIndex(self.pts, self.keyframe, self.time_base)
 
+    def fault(self, word: str) -> str:
+        """The finding that begins with a word (``truncated``), without the word; "" without any."""
+        return next((f.partition(": ")[2] for f in self.faults if f.startswith(word)), "")
+
 
 Probes = Mapping[str, VideoProbe | HomageError]
 """By path relative to the release root: what probing gave, or the error that it raised."""
@@ -93,6 +98,15 @@ def open_media(path: Path) -> av.container.InputContainer:
             expected="a media file such as .mkv",
             hint=f"copy it again ({reason(error)})",
         ) from error
+
+
+def file_state(path: Path) -> tuple[object, ...]:
+    """A key for what is kept of an opened file: one replaced under the same name is another."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return (str(path),)
+    return (str(path), facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
 def open_packed(file: BinaryIO, form: Literal["mp4", "flac"]) -> av.container.InputContainer:
@@ -196,8 +210,8 @@ def _sound_fault(packets: list[tuple[float, float]]) -> str:
     gaps, overlaps = (float((sign * steps[wrong]).clip(min=0).sum()) for sign in (1, -1))
     first = float((begins + lengths)[wrong[0]] - begins[0])
     return (
-        f"sound: {gaps:.2f} s missing and {overlaps:.2f} s twice at {len(wrong)} places, the first "
-        f"{first:.2f} s after it begins"
+        f"sound: {gaps:.2f} s missing and {overlaps:.2f} s twice at "
+        f"{quantity(len(wrong), 'place')}, the first {first:.2f} s after it begins"
     )
 
 

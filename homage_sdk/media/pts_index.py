@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from homage_sdk.errors import MediaError, UsageError
+from homage_sdk.errors import MediaError, require_known
 from homage_sdk.time import Frame, Moment, Seconds, as_seconds
 
 Pick = Literal["nearest", "before", "after"]
@@ -84,8 +84,7 @@ class PtsIndex:
         self, seconds: npt.NDArray[np.float64], pick: Pick = "nearest"
     ) -> npt.NDArray[np.int64]:
         """Like ``at`` for many moments, in seconds after the first frame: int64 [n]."""
-        if pick not in PICKS:
-            raise UsageError(f"no pick {pick!r}", expected=", ".join(PICKS))
+        require_known("pick", pick, PICKS)
         if not len(self.pts):
             raise MediaError("the video has no frames")
         times = self.seconds

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import gcd
 from pathlib import Path
 from threading import Lock
@@ -22,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.probe import SOUND_SLACK_S, open_media, reason
+from homage_sdk.media.probe import SOUND_SLACK_S, file_state, open_media, reason
 
 Wave = npt.NDArray[np.float32]
 
@@ -87,9 +89,7 @@ def soundtrack(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack
     ``zero_s`` is measured where it is None: the first picture, else the first sound. Raises
     MediaError when there is no sound, or nothing of it can be decoded.
     """
-    state = path.stat() if path.is_file() else None
-    facts = None if state is None else (state.st_ino, state.st_size, state.st_mtime_ns)
-    key = (str(path), facts, sample_rate, zero_s)
+    key = (*file_state(path), sample_rate, zero_s)
     known = _KEPT.get(key)
     if known is None:
         known = _read(path, sample_rate, zero_s)
@@ -103,12 +103,9 @@ def _read(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack:
             raise MediaError("no sound in this file", place=str(path))
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
-        if zero_s is None:
-            zero_s = _first_s(container)
-            container.seek(0)
-        reader = _Reader(stream, zero_s)
+        reader = _Reader(stream, _first_s(path) if zero_s is None else zero_s)
         runs = [
-            Run(*resampled(np.concatenate(parts), first, rate, sample_rate))
+            Run(*resampled(parts, first, rate, sample_rate))
             for first, rate, parts in reader.runs(container)
         ]
     if not runs and (reader.fault or reader.n_lost):
@@ -186,17 +183,18 @@ def _mono(frame: av.AudioFrame) -> Wave:
     return mono
 
 
-def resampled(wave: Wave, first: int, rate: int, wanted: int) -> tuple[int, Wave]:
+def resampled(pieces: list[Wave], first: int, rate: int, wanted: int) -> tuple[int, Wave]:
     """A run at another rate, on the grid of that rate: its first sample, and the samples.
 
     The grids meet at every whole multiple of ``rate / gcd`` samples; the filter begins at such a
     point, so where a run begins moves nothing by a part of a sample.
     """
     if rate == wanted:
-        return first, wave
+        return first, np.concatenate(pieces)
     shared = gcd(rate, wanted)
     begin = first // (rate // shared) * (rate // shared)
-    source = np.concatenate([np.zeros(first - begin, np.float32), wave])
+    source = np.concatenate([np.zeros(first - begin, np.float32), *pieces])
+    stop = begin + len(source)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
     parts = []
     for at in range(0, len(source), _PIECE):
@@ -205,30 +203,32 @@ def resampled(wave: Wave, first: int, rate: int, wanted: int) -> tuple[int, Wave
         parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
     parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
     begin = begin * wanted // rate
-    low, high = -(-first * wanted // rate), -(-(first + len(wave)) * wanted // rate)
+    low, high = -(-first * wanted // rate), -(-stop * wanted // rate)
     out = np.zeros(high - low, np.float32)
     made = np.concatenate(parts)[low - begin : high - begin]
     out[: len(made)] = np.clip(made, -1, 1)
     return low, out
 
 
-def _first_s(container: av.container.InputContainer) -> float:
+def _first_s(path: Path) -> float:
     """The first picture's pts, in seconds; the first sound's where there is no picture."""
-    stream = (container.streams.video or container.streams.audio)[0]
-    smallest: Fraction | None = None
-    for count, packet in enumerate(container.demux(stream)):
-        if packet.pts is not None and packet.time_base and not packet.is_discard:
-            pts = packet.pts * packet.time_base
-            smallest = pts if smallest is None else min(smallest, pts)
-        if count >= 16:  # B-frames: the first in presentation order is among the first packets
-            break
-    return float(smallest or 0)
+    found: list[Fraction] = []
+    with open_media(path) as container, suppress(av.FFmpegError, OSError):  # cut: what came counts
+        stream = (container.streams.video or container.streams.audio)[0]
+        for packet in islice(container.demux(stream), 17):  # B-frames: the first is among them
+            if packet.pts is not None and packet.time_base and not packet.is_discard:
+                found.append(packet.pts * packet.time_base)
+    return float(min(found, default=0))
 
 
 class _Kept:
-    """The soundtracks used last, up to a number of bytes; threads share them, a fork does not."""
+    """The soundtrack used last, and earlier ones up to a number of bytes. Safe in threads."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew. In a forked child, a thread that is not there may have held the lock."""
         self._lock = Lock()
         self._tracks: OrderedDict[object, tuple[Soundtrack, int]] = OrderedDict()
 
@@ -243,9 +243,9 @@ class _Kept:
     def put(self, key: object, track: Soundtrack) -> None:
         with self._lock:
             self._tracks[key] = track, sum(run.samples.nbytes for run in track.runs)
-            while sum(n for _, n in self._tracks.values()) > _KEPT_BYTES:
+            while len(self._tracks) > 1 and sum(n for _, n in self._tracks.values()) > _KEPT_BYTES:
                 self._tracks.popitem(last=False)
 
 
 _KEPT = _Kept()
-os.register_at_fork(after_in_child=_KEPT.__init__)  # type: ignore[misc]
+os.register_at_fork(after_in_child=_KEPT.forget)

@@ -176,7 +176,7 @@ def _abandon_all() -> None:
     """In a forked child: leave the parent's databases alone, and begin anew when asked.
 
     Closing one there crashes, for the threads it wants to stop are the parent's; so each is kept
-    alive for ever by a reference that nobody gives back.
+    alive for ever by a reference that is never given back.
     """
     for session in list(_SESSIONS):
         if session._connection is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from homage_sdk.problems import quantity
 from homage_sdk.report.statistics import Named, Statistics
 
 PAPER: Final[dict[str, float | str]] = {
@@ -97,7 +98,7 @@ def statistics_rows(figures: Statistics) -> list[dict[str, str]]:
     row("- with sound", figures.with_audio)
     row("- with scene graphs", figures.with_scene_graphs)
     for views, count in figures.views.items():
-        row(f"- with {views} view{'' if views == 1 else 's'}", count)
+        row(f"- with {quantity(views, 'view')}", count)
     row("types of sensor", len(figures.sensors), "sensor_types")
     for kind in ("activity", "atomic", "object", "relationship"):
         row(f"{kind} classes", figures.classes[kind], f"{kind}_classes")

@@ -266,7 +266,7 @@ class Data:
         ends: dict[str, float] = {}
         for file, sequence in zip(self.videos["file"], self.videos["sequence"], strict=True):
             probe = self.probes.get(int(file))
-            whole = probe and probe.n_frames and not any(f[:5] == "trunc" for f in probe.faults)
+            whole = probe and probe.n_frames and not probe.fault("truncated")
             end = probe.duration_s - _CONTAINER_CLOCK_S if probe and whole else inf
             ends[sequence] = max(ends.get(sequence, 0.0), end)
         return {s: Seconds(end).frame().number for s, end in ends.items() if end < inf}

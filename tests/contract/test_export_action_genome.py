@@ -137,5 +137,5 @@ def test_an_export_replaces_an_export_and_nothing_else(folder: Path, tmp_path: P
         with pytest.raises(UsageError):
             export(ds, to, precious)
     assert (precious / "thesis.tex").read_text() == "x"
-    with pytest.raises(UsageError, match="no format 'voc'"):
+    with pytest.raises(UsageError, match="unknown format 'voc'"):
         export(ds, "voc", tmp_path / "x")

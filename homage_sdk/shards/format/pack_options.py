@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import UsageError, require_known
 from homage_sdk.time import NOMINAL_FPS
 
 Unit = Literal["sequence", "action", "clip"]
@@ -92,8 +92,7 @@ class PackOptions:
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
         """A preset by name (see ``PRESETS``), with changes."""
-        if name not in PRESETS:
-            raise UsageError(f"no preset {name!r}", expected=", ".join(PRESETS))
+        require_known("preset", name, PRESETS)
         return cls(**{**PRESETS[name][1], **changes})
 
     def to_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from homage_sdk.errors import MediaError, UsageError
+from homage_sdk.errors import MediaError, UsageError, require_known
 from homage_sdk.folders import PARTS_FOLDER, look
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.format.manifest import MANIFEST, Manifest, Quarantined, read_manifest
@@ -88,8 +88,7 @@ def pack(
         StorageError: the disk is full, or another process is packing into ``out``.
 
     """
-    if engine not in ("processes", "ray"):
-        raise UsageError(f"no engine {engine!r}", expected="processes or ray")
+    require_known("engine", engine, ("processes", "ray"))
     options = options or PackOptions()
     plan = make_plan(dataset, options)
     if (done := _complete(real(Path(out)), dataset, plan, options)) is not None:

@@ -105,7 +105,7 @@ def normalised(data: Data) -> Iterator[Finding]:
 @warning(
     "HOM425",
     "box covers the whole frame",
-    why="No object fills the picture from edge to edge: a default box that nobody drew.",
+    why="No object fills the picture from edge to edge: a default, not a drawn box.",
     example='"bbox": [0, 0, 1280, 720] in a picture of 1280x720',
     hint="draw the box again or remove it",
 )

@@ -31,19 +31,14 @@ def each(
 ) -> Iterator[Finding]:
     """What ``judge`` finds, if anything, in each probed video; in cut ones only if ``cut``."""
     for file, sequence, probe in probed(data):
-        found = judge(probe) if cut or not fault_of(probe, "truncated") else ""
+        found = judge(probe) if cut or not probe.fault("truncated") else ""
         if found:
             yield data.at_file(file, found, expected, sequence=sequence)
 
 
 def _told(word: str, expected: str, *, cut: bool = True) -> Check:
     """Passes on what the probe itself reports under a word."""
-    return lambda data: each(data, lambda probe: fault_of(probe, word), expected, cut=cut)
-
-
-def fault_of(probe: VideoProbe, word: str) -> str:
-    """What the probe says under one of its words (``truncated:``)."""
-    return next((f.partition(": ")[2] for f in probe.faults if f.startswith(word)), "")
+    return lambda data: each(data, lambda probe: probe.fault(word), expected, cut=cut)
 
 
 @error(
@@ -122,7 +117,7 @@ sound_breaks = warning(
     why="Packets of sound are missing, or lie over each other: a recorder lost data, or a file was "
     "cut together. Sound is placed by the timestamps of its packets; what is missing is "
     "silence, marked as not recorded, and of what is there twice the later counts.",
-    example="1.00 s missing at 1 place, the first 2.00 s after it begins",
+    example="1.00 s missing and 0.00 s twice at 1 place, the first 2.00 s after it begins",
     hint="nothing, if it was recorded so; copy the video again where another copy is whole",
     deep=True,
 )(_told("sound", "packets one after the other"))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from homage_sdk.problems import quantity
 from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, info, warning
-from homage_sdk.validation.rules.media import each, fault_of, probed
+from homage_sdk.validation.rules.media import each, probed
 
 if TYPE_CHECKING:
     from homage_sdk.media.probe import VideoProbe
@@ -33,7 +34,7 @@ def lengths_differ(data: Data) -> Iterator[Finding]:
     """More than half a second from the sequence's longest view; cut files are HOM600."""
     views: dict[str, list[tuple[int, VideoProbe]]] = {}
     for file, sequence, probe in probed(data):
-        if not fault_of(probe, "truncated"):
+        if not probe.fault("truncated"):
             views.setdefault(sequence, []).append((file, probe))
     for sequence, probes in views.items():
         usual = _usual([probe.duration_s for _, probe in probes])
@@ -128,7 +129,7 @@ def unusual_rate(data: Data) -> Iterator[Finding]:
 @warning(
     "HOM614",
     "pictures missing inside a video",
-    why="Between two pictures lies at least one and a half times the usual time: some were lost. "
+    why="Between two pictures lies over one and a half times the usual time: some were lost. "
     "Pictures are found by their timestamps, so that the others keep their moments; a moment "
     "inside a hole shows the nearest picture.",
     example="60 pictures missing at 1 place, the first 2.00 s after the video begins",
@@ -141,17 +142,17 @@ def holes(data: Data) -> Iterator[Finding]:
     def judge(probe: VideoProbe) -> str:
         steps = np.diff(probe.pts)
         is_long = steps > 1.5 * np.median(steps) if len(steps) else np.zeros(0, np.bool_)
-        if not is_long.any() or fault_of(probe, "timestamps"):
+        if not is_long.any() or probe.fault("timestamps"):
             return ""
         places, usual = np.flatnonzero(is_long), float(steps[~is_long].mean())
-        missing = np.rint(steps[places] / usual).astype(np.int64) - 1
+        missing = (np.rint(steps[places] / usual).astype(np.int64) - 1).clip(min=1).sum()
         first_s = float((probe.pts[places[0]] - probe.pts[0]) * probe.time_base)
         return (
-            f"{missing.sum()} pictures missing at {len(places)} places, the first {first_s:.2f} s "
-            "after the video begins"
+            f"{quantity(missing, 'picture')} missing at {quantity(len(places), 'place')}, "
+            f"the first {first_s:.2f} s after the video begins"
         )
 
-    return each(data, judge, "a picture every thirtieth of a second")
+    return each(data, judge, "no step over 1.5 times the usual one")
 
 
 @warning(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from homage_sdk.problems import Place
+from homage_sdk.problems import Place, quantity
 from homage_sdk.soundness import Reason
 from homage_sdk.validation.data import Data, where
 from homage_sdk.validation.rule import Finding, error, info, warning
@@ -200,8 +200,8 @@ def shared_participants(data: Data) -> Iterator[Finding]:
     if shared:
         files = entries.loc[participants.isin(shared), "file"]
         names = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
-        count = f"{len(shared)} participant{'' if len(shared) == 1 else 's'}"
-        yield data.at_file(files.iloc[-1], f"{count}: {names}")
+        found = f"{quantity(len(shared), 'participant')}: {names}"
+        yield data.at_file(files.iloc[-1], found)
 
 
 @warning(
@@ -226,6 +226,6 @@ def untrained_activity(data: Data) -> Iterator[Finding]:
         unlisted = len(known) and activity not in set(known.loc[known["kind"] == "activity", "key"])
         if activity and activity not in trained and not unlisted:
             row = int(rows.index[0])
-            count = f"{len(rows)} test sequence{'' if len(rows) == 1 else 's'}"
+            count = quantity(len(rows), "test sequence")
             found = f"{entries['activity_raw'].iat[row]!r} in {count}"
             yield data.at_line("list_entries", row, found, "at least one in train")

@@ -107,7 +107,7 @@ def test_tables_are_read_when_asked_for(catalog: Path) -> None:
     assert opened.table("frames").num_rows == opened.info.counts["frames"]
     with pytest.raises(CatalogError, match=r"objects\.parquet"):
         opened.table("objects")
-    with pytest.raises(UnknownIdError, match="no table 'obects'"):
+    with pytest.raises(UnknownIdError, match="unknown table 'obects'"):
         opened.table("obects")
 
 

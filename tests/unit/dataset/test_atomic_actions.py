@@ -124,7 +124,7 @@ def test_a_gap_in_seconds_allows_the_frames_it_fully_holds() -> None:
 def test_impossible_questions_are_refused() -> None:
     with pytest.raises(LabelError):
         AtomicActions([]).between(10, 5)
-    with pytest.raises(UsageError, match="no relation 'near'"):
+    with pytest.raises(UsageError, match="unknown relation 'near'"):
         AtomicActions([]).related(Interval(1, 2), "near")
-    with pytest.raises(UsageError, match="no way 'within'"):
+    with pytest.raises(UsageError, match=r"unknown value of how 'within'; .* overlapping, inside"):
         AtomicActions([]).between(1, 2, how="within")  # type: ignore[arg-type]

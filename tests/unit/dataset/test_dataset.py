@@ -148,9 +148,9 @@ def test_an_impossible_filter_is_refused(ds: Dataset) -> None:
         ds.split("trian")
     with pytest.raises(UnknownIdError, match="nearest: make tea"):
         ds.activity("make te")
-    with pytest.raises(UsageError, match=r"no type of sensor 'infrarot'.*infrared"):
+    with pytest.raises(UsageError, match=r"unknown type of sensor 'infrarot'.*infrared"):
         ds.having(sensors={"infrarot"})
-    with pytest.raises(UsageError, match="no kind of view 'side'"):
+    with pytest.raises(UsageError, match="unknown kind of view 'side'"):
         ds.having(views={"side"})
     with pytest.raises(UnknownIdError, match="nearest"):
         ds.select(["p0001_r001_a008"])
@@ -189,7 +189,7 @@ def test_tables_hold_the_rows_of_the_selection(ds: Dataset) -> None:
     frame = some.table("atomic_actions", as_="pandas")
     assert isinstance(frame, pd.DataFrame) and len(frame) == 4
     assert isinstance(some.table("frames"), pa.Table)
-    with pytest.raises(UnknownIdError, match="no table 'action'; expected one of sequences"):
+    with pytest.raises(UnknownIdError, match="unknown table 'action'; expected one of sequences"):
         ds.table("action")
 
 
@@ -219,7 +219,7 @@ def test_a_sequence_s_tables_are_the_dataset_s_rows(crowded: Path) -> None:
 
 def test_taxonomies_are_those_of_the_whole_catalog(ds: Dataset) -> None:
     assert ds.split("val").taxonomy("atomic").names == ds.taxonomy("atomic").names
-    with pytest.raises(UsageError, match="no taxonomy 'atoms'"):
+    with pytest.raises(UsageError, match="unknown taxonomy 'atoms'"):
         ds.taxonomy("atoms")
 
 

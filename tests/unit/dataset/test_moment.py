@@ -49,7 +49,7 @@ def test_picks_are_before_after_and_nearest(seq: Sequence) -> None:
     for pick, index in (("before", 20), ("nearest", 20), ("after", 21)):
         moment = seq.at(between, pick=pick)  # type: ignore[arg-type]
         assert moment.shown_at(view) == Seconds(float(times[index]))
-    with pytest.raises(UsageError, match="no pick 'closest'"):
+    with pytest.raises(UsageError, match="unknown pick 'closest'"):
         seq.at(between, pick="closest")  # type: ignore[arg-type]
 
 

@@ -80,7 +80,7 @@ def test_selections_by_time_view_and_triple(ds: Dataset) -> None:
     assert [g.frame for g in all_of_them.with_triple("person", "drinking_from")] == [150]
     assert len(all_of_them.with_triple(object="cup")) == 4
     assert len(all_of_them[1:]) == 3 and isinstance(all_of_them[1:], SceneGraphs)
-    with pytest.raises(UsageError, match="no pick 'closest'"):
+    with pytest.raises(UsageError, match="unknown pick 'closest'"):
         all_of_them.nearest(1, pick="closest")  # type: ignore[arg-type]
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.media.audio import read_audio, read_flac, read_sound
+from homage_sdk.media.probe import open_media, probe_video
 from homage_sdk.shards.packing.encode import flac
 from tests.unit.media.videos import like, remux, tone, write_video
 
@@ -47,8 +50,6 @@ def test_outside_the_recording_is_silence(tmp_path: Path) -> None:
 
 
 def test_a_packed_window_is_the_same_samples_as_soundfile_reads() -> None:
-    import soundfile
-
     wave = np.random.default_rng(0).normal(0, 0.1, 200_000).astype(np.float32)
     data = flac(wave, 16000)
     truth, rate = soundfile.read(io.BytesIO(data), dtype="float32")
@@ -76,6 +77,11 @@ def test_no_sound_and_no_window_are_said_so(tmp_path: Path) -> None:
 def test_what_is_no_rate_is_refused_before_the_file_is_looked_at(rate: int) -> None:
     with pytest.raises(UsageError, match=r"not a sample rate; found .*; expected 1 to 768,000"):
         read_audio(Path("nowhere.mkv"), 0, 1, rate)
+
+
+def test_a_file_that_the_system_refuses_is_a_fault_of_it() -> None:
+    with pytest.raises(MediaError, match="cannot be read"):
+        read_audio(Path("a" * 300 + ".mkv"), 0, 1)
 
 
 def test_a_whole_number_of_numpy_is_a_rate(tmp_path: Path) -> None:
@@ -164,6 +170,69 @@ def test_sound_after_a_gap_is_heard_when_it_was_recorded(
     for second in range(6):
         found = heard(read_audio(path, second, second + 1), second)
         assert found == [at for at in expected if second <= at < second + 1]
+
+
+def test_of_sound_that_is_there_twice_the_later_counts(tmp_path: Path) -> None:
+    moves: list[tuple[int, int]] = []
+
+    def pressed(packet: av.Packet) -> av.Packet:
+        if packet.stream.type == "audio":
+            before = at_s(packet)  # each packet after 2.088 s lies half over the one before
+            after = before - min(max(before - 2.088, 0) / 2, 0.504)  # 14 of them, of 72 ms
+            packet.pts = packet.dts = round(after / packet.time_base)
+            moves.append((round(before * 16_000), round(at_s(packet) * 16_000)))
+        return packet
+
+    source = beeping(tmp_path / "a.mkv", "flac", 16_000)
+    path = remux(tmp_path / "pressed.mkv", source, pressed)
+    truth = read_audio(source, 0, 6)
+    expected, recorded = np.zeros(96_000, np.float32), np.zeros(96_000, np.bool_)
+    for (before, at), (stop, _) in pairwise([*moves, (96_000, 0)]):
+        expected[at : at + stop - before] = truth[before:stop]
+        recorded[at : at + stop - before] = True
+    sound = read_sound(path, 0, 6)
+    assert np.array_equal(sound.samples, expected)
+    assert np.array_equal(sound.recorded, recorded)
+    assert recorded.mean() == pytest.approx(5.496 / 6, abs=1e-4)
+    assert [f.partition(":")[0] for f in probe_video(path).faults] == ["sound"]
+
+
+@pytest.mark.parametrize("form", ["mkv", "mp4"])
+def test_sound_before_the_picture_is_heard_also_where_the_picture_must_be_found(
+    tmp_path: Path, form: str
+) -> None:
+    path = write_video(tmp_path / f"a.{form}", audio=True, start_s=3.0, audio_start_s=-2.5)
+    told = read_sound(path, -3, 3, video_start_s=probe_video(path).start_s)
+    found = read_sound(path, -3, 3)
+    assert told.recorded.mean() == pytest.approx(0.5, abs=0.03)
+    assert np.array_equal(found.samples, told.samples)
+    assert np.array_equal(found.recorded, told.recorded)
+
+
+def test_of_a_file_that_is_cut_what_is_there_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mkv"
+    whole = write_video(tmp_path / "a.mkv", audio=True, start_s=3.0, audio_start_s=-2.5)
+    path.write_bytes(whole.read_bytes()[:3000])
+    assert read_sound(path, 0, 1).recorded.any()
+
+
+@pytest.mark.parametrize("rate", [16_000, 768_000])
+def test_a_file_is_decoded_once_however_long_it_is(
+    tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(45 * rate, np.int16), rate)  # at 768 kHz more than 128 MB
+    opened: list[Path] = []
+
+    def counted(file: Path) -> av.container.InputContainer:
+        opened.append(file)
+        return open_media(file)
+
+    monkeypatch.setattr("homage_sdk.media.soundtrack.open_media", counted)
+    read_audio(path, 0, 1, rate)
+    once = len(opened)
+    assert not read_audio(path, 30, 31, rate).any()
+    assert len(opened) == once > 0
 
 
 def test_a_packet_that_cannot_be_decoded_costs_no_other(tmp_path: Path) -> None:

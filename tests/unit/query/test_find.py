@@ -198,7 +198,7 @@ def test_a_hostile_name_is_only_a_name(ds: Dataset) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Action("x").related("befor", "y"), "no relation 'befor'"),
+        (lambda: Action("x").related("befor", "y"), "unknown relation 'befor'"),
         (lambda: Action("x").before("y", within=-1), "cannot be negative"),
         (lambda: Action("x").showing(Triple("a").during("y")), "cannot name another action"),
     ],

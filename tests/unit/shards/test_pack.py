@@ -306,7 +306,7 @@ def test_options_refuse_what_cannot_be(dataset: Dataset) -> None:
     ):
         with pytest.raises(UsageError, match=rf"impossible option {next(iter(wrong))}"):
             PackOptions(**wrong)
-    with pytest.raises(UsageError, match=r"no preset 'huge'.*ccau"):
+    with pytest.raises(UsageError, match=r"unknown preset 'huge'.*ccau"):
         PackOptions.preset("huge")
     with pytest.raises(UsageError, match=r"nothing to pack.*none of split 'dev'"):
         make_plan(dataset, PackOptions(split="dev"))
