@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,11 +26,11 @@ from homage_sdk.errors import HomageError
 from homage_sdk.folders import PROBES_FILE
 from homage_sdk.storage import explained
 from homage_sdk.storage.commit import real, replacing
+from homage_sdk.storage.file_identity import size_time_ends
 
 if TYPE_CHECKING:
     from homage_sdk.media.probe import VideoProbe
 
-_EDGE_BYTES = 1 << 16
 _ARRAYS = ("path", "time_base", "pts", "keyframe")
 _UNSURE = ("truncated:", "picture:")
 """Faults of a probe that the disk may have rather than the file."""
@@ -128,7 +127,7 @@ class KnownVideos:
         file = self._root / key[1]
         try:
             if key[1] not in self._edges:
-                self._edges[key[1]] = _edges(file)
+                self._edges[key[1]] = size_time_ends(file)
         except OSError:
             return read(file)
         stamp = Stamp(*self._edges[key[1]], code)
@@ -165,16 +164,6 @@ class KnownVideos:
         with replacing(folder, lambda _: (name,), lambda _: None, first=name) as staged:
             lines = (self._entries[key].line for key in sorted(self._entries))
             (staged / name).write_bytes(b"\n".join(lines))
-
-
-def _edges(file: Path) -> tuple[int, int, str]:
-    with file.open("rb", buffering=0) as opened:
-        state = os.fstat(opened.fileno())
-        digest = hashlib.sha256(opened.read(_EDGE_BYTES))
-        if state.st_size > _EDGE_BYTES:
-            opened.seek(max(_EDGE_BYTES, state.st_size - _EDGE_BYTES))
-            digest.update(opened.read(_EDGE_BYTES))
-    return state.st_size, state.st_mtime_ns, digest.hexdigest()
 
 
 def _seal(text: bytes) -> bytes:

@@ -99,8 +99,8 @@ def write_file(target: Path, data: bytes | str) -> None:
 def exclusive(lock: Path, target: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold ``lock``, which the kernel releases even after a kill; its name does not stay.
 
-    Raises StorageError when somebody else holds it, unless told to ``wait``; and on a file system
-    without locks, where nobody could tell.
+    Raises StorageError when another process holds it, unless told to ``wait``; and on a file system
+    without locks, where it cannot be seen.
     """
     file = _locked(lock, target, wait=wait)
     try:

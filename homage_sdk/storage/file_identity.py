@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,9 +26,7 @@ class FileIdentity:
 
 def identify(path: Path, name: str) -> FileIdentity:
     """What a file is now, every byte read; ``name`` is its relative path. Raises OSError."""
-    state = path.stat()
-    ends = _ends(path, state.st_size)
-    return FileIdentity(name, state.st_size, state.st_mtime_ns, ends, sha256_file(path))
+    return FileIdentity(name, *size_time_ends(path), sha256_file(path))
 
 
 def still(path: Path, name: str, known: FileIdentity) -> FileIdentity | None:
@@ -36,16 +35,18 @@ def still(path: Path, name: str, known: FileIdentity) -> FileIdentity | None:
     Size and both ends are compared; every byte only where path or time is another, as on a disk
     that it was copied to.
     """
-    state = path.stat()
-    if state.st_size != known.size or _ends(path, known.size) != known.ends:
+    size, mtime_ns, ends = size_time_ends(path)
+    if (size, ends) != (known.size, known.ends):
         return None
-    now = replace(known, path=name, mtime_ns=state.st_mtime_ns)
+    now = replace(known, path=name, mtime_ns=mtime_ns)
     return now if now == known or sha256_file(path) == known.sha256 else None
 
 
-def _ends(path: Path, size: int) -> str:
+def size_time_ends(path: Path) -> tuple[int, int, str]:
+    """The fields of these names of a ``FileIdentity``, as of now. Raises OSError."""
     with path.open("rb", buffering=0) as file:
+        state = os.fstat(file.fileno())
         digest = hashlib.sha256(file.read(_END_BYTES))
-        file.seek(max(_END_BYTES, size - _END_BYTES))
+        file.seek(max(_END_BYTES, state.st_size - _END_BYTES))
         digest.update(file.read(_END_BYTES))
-    return digest.hexdigest()
+    return state.st_size, state.st_mtime_ns, digest.hexdigest()

@@ -277,7 +277,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _line(error: Exception) -> str:
-    """An error of somebody else in one short line."""
+    """An error of another library in one short line."""
     said = " ".join(str(error).split())
     name = type(error).__name__
     return (f"{name}: {said}" if said else name)[:200]

@@ -72,7 +72,7 @@ def manifest_copy(data: bytes) -> bytes | None:
 def index_of(manifest: Manifest, data: bytes, place: str) -> Index:
     """The index that a manifest names; raises ShardError when it is another or cannot be used.
 
-    ``manifest.index.bytes`` is bounded: nobody need read more than one byte beyond that.
+    ``manifest.index.bytes`` is bounded: no reader needs more than one byte beyond that.
     """
     if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
         raise ShardError("the index is not the one of the manifest", place=place, hint=MEND)

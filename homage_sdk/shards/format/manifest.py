@@ -113,7 +113,7 @@ class Manifest(StrictModel):
     @field_validator("options")
     @classmethod
     def _possible(cls, options: dict[str, Any]) -> dict[str, Any]:
-        """Stride and rate are stated, whoever reads counts on them; every option is possible."""
+        """Stride and rate are stated, for readers need them; every option is possible."""
         if missing := sorted({"stride", "audio_rate"} - options.keys()):
             raise ValueError(f"no {missing[0]}")
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import AbstractContextManager
+import stat
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from homage_sdk.shards.format.manifest import (
 from homage_sdk.shards.format.sample_meta import META, SampleMeta
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, parse_json
 from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, crc32, cut_short
-from homage_sdk.storage.commit import current, reading
+from homage_sdk.storage.commit import reading
 from homage_sdk.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -285,8 +286,10 @@ def other_sizes(folder: Path, manifest: Manifest) -> list[tuple[StoredFile, int 
     """The files that are not there in their size, with the one that they have."""
     broken = []
     for stated in manifest.files:
-        file = current(folder, stated.name)
-        found = file.stat().st_size if file.is_file() and not file.is_symlink() else None
+        found = None
+        with suppress(OSError):
+            state = reading(folder, stated.name, Path.lstat)
+            found = state.st_size if stat.S_ISREG(state.st_mode) else None
         if found != stated.bytes:
             broken.append((stated, found))
     return broken

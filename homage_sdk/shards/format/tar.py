@@ -37,8 +37,8 @@ MEND = "run `homage repair SHARDS CATALOG`, or copy it again"
 class Member(NamedTuple):
     """One file in a shard: ``{key}.{field}``, its content at ``offset``, ``size`` bytes long.
 
-    ``crc32`` is of its content, 0 where nobody looked: it names the sample that was damaged, while
-    the SHA-256 of the shard proves that none was.
+    ``crc32`` is of its content, 0 where it was not computed: it names the sample that was damaged,
+    while the SHA-256 of the shard proves that none was.
     """
 
     key: str

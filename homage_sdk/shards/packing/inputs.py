@@ -106,16 +106,21 @@ def made_by() -> dict[str, str]:
     """The versions that decide the bytes."""
     import av
 
-    return {"homage_sdk": __version__, "av": av.__version__} | {
-        str(name): ".".join(map(str, av.library_versions[name]))
-        for name in ("libavcodec", "libavformat", "libswscale")
-        if name in av.library_versions
-    }
+    ours = {"homage_sdk": __version__, "packing": str(PACKING)}
+    return (
+        ours
+        | {"av": av.__version__}
+        | {
+            str(name): ".".join(map(str, av.library_versions[name]))
+            for name in ("libavcodec", "libavformat", "libswscale")
+            if name in av.library_versions
+        }
+    )
 
 
 def maker(options: PackOptions) -> str:
     """A digest of everything but the input that decides the bytes of an encoded member."""
-    libraries = made_by() | {"homage_sdk": "", "packing": str(PACKING)}
+    libraries = made_by() | {"homage_sdk": ""}
     how = {
         name: getattr(options, name)
         for name in ("stride", "short_side", "crf", "gop", "x264_preset", "tune", "audio_rate")

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.probe import unreadable
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.sensor_array import SensorTable
+from homage_sdk.shards.format.sensor_array import SENSORS, SensorTable
 from homage_sdk.shards.packing.inputs import MadeFrom, maker
 from homage_sdk.shards.packing.plan import PlannedSample, chosen_views
-from homage_sdk.shards.packing.reuse import Kept, Reuse
+from homage_sdk.shards.packing.reuse import NEW, Kept, Reuse
 from homage_sdk.storage.file_identity import FileIdentity, identify
 from homage_sdk.taxonomy import KINDS
 
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
     from homage_sdk.release.sensors import SensorReader
     from homage_sdk.taxonomy import Taxonomy
+
+
+class Wanted(NamedTuple):
+    """An encoded member, by what decides its bytes beside options and libraries."""
+
+    sequence: str
+    field: str
+    files: Sequence[Path | None]
+    """What is read to encode it."""
+    times: object
+    """What is taken from the files; its ``repr`` says it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,8 @@ class Job:
         return {kind: self.dataset.taxonomy(kind) for kind in KINDS}
 
     @cached_property
-    def _maker(self) -> str:
+    def maker(self) -> str:
+        """A digest of the options and libraries that encode."""
         return maker(self.options)
 
     @cached_property
@@ -75,42 +87,25 @@ class Job:
         views = chosen_views(self.dataset[planned.sequence], self.options)
         return [view.number for view in views if view.path is not None]
 
-    def member(
-        self,
-        sequence: str,
-        name: str,
-        files: Sequence[Path | None],
-        times: object,
-        encode: Callable[[], Encoded],
-        *,
-        keep: bool = True,
-    ) -> EncodedMember:
-        """An encoded member: the one that was made from the same, or a new one.
+    def may_keep(self, field: str) -> bool:
+        """Whether a member made before may serve: nothing tells what another reader gave."""
+        return field != SENSORS or self.sensor_reader is None
 
-        Args:
-            sequence: whose it is.
-            name: its field.
-            files: what ``encode`` reads.
-            times: what it takes from them; its ``repr`` says it all.
-            encode: makes it.
-            keep: whether what was made before may serve.
+    def member(self, wanted: Wanted, encode: Callable[[], Encoded]) -> EncodedMember:
+        """An encoded member: the one that was made from the same, or a new one by ``encode``.
 
-        Raises:
-            MediaError: a file cannot be read, or changed meanwhile.
-
+        Raises MediaError where a file cannot be read, or changed meanwhile.
         """
-        kept, _ = self.find(sequence, name, files, times)
-        if keep and kept is not None and (data := kept.read()) is not None:
+        kept, _ = self.find(wanted)
+        if kept is not None and (data := kept.read()) is not None:
             return EncodedMember(data, kept.made_from)
         try:
-            before = {path: _stamp(path) for path in files if path is not None}
+            before = {path: _stamp(path) for path in wanted.files if path is not None}
             made = encode()
-            used = [
-                path for path in (files if made.files is None else made.files) if path is not None
-            ]
+            used = list(before) if made.files is None else made.files
             identities = tuple(map(self._identity, used))
         except OSError as error:
-            raise unreadable(Path(error.filename or name), error) from error
+            raise unreadable(Path(error.filename or wanted.field), error) from error
         for path, identity in zip(used, identities, strict=True):
             if before[path] != (identity.size, identity.mtime_ns):
                 raise MediaError(
@@ -120,18 +115,19 @@ class Job:
                 )
         made_from = MadeFrom(
             files=identities,
-            times=_digest(times),
-            maker=self._maker,
+            times=_digest(wanted.times),
+            maker=self.maker,
             numbers=made.numbers,
             tables=made.tables,
         )
         return EncodedMember(made.data, made_from)
 
-    def find(
-        self, sequence: str, name: str, files: Sequence[Path | None], times: object
-    ) -> tuple[Kept | None, str]:
+    def find(self, wanted: Wanted) -> tuple[Kept | None, str]:
         """The member that is there already, or why there is none."""
-        return self.reuse.find(sequence, name, (_digest(times), self._maker), files)
+        if not self.may_keep(wanted.field):
+            return None, NEW
+        made = (_digest(wanted.times), self.maker)
+        return self.reuse.find(wanted.sequence, wanted.field, made, wanted.files)
 
     def _identity(self, path: Path) -> FileIdentity:
         known = self._identities.get(path)

@@ -92,7 +92,7 @@ def pack(
     options = options or PackOptions()
     plan = make_plan(dataset, options)
     if (done := _complete(real(Path(out)), dataset, plan, options)) is not None:
-        return _summary(Path(out), done, 0)
+        return _summary(Path(out), done.manifest, 0)
     with holding(Path(out), MANIFEST) as folder:
         job = Job(dataset, plan.options, sensor_reader)
         found = _survey(folder, job, plan, options)
@@ -120,9 +120,13 @@ def look_ahead(
     sensor_reader: SensorReader | None = None,
 ) -> Survey:
     """What ``pack`` would keep and make. Writes nothing; raises what ``pack`` raises at once."""
-    options = options or PackOptions()
+    options, out = options or PackOptions(), real(Path(out))
     plan = make_plan(dataset, options)
-    return _survey(real(Path(out)), Job(dataset, plan.options, sensor_reader), plan, options)
+    if (done := _complete(out, dataset, plan, options)) is not None:
+        records = {shard.name: done.record(shard) for shard in plan.shards}
+        n_kept = sum(map(len, done.made_from.values()))
+        return Survey(plan, records, (), done, Reuse(dataset.root), n_kept)
+    return _survey(out, Job(dataset, plan.options, sensor_reader), plan, options)
 
 
 def _survey(out: Path, job: Job, plan: Plan, options: PackOptions) -> Survey:
@@ -172,20 +176,19 @@ def _require_options(out: Path, there: dict[str, Any], plan: Plan, options: Pack
             )
 
 
-def _complete(out: Path, dataset: Dataset, plan: Plan, options: PackOptions) -> Manifest | None:
-    """The manifest of a folder that already is what was asked for; nothing is touched."""
+def _complete(out: Path, dataset: Dataset, plan: Plan, options: PackOptions) -> Earlier | None:
+    """The shards of a folder that already is what was asked for; nothing is touched."""
     if not (out / MANIFEST).is_file() or has_leftovers(out):
         return None
     if any((out / name).exists() for name in OUR_NAMES):
         return None
     manifest = read_manifest(out)
     _require_options(out, manifest.options, plan, options)
-    same = manifest.dataset == plan.dataset and manifest.options == plan.options.to_json()
-    if not same or manifest.quarantine:
+    if not plan.is_of(manifest) or manifest.quarantine:
         return None
     ShardSet.open(out)  # every file is there
-    made = Earlier.read(out, manifest).made_from
-    return manifest if Reuse(dataset.root).unchanged(made) else None
+    there = Earlier.read(out, manifest)
+    return there if Reuse(dataset.root).unchanged(there.made_from) else None
 
 
 def _require_media(dataset: Dataset, options: PackOptions) -> None:

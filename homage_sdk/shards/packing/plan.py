@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import UsageError
-from homage_sdk.shards.format.manifest import SCHEMA_VERSION
+from homage_sdk.shards.format.manifest import SCHEMA_VERSION, Manifest
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.strict_json import dump_json
 from homage_sdk.time import n_frames_in
@@ -65,6 +65,10 @@ class Plan:
     def n_samples(self) -> int:
         """How many samples all shards will hold."""
         return sum(len(shard.samples) for shard in self.shards)
+
+    def is_of(self, shards: Manifest) -> bool:
+        """Whether it is of the same catalog and options as these."""
+        return (self.dataset, self.options.to_json()) == (shards.dataset, shards.options)
 
     def to_bytes(self) -> bytes:
         """As written beside the shards while packing goes on."""

@@ -28,7 +28,7 @@ from homage_sdk.shards.format.sensor_array import SENSORS, SensorTable, array_by
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, StrictModel
 from homage_sdk.shards.packing.encode import encode_sound, encode_view
 from homage_sdk.shards.packing.inputs import MadeFrom
-from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job
+from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job, Wanted
 from homage_sdk.shards.packing.plan import PlannedSample
 from homage_sdk.time import NOMINAL_FPS, Frame
 
@@ -101,7 +101,7 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
             return MadeView(None)
         times = index.pts[positions].tolist()
         name = f"v{number:03d}.mp4"
-        made = job.member(planned.sequence, name, [view.path], times, encode)
+        made = job.member(Wanted(planned.sequence, name, [view.path], times), encode)
     except MediaError as error:
         return MadeView(None, fault=_view_fault(sequence, view, error))
     except OSError as error:  # of a file that was to be measured
@@ -187,7 +187,8 @@ def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView
     for part, made in ((sound, sound_made), (sensors, sensors_made)):
         if part is not None and made is not None:
             members.append((part.field, made.data))
-            made_from[part.field] = made.made_from
+            if job.may_keep(part.field):
+                made_from[part.field] = made.made_from
     info = SampleInfo(shard=shard, **dict(facts))
     return MadeSample(tuple(members), info, tuple(quarantine), made_from)
 
@@ -225,7 +226,7 @@ def _pack_sound(
 
         name = "ego.flac" if view.kind == "ego" else f"v{view.number:03d}.flac"
         try:
-            made = job.member(planned.sequence, name, [view.path], span, encode)
+            made = job.member(Wanted(planned.sequence, name, [view.path], span), encode)
         except MediaError as error:
             quarantine.append(_view_fault(sequence, view, error))
             continue
@@ -269,9 +270,7 @@ def _pack_sensors(
     times = [(planned.first, planned.last), *((each.kind, each.position) for each in chosen)]
     try:
         files = [sensor.path for sensor in chosen]
-        return job.member(
-            planned.sequence, SENSORS, files, times, encode, keep=job.sensor_reader is None
-        )
+        return job.member(Wanted(planned.sequence, SENSORS, files, times), encode)
     except MediaError as error:
         quarantine.append(_fault(sequence, None, SENSORS, error))
         return None

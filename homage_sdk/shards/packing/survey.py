@@ -16,9 +16,9 @@ from homage_sdk.shards.format.sample_meta import META
 from homage_sdk.shards.format.sensor_array import SENSORS
 from homage_sdk.shards.format.tar import Member, read_members
 from homage_sdk.shards.packing.inputs import MadeFrom, MadeMembers, made_by, read_inputs
-from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job
+from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job, Wanted
 from homage_sdk.shards.packing.plan import Plan, PlannedShard
-from homage_sdk.shards.packing.reuse import NEW, Kept, Reuse, read_member
+from homage_sdk.shards.packing.reuse import Kept, Reuse, read_member
 from homage_sdk.shards.packing.sample import MadeSample, make_sample
 from homage_sdk.shards.packing.shard_file import ShardRecord, as_planned, finished, read_record
 from homage_sdk.shards.packing.stage import stage_of, stages
@@ -84,16 +84,20 @@ class Earlier:
         is_planned = tuple(keys) == tuple(p.key for p in shard.samples) and stated == set(keys)
         return is_planned and shard.name not in self.broken
 
-    def is_current(self, shard: PlannedShard, reuse: Reuse) -> bool:
-        """Whether a shard of the same catalog is what would be made now."""
+    def is_current(self, shard: PlannedShard, job: Job, reuse: Reuse) -> bool:
+        """Whether a shard of the same catalog, options and libraries is what would be made now."""
         if not self.holds(shard) or self.left_out(shard):
             return False
         if not self.made_from:  # nothing tells what it was made from, and nothing speaks against it
             return True
         known = {planned.key: self.made_from.get(planned.key, {}) for planned in shard.samples}
-        encoded = (m for m in self.members[shard.name] if m.field not in (META, ANNOTATIONS))
-        is_known = all(member.field in known[member.key] for member in encoded)
-        return is_known and self.manifest.made_by == made_by() and reuse.unchanged(known)
+        for member in self.members[shard.name]:
+            made = known[member.key].get(member.field)
+            if member.field not in (META, ANNOTATIONS) and not (
+                made and made.maker == job.maker and job.may_keep(member.field)
+            ):
+                return False
+        return reuse.unchanged(known)
 
     def left_out(self, shard: PlannedShard) -> bool:
         """Whether anything of these samples could not be packed."""
@@ -135,15 +139,12 @@ def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:
             records[shard.name] = record
     left = [shard for shard in plan.shards if shard.name not in records]
     n_kept = 0
-    same_options = earlier and earlier.manifest.options == plan.options.to_json()
-    if earlier and same_options and earlier.manifest.dataset == plan.dataset:
+    if earlier and plan.is_of(earlier.manifest) and earlier.manifest.made_by == made_by():
         for shard in left:
-            if earlier.is_current(shard, reuse):
+            if earlier.is_current(shard, job, reuse):
                 records[shard.name] = record = earlier.record(shard)
                 n_kept += sum(map(len, record.made_from.values()))
         left = [shard for shard in left if shard.name not in records]
-        if not earlier.made_from:
-            return Survey(plan, records, tuple(left), earlier, reuse)
     if earlier is None and not len(reuse):
         return Survey(plan, records, tuple(left), earlier, reuse)
     look = _Look(job.dataset, plan.options, job.sensor_reader, reuse)
@@ -194,24 +195,16 @@ class _Look(Job):
     kept: list[Kept] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
-    def member(
-        self,
-        sequence: str,
-        name: str,
-        files: Sequence[Path | None],
-        times: object,
-        encode: Callable[[], Encoded],
-        *,
-        keep: bool = True,
-    ) -> EncodedMember:
-        kept, reason = self.find(sequence, name, files, times)
-        if keep and kept is not None:
+    def member(self, wanted: Wanted, encode: Callable[[], Encoded]) -> EncodedMember:
+        kept, reason = self.find(wanted)
+        if kept is not None:
             self.kept.append(kept)
             return EncodedMember(b"", kept.made_from)
-        if name != SENSORS and not all(path and os.access(path, os.F_OK) for path in files):
+        are_there = all(path and os.access(path, os.F_OK) for path in wanted.files)
+        if wanted.field != SENSORS and not are_there:
             encode()  # says at once that the file is not there
-        self.reasons.append(reason or NEW)
-        numbers = (2,) if name.endswith(".flac") else (2, 2)  # any that are possible
+        self.reasons.append(reason)
+        numbers = (2,) if wanted.field.endswith(".flac") else (2, 2)  # any that are possible
         return EncodedMember(b"", MadeFrom(files=(), times="", maker="", numbers=numbers))
 
 

@@ -20,6 +20,7 @@ from homage_sdk.loader import ClipLoader, LoaderOptions, webdataset_stream
 from homage_sdk.shards import PackOptions, ShardSet, pack, verify
 from homage_sdk.shards.format import far
 from homage_sdk.shards.format.manifest import MANIFEST
+from homage_sdk.storage import exclusive
 from homage_sdk.storage.commit import replacing
 from tests.conftest import once
 
@@ -158,6 +159,27 @@ def test_far_shards_that_are_rebuilt_while_they_are_fetched_are_no_damage(
     monkeypatch.undo()
     fetched = ShardSet.open("memory://rebuilt", cache=tmp_path / "cache")
     assert content(fetched) == content(ShardSet.open(others))
+
+
+def test_files_that_are_moved_to_their_places_while_shards_are_opened_are_no_damage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is looked for where a commit put it, and has just left there."""
+    whole, committed, real = ShardSet.open(folder).manifest, folder / ".tmp-commit", Path.exists
+    committed.mkdir()
+    for file in whole.files:
+        (folder / file.name).rename(committed / file.name)
+
+    def exists(self: Path) -> bool:
+        found = real(self)
+        if found and self.parent == committed:
+            self.rename(folder / self.name)
+        return found
+
+    monkeypatch.setattr(Path, "exists", exists)
+    with exclusive(folder / ".tmp-lock", folder):
+        assert ShardSet.open(folder).manifest == whole
+    assert list(committed.iterdir()) == []
 
 
 def test_verify_beside_an_update_finds_no_damage(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import av
 import pytest
 
 from homage_sdk import Dataset
@@ -252,6 +253,49 @@ def test_members_of_other_libraries_are_made_again(
     assert look_ahead(ds, place.shards, TINY).to_encode == {"made by another version": 12}
     place.pack()
     assert len(place.encoded) == 12
+    place.require_fresh()
+
+
+def test_other_libraries_alone_change_nothing_and_looking_ahead_says_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.pack()
+    monkeypatch.setattr(av, "__version__", "another")
+    ahead = look_ahead(place.dataset, place.shards, TINY)
+    assert (ahead.todo, ahead.n_kept, ahead.to_encode.total()) == ((), 12, 0)
+    assert place.pack() == set() and place.encoded == []
+
+
+@pytest.mark.parametrize("has_side_file", [True, False])
+def test_nothing_of_other_libraries_is_kept_where_anything_changes(
+    place: Place, monkeypatch: pytest.MonkeyPatch, has_side_file: bool
+) -> None:
+    """One video that was not there before is the only thing to change."""
+    video, away = place.video("p0003_r000_v001_a004"), place.folder / "away.mkv"
+    video.rename(away)
+    place.pack()
+    away.rename(video)
+    if not has_side_file:
+        (place.shards / INPUTS).unlink()
+    monkeypatch.setattr(inputs, "PACKING", inputs.PACKING + 1)
+    place.pack()
+    assert len(place.encoded) == 12
+    place.require_fresh()
+
+
+def test_shards_that_a_repair_left_to_older_libraries_are_made_again_too(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repair with other libraries makes the broken shards alone."""
+    video, away = place.video("p0003_r000_v001_a004"), place.folder / "away.mkv"
+    video.rename(away)
+    place.pack()
+    monkeypatch.setattr(inputs, "PACKING", inputs.PACKING + 1)
+    broken = place.shards / "train-00001.tar"
+    os.truncate(broken, broken.stat().st_size - 1024)
+    assert broken.name in repair(place.shards, place.dataset, workers=1).rebuilt
+    away.rename(video)
+    place.pack()
     place.require_fresh()
 
 

@@ -263,6 +263,29 @@ def test_another_reader_is_used_by_every_worker(
     assert (found.values == rows[:, 1:] * 1.8 + 32).all()
 
 
+@pytest.mark.parametrize(("before", "now"), [(Fahrenheit(), None), (None, Fahrenheit())])
+def test_what_another_reader_gave_is_not_kept(
+    sensor_catalog: Path,
+    tmp_path: Path,
+    before: CsvSensorReader | None,
+    now: CsvSensorReader | None,
+) -> None:
+    """A video of another shard, which comes later, is the only other thing to change."""
+    source = Dataset(sensor_catalog).root
+    assert source is not None
+    root = Path(shutil.copytree(source, tmp_path / "release"))
+    one = Dataset(sensor_catalog, root=root).select([WITH, OTHER])
+    video = next(view.path for view in one[WITH].views if view.path is not None)
+    away = video.rename(tmp_path / "away.mkv")
+    options = PackOptions(short_side=64, stride=9)
+    pack(one, tmp_path / "out", options, workers=1, sensor_reader=before)
+    assert len({sample.shard for sample in ShardSet.open(tmp_path / "out").samples}) == 2
+    away.rename(video)
+    pack(one, tmp_path / "out", options, workers=1, sensor_reader=now)
+    pack(one, tmp_path / "fresh", options, workers=1, sensor_reader=now)
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
 def test_damaged_sensors_are_found_and_made_again(
     sensor_catalog: Path, sensor_shards: Path, tmp_path: Path
 ) -> None:

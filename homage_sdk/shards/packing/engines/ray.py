@@ -56,7 +56,7 @@ def run(
 
 
 def _knock(address: str | None) -> None:
-    """Whether anybody listens there: Ray itself asks for minutes, then ends the process."""
+    """Raise at once where no server listens: Ray asks for minutes, then ends the process."""
     host, _, port = (address or "").rpartition(":")
     if host and port.isdecimal() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
