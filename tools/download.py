@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,9 +30,22 @@ from homage_sdk.testing.full_size_names import OBJECTS, RELATIONSHIPS
 
 PATHS = LAYOUTS["hacgen"]
 OPTIONS = PackOptions(short_side=32, shard_bytes=150_000)
-FLAGS = ("--size", "32", "--shard-mb", "0.15", "--workers", "2")
+FLAGS = ("--size", "32", "--shard-mb", "0.15", "--workers", "1")
 """The same as options of the command."""
-COMMAND = [sys.executable, "-c", "from homage_sdk.cli import main; main()"]
+KILLED = """
+import importlib, itertools, os, signal, sys
+from homage_sdk.cli import main
+module, name, last = sys.argv[1:4]
+del sys.argv[1:4]
+module, calls = importlib.import_module(module), itertools.count(1)
+function = getattr(module, name)
+def until_the_last(*arguments, **named):
+    if next(calls) == int(last):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(*arguments, **named)
+setattr(module, name, until_the_last)
+main()
+"""
 SIZE, N_FRAMES = (64, 48), 48
 
 
@@ -44,19 +54,21 @@ class Expected:
     """What a step may cost, and whether it ends as a fresh start would."""
 
     probed: int = 0
-    encoded: int = 0
-    """Videos and sounds."""
+    encoded: int | None = 0
+    """Videos and sounds; None where a killed command made some of them."""
     shards: int | None = 0
     """Files whose bytes change; None where the step changes who is in which shard."""
     as_fresh: bool = True
     """False while class ids are kept that a fresh start would give otherwise."""
+    encoded_below: int | None = None
+    """Of a command that goes on after a kill."""
 
 
 class Download:
     """A server that has everything, a disk filled from it, and what is made of the disk."""
 
     def __init__(self, work: Path, seed: int) -> None:
-        self.work, self.draw = work, random.Random(seed)
+        self.work = work
         self.server, self.disk = work / "server", work / "disk" / "HOMAGE"
         self.catalog = work / "products" / "catalog"
         self.shards = self.catalog / "shards"
@@ -71,15 +83,17 @@ class Download:
         for sequence in self.views:
             people.setdefault(sequence.participant, []).append(sequence)
         self.people = [mine[:4] for mine in people.values()]
-        self.here: list[SequenceId] = []
         self.foreign: dict[Path, bytes] = {}
         self.counts: Counter[str] = Counter()
 
-    def note(self, path: Path) -> None:
-        """A file of the user's own."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"kept by hand at {path}", "utf-8")
-        self.foreign[path] = path.read_bytes()
+    def leave_notes(self) -> None:
+        """Files of the user's own, in and above all that commands write, and in the download."""
+        places = (self.catalog.parent, self.catalog, self.catalog / "mine", self.shards, self.disk)
+        for folder in places:
+            path = folder / "note.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"kept by hand in {folder}", "utf-8")
+            self.foreign[path] = path.read_bytes()
 
     def copy(self, path: PurePosixPath) -> Path:
         """One file from the server, with its time as ``rsync -a`` keeps it."""
@@ -99,7 +113,6 @@ class Download:
         """Atomic actions."""
         for sequence in sequences:
             self.copy(PATHS.actions(sequence))
-            self.here.append(sequence)
 
     def graphs(self, sequences: list[SequenceId]) -> None:
         """Scene graphs, where the sequence has any."""
@@ -150,21 +163,16 @@ class Download:
         pack(Dataset(folder / "catalog"), folder / "shards", OPTIONS, workers=2)
         return products(folder / "catalog", folder / "shards")
 
-    def killed(self, *arguments: str, at: str) -> None:
-        """Run a command and kill it when a file of that name appears in its target."""
-        process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+    def killed(self, *arguments: str, at: str, call: int = 1) -> None:
+        """Run a command that is killed as it begins such a ``call`` of ``at`` (module.function)."""
+        module, _, function = at.rpartition(".")
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, module, function, str(call), *arguments],
+            capture_output=True,
+            check=False,
         )
-        while process.poll() is None:
-            if any(self.catalog.glob(at)):
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                return
-            time.sleep(0.0005)
-        raise SystemExit(f"{arguments[0]} ended before {at} appeared")
+        if done.returncode != -signal.SIGKILL:
+            raise SystemExit(f"{arguments[0]} ended by itself: {done.stderr.decode()}")
 
 
 def products(catalog: Path, shards: Path) -> dict[str, bytes]:
@@ -199,3 +207,7 @@ def counted(counts: Counter[str]) -> Iterator[None]:
     finally:
         for (module, name, _), function in zip(places, kept, strict=True):
             setattr(module, name, function)
+
+
+Step = Callable[[Download], Expected]
+"""Changes the download; its docstring names it."""

@@ -17,8 +17,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import download_breaks
+import download_grows
 from download import Download, Expected, counted, products
-from download_steps import STEPS
 from rich.console import Console
 
 from homage_sdk.shards import verify
@@ -27,11 +28,19 @@ from homage_sdk.shards import verify
 def faults_after(at: Download, before: dict[str, bytes], expected: Expected) -> list[str]:
     """What a step broke."""
     found = products(at.catalog, at.shards)
-    faults = [f"lost or changed: {p}" for p, data in at.foreign.items() if p.read_bytes() != data]
-    faults += [f"verify: {problem.message}" for problem in verify(at.shards)]
+    faults = [
+        f"lost or changed: {p}"
+        for p, data in at.foreign.items()
+        if not p.exists() or p.read_bytes() != data
+    ]
+    mine = {path.name for path in at.foreign}
+    problems = [problem for problem in verify(at.shards) if problem.place.file not in mine]
+    faults += [f"verify: {problem.message}" for problem in problems]
     for what, most in (("probed", expected.probed), ("encoded", expected.encoded)):
         if most is not None and at.counts[what] != most:
             faults.append(f"{at.counts[what]} {what}, not {most}")
+    if expected.encoded_below is not None and at.counts["encoded"] >= expected.encoded_below:
+        faults.append("nothing of what the killed pack had made was kept")
     changed = sum(data != before.get(name) for name, data in found.items() if name.endswith(".tar"))
     if expected.shards is not None and changed != expected.shards:
         faults.append(f"{changed} shards changed, not {expected.shards}")
@@ -46,7 +55,7 @@ def six_weeks(work: Path, seed: int = 0, steps: int | None = None) -> Iterator[t
     """Take the steps; a row for each: its name, the work done, seconds, what is wrong."""
     at = Download(work, seed)
     before: dict[str, bytes] = {}
-    for name, take in STEPS[:steps]:
+    for take in (*download_grows.STEPS, *download_breaks.STEPS)[:steps]:
         at.counts.clear()
         begin = time.monotonic()
         with counted(at.counts):
@@ -54,11 +63,14 @@ def six_weeks(work: Path, seed: int = 0, steps: int | None = None) -> Iterator[t
             at.run()
         seconds = time.monotonic() - begin
         faults = faults_after(at, before, expected)
+        if not at.foreign:
+            at.leave_notes()
         now = products(at.catalog, at.shards)
         tars = [n for n in now if n.endswith(".tar")]
         changed = sum(now[n] != before.get(n) for n in tars)
         before = now
         work_done = (str(at.counts["probed"]), str(at.counts["encoded"]), f"{changed}/{len(tars)}")
+        name = (take.__doc__ or take.__name__).rstrip(".")
         yield (name, *work_done, f"{seconds:.1f}", "; ".join(faults))
 
 
