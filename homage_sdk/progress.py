@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
 """Called with how much is done and how much there is in all."""
+
+
+class Harmless:
+    """Calls that only inform: the first that raises is warned of, and no further one is made.
+
+    >>> log = Harmless("the log")
+    >>> log(print, "step", 1)
+    step 1
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what, self._works = what, True
+
+    def __call__(self, tell: Callable[..., object], *arguments: object) -> None:
+        """Call ``tell``, unless one has failed before."""
+        if self._works:
+            try:
+                tell(*arguments)
+            except Exception as error:
+                self._works = False
+                failed = f"{type(error).__name__}: {error}"
+                warnings.warn(f"{self._what} ends here, work goes on: {failed}", stacklevel=2)
 
 
 class Meter:

@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import nn
 
 from homage_sdk.errors import HomageError, TrainingError
-from homage_sdk.progress import Progress
+from homage_sdk.progress import Harmless, Progress
 
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
@@ -167,10 +167,10 @@ def by_first(world: World, act: Callable[[], T]) -> T:
 
 
 def on_first(world: World, progress: Progress | None) -> Progress:
-    """``progress`` on the first rank; on the others something that says nothing."""
+    """``progress`` on the first rank, where its failure costs no work; elsewhere nothing."""
     if progress is None or not world.is_first:
         return lambda _done, _total: None
-    return progress
+    return functools.partial(Harmless("the progress display"), progress)
 
 
 def share_buffers(world: World, module: nn.Module) -> None:

@@ -14,6 +14,18 @@ Modality = Literal["ego", "third", "audio", "scene_graph"]
 
 
 @dataclass(frozen=True)
+class OnResume:
+    """Marks a setting that may change when a run goes on: no trained weight depends on it."""
+
+    schedules: tuple[str, ...] = ("plateau", "cosine", "constant")
+    """Under which ``optim.schedule`` that is so."""
+
+
+MORE = OnResume(schedules=("plateau", "constant"))
+"""How long to train: the rates of a cosine follow from it, from the first step on."""
+
+
+@dataclass(frozen=True)
 class TaskConfig:
     """What is learned from what."""
 
@@ -39,7 +51,7 @@ class DataConfig:
     stride: PositiveInt = 3
     """Source frames from one shown frame to the next."""
     n_mels: PositiveInt = 128
-    workers: NonNegativeInt = 0
+    workers: Annotated[NonNegativeInt, OnResume()] = 0
     eval_third_views: Literal["all", "first"] = "all"
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.15
     """Share of the training sequences set aside by participant to select the model on."""
@@ -62,8 +74,8 @@ class OptimConfig:
 
     lr: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 1e-5
-    epochs: PositiveInt = 100
-    max_steps: NonNegativeInt = 0
+    epochs: Annotated[PositiveInt, MORE] = 100
+    max_steps: Annotated[NonNegativeInt, MORE] = 0
     """Stop after so many optimiser steps; 0: by epochs alone."""
     accumulate: PositiveInt = 1
     """Micro-batches a step."""
@@ -97,16 +109,16 @@ class RunConfig:
     """How a run goes on, beside what it learns."""
 
     seed: int = 0
-    device: str = "auto"
+    device: Annotated[str, OnResume()] = "auto"
     validate_every: NonNegativeInt | Literal["auto"] = "auto"
     """Epochs between validations; 0: never, and the last weights are the result. ``auto``: as
     often as costs a tenth of training, by the number of clips."""
-    checkpoint_every: NonNegativeInt = 0
+    checkpoint_every: Annotated[NonNegativeInt, OnResume()] = 0
     """Optimiser steps between checkpoints inside an epoch; one is written after each epoch."""
     selection: Literal["validation", "paper", "last"] = "validation"
     """``validation``: best on participants carved out of train. ``paper``: best on the split
     ``val``, which is also a test split. ``last``: no selection."""
     deterministic: bool = False
     """On a GPU: only operations that give the same bits each time, at some cost in speed."""
-    tensorboard: bool = False
-    bootstrap_draws: NonNegativeInt = 1000
+    tensorboard: Annotated[bool, OnResume()] = False
+    bootstrap_draws: Annotated[NonNegativeInt, OnResume()] = 1000

@@ -62,6 +62,8 @@ def _facts(
     yield "left out", "; ".join(f"{name} {it}" for name, it in left.items() if it) or "nothing"
     yield from _of_shards(described["shards"], shards, catalog)
     yield "evaluated", _evaluated(run, weights)
+    for change in described.get("changes", ()):
+        yield "changed", "{setting} {old} to {new} after step {step}".format(**change)
     yield "settings", f"{run / 'config.json'}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from baselines.ccau.config.toml_settings import flat
 from homage_sdk.errors import CheckpointError, ConfigError
+from homage_sdk.progress import Harmless
 from homage_sdk.storage import explained, write_file
 
 
@@ -37,6 +38,7 @@ class MetricsLog:
     ) -> None:
         self._path = None if run is None else run / "metrics.jsonl"
         self._board: Any = None
+        self._tell = Harmless("TensorBoard")
         self.rows = keep_rows
         if run is None or self._path is None:
             return
@@ -56,10 +58,13 @@ class MetricsLog:
             self._file.write(json.dumps(row) + "\n")
             self._file.flush()
         if self._board is not None:
-            group = "validation/" if row["kind"] == "validation" else ""
-            for name, value in flat(row).items():
-                if isinstance(value, float):
-                    self._board.add_scalar(group + name.replace(".", "/"), value, row["step"])
+            self._tell(self._show, row)
+
+    def _show(self, row: Mapping[str, Any]) -> None:
+        group = "validation/" if row["kind"] == "validation" else ""
+        for name, value in flat(row).items():
+            if isinstance(value, float):
+                self._board.add_scalar(group + name.replace(".", "/"), value, row["step"])
 
     def sync(self) -> None:
         """Bring every row to the disk."""
@@ -72,7 +77,7 @@ class MetricsLog:
         if self._path is not None:
             self._file.close()
         if self._board is not None:
-            self._board.close()
+            self._tell(self._board.close)
 
 
 def _board(folder: Path, next_step: int) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from baselines.ccau.config.toml_settings import flat
+from baselines.ccau.config.resume_settings import Change, changes, require_harmless
 from baselines.ccau.distributed import World, by_first
 from baselines.ccau.runs.checkpoint import (
     MANIFEST,
@@ -32,14 +32,6 @@ from homage_sdk.storage.folder_swap import recover, sweep
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
 _OF_THE_END = ("run.json", "results.json", "predictions.npz", "fewshot.json")
-_MAY_DIFFER = (
-    "run.device",
-    "run.tensorboard",
-    "run.bootstrap_draws",
-    "data.workers",
-    "shards.path",
-)
-"""What leaves the trained weights as they are."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +40,17 @@ class Opened:
 
     finished: bool
     checkpoint: Checkpoint | None
+    changes: tuple[Change, ...] = ()
+    """Settings that differ from those that the folder states."""
 
 
 def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: bool) -> Opened:
     """Begin a run in ``out``, go on with it, or find it finished.
 
-    Raises ConfigError when the folder holds a run with another configuration, naming the first
-    setting that differs; ``fresh`` starts again from nothing; ``resume`` demands a checkpoint to go
-    on with, CheckpointError otherwise. A checkpoint that a kill left in the middle of being
-    replaced is put back first.
+    Raises ConfigError when a setting differs that may not (``config.resume_settings``), naming it
+    and both values; ``fresh`` starts again from nothing; ``resume`` demands a checkpoint to go on
+    with, CheckpointError otherwise. A checkpoint that a kill left in the middle of being replaced
+    is put back first.
     """
     for name in (LAST, BEST):
         recover(out / name)
@@ -72,7 +66,7 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
             )
     if fresh or not (out / "config.json").is_file():
         return Opened(finished=False, checkpoint=None)
-    _refuse_another(out, read_json(out, "config.json"), description)
+    changed = _changed(out, read_json(out, "config.json"), description)
     finished = (out / "run.json").is_file()
     has_last = is_checkpoint(out / LAST)
     if finished and not has_last:
@@ -81,7 +75,7 @@ def open_run(out: Path, description: Mapping[str, Any], *, fresh: bool, resume: 
         raise CheckpointError(
             "nothing to resume from: no checkpoint yet", place=out / LAST, hint="leave out --resume"
         )
-    return Opened(finished=finished, checkpoint=load(out / LAST) if has_last else None)
+    return Opened(finished, load(out / LAST) if has_last else None, changed)
 
 
 @contextmanager
@@ -116,6 +110,19 @@ def begin(out: Path, description: Mapping[str, Any]) -> None:
         remove(out / name)
     _drop(out / "metrics.jsonl")
     write_json(out / "config.json", description)
+
+
+def go_on(out: Path, description: Mapping[str, Any], opened: Opened, step: int) -> None:
+    """Record at which step which settings changed; results of weights that change now are dropped.
+
+    Whatever moment a kill comes at, the same command goes on.
+    """
+    if opened.changes:
+        known = read_json(out, "config.json").get("changes", [])
+        new = [{"step": step, "setting": c.key, "old": c.old, "new": c.new} for c in opened.changes]
+        write_json(out / "config.json", {**description, "changes": [*known, *new]})
+    for name in _OF_THE_END:
+        _drop(out / name)
 
 
 def _drop(path: Path) -> None:
@@ -200,14 +207,11 @@ def _stamps(run: Path) -> _Stamps:
     return found
 
 
-def _refuse_another(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    before, after = flat(old), flat(json.loads(json.dumps(new)))
-    for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key) and key.removeprefix("config.") not in _MAY_DIFFER:
-            raise ConfigError(
-                f"this folder holds another run: {key} differs",
-                place=out,
-                found=str(before.get(key))[:80],
-                expected=str(after.get(key))[:80],
-                hint="choose another --out, or start again with --fresh",
-            )
+def _changed(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What differs and may; raises ConfigError for the first setting that may not."""
+    schedule = str(old["config"].get("optim", {}).get("schedule"))
+    before = {key: value for key, value in old.items() if key != "changes"}
+    found = tuple(changes(before, json.loads(json.dumps(new))))
+    for change in found:
+        require_harmless(change, schedule, out)
+    return found

@@ -82,6 +82,8 @@ class Trainer:
         self.state = State(world_size=world.size)
         if checkpoint is not None:
             self.state = restore(checkpoint, self.task, self.optimizer, shards, world)
+            if not self.state.is_over(config.optim):
+                self.state.ended = ""
         self.learner = Learner(self.task, config, world)
         self.loader = open_loader(
             shards, config, self.modalities, parts.train, world, training=True

@@ -34,10 +34,11 @@ def name_fault(
         (first_bad_output(task, *each) for each in read),
         [" or ".join(sequence for _, batch in read for sequence in batch.sequence)],
     )
-    return (
-        f"loss {', '.join(named or bad)} is not finite on {place}, "
-        f"sample {next(filter(None, samples))}"
-    )
+    try:
+        sample = next(filter(None, samples))
+    except RuntimeError as error:  # of torch: other ranks wait for the name all the same
+        sample = f"unknown ({str(error).splitlines()[0]})"
+    return f"loss {', '.join(named or bad)} is not finite on {place}, sample {sample}"
 
 
 def first_bad_input(inputs: Mapping[str, Any], batch: Batch) -> str | None:

@@ -60,12 +60,15 @@ def require_compiler(device: torch.device) -> None:
 
 
 def memory_mb(device: torch.device) -> float:
-    """Peak memory on a GPU, resident memory of the process on a CPU; MB."""
+    """Peak memory on a GPU, resident memory of the process on a CPU; MB. NaN: nobody says."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     import psutil
 
-    return float(psutil.Process().memory_info().rss) / 1e6
+    try:
+        return float(psutil.Process().memory_info().rss) / 1e6
+    except (psutil.Error, OSError):
+        return math.nan
 
 
 def as_floats(losses: Mapping[str, Tensor]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from baselines.ccau.data.partition import require_modalities, selection_parts
 from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.models.batch_norms import refuse_synchronised
 from baselines.ccau.runs.build_task import describe
-from baselines.ccau.runs.run_folder import begin, open_run, reserved
+from baselines.ccau.runs.run_folder import begin, go_on, open_run, reserved
 from baselines.ccau.training.determinism import repeatable
 from baselines.ccau.training.loop import Trainer
 from baselines.ccau.training.training_state import RunSummary, State
@@ -29,6 +29,7 @@ def train(
     """Train ``config`` on the training split of ``shards_folder``; the run folder is ``out``.
 
     The same command again goes on where a killed one stopped, and does nothing once it is done.
+    With more epochs or steps a run that ended goes on as well (``config.resume_settings``).
     Raises ConfigError, ShardError, CheckpointError, StorageError; TrainingError on every rank when
     a loss or a gradient of any rank is not finite.
     """
@@ -41,13 +42,16 @@ def train(
         with reserved(out, world):
             description = describe(config, shards, parts)
             opened = by_first(world, lambda: open_run(out, description, fresh=fresh, resume=resume))
-            if opened.finished and opened.checkpoint is not None:
+            if opened.checkpoint is not None:
                 state = State.from_json(opened.checkpoint.state["training"])
-                return RunSummary(state, train_s=0.0, already_done=True)
+                if state.is_over(config.optim) and opened.finished:
+                    return RunSummary(state, train_s=0.0, already_done=True)
             trainer = Trainer(
                 config, shards, parts, out=out, world=world, checkpoint=opened.checkpoint
             )
             if opened.checkpoint is None:
                 # Only now: settings that no trainer can be made of leave the folder as it was.
                 by_first(world, lambda: begin(out, description))
+            else:
+                by_first(world, lambda: go_on(out, description, opened, state.step))
             return trainer.run(on_first(world, progress))
