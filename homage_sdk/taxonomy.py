@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import count
+from unicodedata import normalize
 
 from homage_sdk.errors import UnknownIdError
 
@@ -30,8 +31,10 @@ def class_key(raw: str) -> str:
     True
     >>> class_key(" Paper_towel/paper_napkin ")
     'paper_towel/paper_napkin'
+    >>> class_key("take café cup") == class_key("take cafe\u0301 cup")
+    True
     """
-    return re.sub(r"[\s_]+", "_", raw.strip()).strip("_").lower()
+    return re.sub(r"[\s_]+", "_", normalize("NFC", raw).strip()).strip("_").lower()
 
 
 def class_slug(raw: str) -> str:

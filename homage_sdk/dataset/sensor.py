@@ -45,7 +45,7 @@ class Sensor:
         ``reader`` reads files of another format than the documented CSV. Raises MediaError where
         the file is not there, LabelError naming the line where it cannot be read.
         """
-        from homage_sdk.release.sensors import CsvSensorReader
+        from homage_sdk.release.sensor_csv import CsvSensorReader
 
         if self.path is None or not self.path.is_file():
             raise MediaError(

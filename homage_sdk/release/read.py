@@ -37,7 +37,8 @@ from homage_sdk.release.records import LARGEST_VIEW, RAW_TABLES, Release, raw_ta
 from homage_sdk.release.scene_graphs.exact import graphs_of
 from homage_sdk.release.scene_graphs.fast import join, plain_graphs
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape, read_scene_graph_map
-from homage_sdk.release.sensors import CsvSensorReader, SensorReader
+from homage_sdk.release.sensor_csv import CsvSensorReader
+from homage_sdk.release.sensors import SensorReader
 
 _SMALL_VIDEO_BYTES = 1 << 20
 """Only files below this are looked into for web pages and pointers; a real video is larger."""

@@ -272,6 +272,15 @@ class Data:
         return {s: Seconds(end).frame().number for s, end in ends.items() if end < inf}
 
     @cached_property
+    def ends(self) -> dict[str, int]:
+        """The last annotation frame of each sequence that a video shows or an action names."""
+        sound = self.actions[self.actions["sound"]]
+        ends = dict(self.last_frames)
+        for sequence, last in sound.groupby("sequence")["last"].max().items():
+            ends[str(sequence)] = max(ends.get(str(sequence), 0), int(last))
+        return ends
+
+    @cached_property
     def _probed(self) -> dict[int, VideoProbe | HomageError]:
         files = self.ints("videos", "file").tolist()
         outcomes = ((file, self._outcomes.get(self.paths[file])) for file in files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 
 from tests.faults.kit import At, Copy, fault
@@ -50,6 +51,16 @@ def empty_label_file(copy: Copy) -> At:
 @fault("HOM103", deep=True)
 def empty_video(copy: Copy) -> At:
     return At(copy.write(unannotated_video(copy), b""))
+
+
+@fault("HOM143")
+def packed_labels_under_their_own_name(copy: Copy) -> At:
+    return At(copy.write(copy.actions[0], gzip.compress(copy.read(copy.actions[0]))))
+
+
+@fault("HOM143")
+def packed_video_under_its_own_name(copy: Copy) -> At:
+    return At(copy.write(unannotated_video(copy), b"PK\x03\x04 and so on"))
 
 
 @fault("HOM104")
@@ -315,6 +326,29 @@ def last_sample_without_time(copy: Copy) -> At:
     return copy.append(path, ",".join(["noon", *["1.0"] * copy.lines(path)[0].count(",")]))
 
 
+@fault("HOM153")
+def clock_that_begins_again(copy: Copy) -> At:
+    path = copy.sensors[0]
+    head, *rows = copy.lines(path)
+    copy.write_lines(path, [head, *rows[:3], *rows])
+    return At(path, row=5)
+
+
+@fault("HOM154")
+def empty_field(copy: Copy) -> At:
+    path = copy.sensors[0]
+    head, first, *rows = copy.lines(path)
+    copy.write_lines(path, [head, first.rpartition(",")[0] + ",", *rows])
+    return At(path, row=2)
+
+
+@fault("HOM155")
+def no_line_feed_at_the_end(copy: Copy) -> At:
+    path = copy.sensors[0]
+    copy.write(path, copy.read(path).rstrip())
+    return At(path, row=len(copy.lines(path)))
+
+
 def _activity(copy: Copy) -> str:
     return copy.lines(copy.split("train"))[0].split(",")[1]
 
@@ -344,6 +378,8 @@ FAULTS = (
     lfs_pointer_for_scene_graphs,
     empty_label_file,
     empty_video,
+    packed_labels_under_their_own_name,
+    packed_video_under_its_own_name,
     label_file_too_large,
     utf16_labels,
     byte_order_mark,
@@ -385,4 +421,7 @@ FAULTS = (
     unknown_sensor,
     no_time_column,
     last_sample_without_time,
+    clock_that_begins_again,
+    empty_field,
+    no_line_feed_at_the_end,
 )

@@ -16,10 +16,11 @@ def header_only(copy: Copy) -> At:
 
 
 @fault("HOM501")
-def rows_reversed(copy: Copy) -> At:
+def clock_that_stands(copy: Copy) -> At:
     path = _sensor(copy)
     head, *rows = copy.lines(path)
-    return At(copy.write_lines(path, [head, *rows[::-1]]))
+    still = [f"0.0,{row.split(',', 1)[1]}" for row in rows]
+    return At(copy.write_lines(path, [head, *still]))
 
 
 @fault("HOM502")
@@ -52,11 +53,22 @@ def cut_after_a_second(copy: Copy) -> At:
     return At(copy.write_lines(path, [head, *(r for r in rows if float(r.split(",")[0]) < 1)]))
 
 
+@fault("HOM506")
+def milliseconds(copy: Copy) -> At:
+    path = _sensor(copy)
+    head, *rows = copy.lines(path)
+    fields = [row.split(",", 1) for row in rows]
+    return At(
+        copy.write_lines(path, [head, *(f"{float(t) * 1000:g},{rest}" for t, rest in fields)])
+    )
+
+
 FAULTS = (
     header_only,
-    rows_reversed,
+    clock_that_stands,
     seconds_since_1970,
     stray_sensor,
     at_no_camera,
     cut_after_a_second,
+    milliseconds,
 )

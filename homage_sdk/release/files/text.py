@@ -74,6 +74,15 @@ NOT_TEXT = Code(
     hint="save it as UTF-8 if it is text, else copy it again",
     example="a PNG picture named p0002_r001_a007__aa.json",
 )
+COMPRESSED = Code(
+    "HOM143",
+    "compressed bytes under another kind of name",
+    why="The file begins as gzip, zip, bzip2, xz, zstd or 7z files do; its name says otherwise. A "
+    "download tool stored the packed bytes. It is not read.",
+    hint="unpack it and keep its name (gzip: `zcat FILE > copy`), or download it again",
+    example="p0002_r001_a007__aa.json that begins 1F 8B",
+)
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf")
 
 
 def read_bytes(root: Path, entry: FileEntry, faults: Faults) -> bytes | None:
@@ -97,7 +106,9 @@ def read_bytes(root: Path, entry: FileEntry, faults: Faults) -> bytes | None:
 
 
 def is_stand_in(data: bytes) -> Code | None:
-    """The code of what pretends to be a file here: a web page, a pointer, nothing."""
+    """The code of what pretends to be a file: a web page, a pointer, a packed file, nothing."""
+    if data.startswith(_PACKED):
+        return COMPRESSED
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head and not data.strip():
         return EMPTY

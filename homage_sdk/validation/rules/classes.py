@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from unicodedata import is_normalized
 
 import numpy as np
 
@@ -201,8 +202,8 @@ def label_spellings(data: Data) -> Iterator[Finding]:
         for key, codes in by_key.items():
             ranked = sorted(codes, key=lambda c: (-counts[c], words.spellings[c]))
             for code in ranked[1:] if key else ():
-                found = f"{words.spellings[code]!r} in {counts[code]} labels"
-                expected = f"{words.spellings[ranked[0]]!r} as in {counts[ranked[0]]}"
+                found = f"{_visible(words.spellings[code])} in {counts[code]} labels"
+                expected = f"{_visible(words.spellings[ranked[0]])} as in {counts[ranked[0]]}"
                 row = where(words.codes == code)[0]
                 yield _at_label(data, kind, row, found, expected)
 
@@ -220,6 +221,11 @@ def same_list_twice(data: Data) -> Iterator[Finding]:
     for file, (kind, other, names) in _copied_lists(data).items():
         found = f"the {names} names of {data.paths[other]}"
         yield data.at_file(file, found, f"{kind} classes")
+
+
+def _visible(name: str) -> str:
+    """A name in quotes; letters that only look like one composed letter are written as escapes."""
+    return repr(name) if is_normalized("NFC", name) else ascii(name)
 
 
 def _copied_lists(data: Data) -> dict[int, tuple[str, int, int]]:

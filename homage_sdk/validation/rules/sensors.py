@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from homage_sdk.time import NOMINAL_FPS
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Finding, error, warning
 
@@ -29,9 +30,9 @@ def empty(data: Data) -> Iterator[Finding]:
 @error(
     "HOM501",
     "sensor time does not increase",
-    why="The last sample lies before or on the first: the time column is of another unit, was "
-    "reset, or is not time. No window of the file can be cut.",
-    example="time_s from 12.5 to 0.2",
+    why="The last sample lies before or on the first: the column is not time. No window of the "
+    "file can be cut.",
+    example="time_s of 0 in every row",
     hint="check the time column: seconds from the start of the sequence",
 )
 def backwards(data: Data) -> Iterator[Finding]:
@@ -104,7 +105,7 @@ def unknown_position(data: Data) -> Iterator[Finding]:
 )
 def cut_short(data: Data) -> Iterator[Finding]:
     """Last sample before half of what the longest sensor of the sequence covers."""
-    rows = [row for row in data.sensors if _timed(row)]
+    rows = [row for row in data.sensors if _timed(row) and not _goes_on(data, row)]
     ends: dict[str, float] = {}
     for row in rows:
         ends[row["sequence"]] = max(ends.get(row["sequence"], 0.0), row["last_s"])
@@ -112,6 +113,33 @@ def cut_short(data: Data) -> Iterator[Finding]:
         end = ends[row["sequence"]]
         if row["last_s"] < end / 2:
             yield _at_sensor(data, row, f"ends at {row['last_s']:g} s", f"about {end:g} s")
+
+
+@warning(
+    "HOM506",
+    "sensor goes on long after the sequence",
+    why="Its last time is more than ten times, and a minute, beyond what videos and labels of the "
+    "sequence hold: times in milliseconds, or of several recordings.",
+    example="samples from 0 to 5900 s in a sequence whose labels end at 6 s",
+    hint="divide the times by 1000 if they are milliseconds",
+)
+def other_unit(data: Data) -> Iterator[Finding]:
+    """Last sample beyond ten times the end of the sequence's videos and actions."""
+    for row in data.sensors:
+        if _goes_on(data, row):
+            found, expected = f"ends at {row['last_s']:g} s", f"about {_end_s(data, row):g} s"
+            yield _at_sensor(data, row, found, expected)
+
+
+def _goes_on(data: Data, row: dict[str, Any]) -> bool:
+    end_s = _end_s(data, row)
+    return _timed(row) and end_s > 0 and max(10 * end_s, end_s + 60) < row["last_s"]
+
+
+def _end_s(data: Data, row: dict[str, Any]) -> float:
+    """Where videos and labels of its sequence end; 0 where nothing tells."""
+    last = data.ends.get(row["sequence"], 0)
+    return float(last / NOMINAL_FPS)
 
 
 def _at_sensor(data: Data, row: dict[str, Any], found: str, expected: str = "") -> Finding:

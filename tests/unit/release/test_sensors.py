@@ -10,9 +10,9 @@ import pytest
 from homage_sdk.errors import LabelError
 from homage_sdk.release import read_release
 from homage_sdk.release.faults import Faults
+from homage_sdk.release.sensor_csv import CsvSensorReader
 from homage_sdk.release.sensors import (
     SENSOR_TYPES,
-    CsvSensorReader,
     SensorHead,
     SensorReader,
     SensorValues,
@@ -65,6 +65,62 @@ def test_a_sensor_file_that_is_not_as_documented_is_told(
     assert release["sensors"].num_rows == kept
 
 
+ROWS = [f"{k / 10},{k},0,9.8" for k in range(60)]
+HEAD = "time_s,x,y,z"
+
+
+def text_of(*rows: str) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("data", "told", "kept"),
+    [
+        (text_of(HEAD, *ROWS), [], ROWS),
+        (text_of(HEAD, *ROWS).replace("\n", "\r\n"), [], ROWS),
+        (text_of(HEAD, *ROWS).replace("\n", "\r"), [], ROWS),
+        (text_of(HEAD, *ROWS).replace("\n", ",\n"), [], ROWS),
+        (text_of('"time_s","x","y","z"', *ROWS), [], ROWS),
+        (text_of(HEAD, *(f" {row} " for row in ROWS), ""), [], ROWS),
+        (text_of(HEAD, *ROWS).encode("utf-16"), [("HOM105", None)], ROWS),
+        (text_of(HEAD, *ROWS[:10], "nan,1,2,9.8", *ROWS[11:]), [("HOM152", 12)], None),
+        (text_of(HEAD, *ROWS[:10], "1.0,10", *ROWS[11:]), [("HOM152", 12)], None),
+        (text_of(HEAD, *ROWS[:10], "1.0,10,0,9.8,7", *ROWS[11:]), [("HOM152", 12)], None),
+        (text_of(HEAD, *ROWS[:10], "1.0,low,0,9.8", *ROWS[11:]), [("HOM152", 12)], None),
+        (text_of(HEAD, *ROWS[:10], HEAD, *ROWS[10:]), [("HOM152", 12)], ROWS),
+        (text_of(HEAD, *ROWS)[:-5], [("HOM152", 61)], ROWS[:-1]),
+        (text_of(HEAD, *ROWS)[:-1], [("HOM155", 61)], ROWS),
+        (text_of(HEAD, *ROWS[:10], "1.0,,0,9.8", *ROWS[11:]), [("HOM154", 12)], None),
+        (text_of(HEAD, *ROWS[1:30], *ROWS), [("HOM153", 31)], ROWS),
+        (text_of(HEAD, *ROWS[:10], "36000.0,1,2,9.8", *ROWS[10:]), [("HOM153", 13)], ROWS),
+        (text_of(HEAD, ROWS[0], ROWS[0], *ROWS[1:]), [], [ROWS[0], *ROWS]),
+        (text_of(HEAD, '"' + "9" * 200_000, *ROWS), [("HOM152", 2)], ROWS),
+    ],
+)
+def test_what_a_sensor_file_may_hold_is_used_or_told_at_its_line(
+    tmp_path: Path, data: str | bytes, told: list[tuple[str, int | None]], kept: list[str] | None
+) -> None:
+    """What ingest counts is what ``values`` gives; None: all but the tenth row, or its x."""
+    tiny = Tiny(tmp_path)
+    tiny.list("train", "p0001_r001_a001,make_tea")
+    path = tiny.put(tmp_path / "sensors" / NAME, data)
+    release = read_release(tmp_path)
+    assert [(p.code, p.place.row) for p in release.problems] == told
+    (row,) = release["sensors"].to_pylist()
+    values = CsvSensorReader().values(path)
+    table = np.column_stack([values.time_s, values.values])
+    assert (row["n_rows"], row["first_s"], row["last_s"]) == (
+        len(table),
+        values.time_s[0],
+        values.time_s[-1],
+    )
+    if kept is None:
+        kept = [*ROWS[:10], "1.0,nan,0,9.8", *ROWS[11:]]
+        kept = kept if told[0][0] == "HOM154" else [*ROWS[:10], *ROWS[11:]]
+    expected = np.array([[float(field) for field in line.split(",")] for line in kept])
+    np.testing.assert_array_equal(table, expected)
+
+
 def test_values_are_read_when_asked_for(tmp_path: Path) -> None:
     file = tmp_path / NAME
     file.write_text("time_s,x,y\n0.0,1,2\n0.5,3,4.5\n")
@@ -72,8 +128,8 @@ def test_values_are_read_when_asked_for(tmp_path: Path) -> None:
     assert values.columns == ("x", "y")
     assert values.time_s.tolist() == [0.0, 0.5]
     assert values.values.tolist() == [[1, 2], [3, 4.5]]
-    file.write_text("time_s,x,y\n0.0,1,2\n0.5,3\n")
-    with pytest.raises(LabelError, match=r"head\.csv:3.*found 0\.5,3; expected 3 numbers"):
+    file.write_text("clock,x,y\n0.0,1,2\n")
+    with pytest.raises(LabelError, match=r"head\.csv:1.*found clock,x,y; expected time_s"):
         CsvSensorReader().values(file)
 
 

@@ -16,7 +16,8 @@ from homage_sdk import Dataset
 from homage_sdk.cli import app, run
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.ingest import ingest
-from homage_sdk.release.sensors import CsvSensorReader, SensorValues
+from homage_sdk.release.sensor_csv import CsvSensorReader
+from homage_sdk.release.sensors import SensorValues
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
 from homage_sdk.shards.format.sensor_array import numbers
 from homage_sdk.shards.packing.plan import make_plan
