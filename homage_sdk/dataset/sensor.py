@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from homage_sdk.errors import MediaError, UsageError, require_known
+from homage_sdk.errors import LabelError, MediaError, UsageError, require_known
 from homage_sdk.time import Moment, as_seconds
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Sensor:
         """Everything: ``time_s`` float64 [N] and ``values`` float64 [N, C].
 
         ``reader`` reads files of another format than the documented CSV. Raises MediaError where
-        the file is not there, LabelError naming the line where it cannot be read.
+        the file is not there, LabelError where it cannot be read or has changed since ingest.
         """
         from homage_sdk.release.sensor_csv import CsvSensorReader
 
@@ -53,7 +53,18 @@ class Sensor:
                 place=None if self.path is None else str(self.path),
                 hint="say where the media are now: Dataset(path, root=...)",
             )
-        return (reader or CsvSensorReader()).values(self.path)
+        if reader is not None:
+            return reader.values(self.path)
+        readings = CsvSensorReader().values(self.path)
+        if len(readings.time_s) != self.n_rows:
+            raise LabelError(
+                "the sensor's file is not the one that was ingested",
+                place=str(self.path),
+                found=f"{len(readings.time_s)} readings",
+                expected=f"{self.n_rows}",
+                hint="run `homage ingest` again: it names each row that cannot be used",
+            )
+        return readings
 
     def window(
         self, begin: Moment | float, end: Moment | float, reader: SensorReader | None = None

@@ -184,7 +184,7 @@ def test_a_broken_sensor_file_is_listed_and_the_rest_goes_on(
     assert run(app, [*map(str, command), "--split", "train", "--workers", "1"]) == 1
     said = capsys.readouterr().out
     assert f"left out: {WITH} a sensor ({WITH}__infrared__head.csv): the file of sensor" in said
-    assert f"left out: {WITH} a sensor ({WITH}__light__room.csv): sensor row is not" in said
+    assert f"left out: {WITH} a sensor ({WITH}__light__room.csv): the sensor's file is not" in said
     shards = ShardSet.open(tmp_path / "out")
     assert [(q.view, q.path) for q in shards.manifest.quarantine] == [
         (None, f"{WITH}__infrared__head.csv"),
