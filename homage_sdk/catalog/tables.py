@@ -22,7 +22,6 @@ from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
 from homage_sdk.errors import CatalogError, ReleaseError, UnknownIdError, require_known
 from homage_sdk.problems import Problem
 from homage_sdk.progress import Meter, Progress
-from homage_sdk.release.files.find import find_release
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 
@@ -94,6 +93,8 @@ class Catalog:
         if given is None:
             recorded = self.info.source.root
             return (Path(recorded),) if recorded else ()
+        from homage_sdk.release.files.find import find_release
+
         try:
             return tuple(dict.fromkeys((find_release(given).root, given)))
         except ReleaseError:

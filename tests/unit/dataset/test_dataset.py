@@ -36,6 +36,12 @@ def test_importing_the_package_imports_no_heavy_library() -> None:
     assert run(code) == "[]"
 
 
+def test_opening_a_catalog_loads_no_reader_of_releases(example: Path) -> None:
+    code = "import sys; from homage_sdk import Dataset; assert len(Dataset(sys.argv[1]))"
+    loaded = run(f"{code}; print(*(m for m in sys.modules if 'homage_sdk.release' in m))", example)
+    assert not loaded
+
+
 def test_opening_and_selecting_reads_the_list_of_sequences_and_nothing_else(
     example: Path, tmp_path: Path
 ) -> None:
