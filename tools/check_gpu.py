@@ -275,7 +275,15 @@ def main() -> int:
             report.run(section, 0 if options.small else needs_s, check)
     wrong = [row for row in report.rows if row["good"] is False]
     took_s = time.monotonic() - report.begin_s
-    summary = {"rows": report.rows, "wrong": len(wrong), "seconds": round(took_s, 1)}
+    summary = {
+        "rows": report.rows,
+        "wrong": len(wrong),
+        "seconds": round(took_s, 1),
+        # What `ccau train --dry-run --gpu` must know of the steps:
+        "model": asdict(config),
+        "frames": 2 if options.small else 5,
+        "modalities": speed.MODALITIES,
+    }
     (out / "check_gpu.json").write_text(json.dumps(summary, indent=1) + "\n")
     print(f"{len(report.rows)} rows, {len(wrong)} wrong, {took_s:.0f} s; {out / 'check_gpu.json'}")
     return 1 if wrong else 0

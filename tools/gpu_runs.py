@@ -118,7 +118,9 @@ def loading(report: Report, shards: Path) -> None:
             if epoch == 0:  # starting the processes is not loading
                 clips, begin_s = 0, time.perf_counter()
         rate = clips / (time.perf_counter() - begin_s)
-        report.add(f"loader, {workers} processes", f"{rate:.0f} clips/s", clips_per_s=rate)
+        report.add(
+            f"loader, {workers} processes", f"{rate:.0f} clips/s", clips_per_s=rate, workers=workers
+        )
         loader.close()
 
 

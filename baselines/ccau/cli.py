@@ -28,6 +28,13 @@ Settings = Annotated[
 Size = Annotated[
     str | None, typer.Option("--size", help="tiny (CPU, minutes) or paper (GPU), under the file.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would take; write nothing.")]
+Gpu = Annotated[
+    Path | None, typer.Option("--gpu", help="With --dry-run: check_gpu.json of the card to come.")
+]
+Measure = Annotated[
+    bool, typer.Option("--measure", help="With --dry-run: make a few steps here for the time.")
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
@@ -58,11 +65,20 @@ def train(
     size: Size = None,
     resume: Annotated[bool, typer.Option("--resume", help="Refuse to begin anew.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Drop what the folder holds.")] = False,
+    dry_run: DryRun = False,
+    gpu: Gpu = None,
+    measure: Measure = False,
 ) -> None:
     """Train. The same command again goes on where it was stopped, or does nothing when done."""
     from baselines.ccau.config.config import read_config
 
     wanted = read_config(config, settings or (), size=size)  # refused before torch is loaded
+    if dry_run:
+        from baselines.ccau.planning.run_plan import plan_facts, plan_run
+
+        plan = plan_run(wanted, shards, run, gpu=gpu, measure=measure)
+        _say(*(f"{name:<17} {value}" for name, value in plan_facts(plan)))
+        return
     from baselines.ccau.training.train import train as train_run
 
     with progress(f"train {wanted.name}") as update:
@@ -149,13 +165,25 @@ def arms(
     seeds: Annotated[int, typer.Option(help="Seeds an arm, from 0.")] = 3,
     only: Annotated[list[str] | None, typer.Option(help="Just these arms; repeatable.")] = None,
     settings: Settings = None,
+    dry_run: DryRun = False,
+    gpu: Gpu = None,
+    measure: Measure = False,
 ) -> None:
     """Every arm of Tables 2 to 7, one after another; the same command again goes on."""
+    these, changed = only or (), settings or ()
+    if dry_run:
+        from baselines.ccau.planning.arms_plan import arm_rows, arms_notes, plan_arms
+
+        plans = plan_arms(
+            shards, folder, size=size, seeds=seeds, only=these, settings=changed,
+            gpu=gpu, measure=measure,
+        )  # fmt: skip
+        _say_rows(f"Tables 2 to 7, {seeds} seeds", arm_rows(plans))
+        _say(*arms_notes(plans))
+        return
     from baselines.ccau.paper.arms import run_arms
 
-    run_arms(
-        shards, folder, size=size, seeds=seeds, only=only or (), settings=settings or (), note=_say
-    )
+    run_arms(shards, folder, size=size, seeds=seeds, only=these, settings=changed, note=_say)
     tables(folder)
 
 
@@ -198,7 +226,7 @@ def doctor(
 ) -> None:
     """Before a long run: environment, shards, gather, one batch by heart, throughput."""
     from baselines.ccau.config.config import read_config
-    from baselines.ccau.training.doctor import FAILED, N_CHECKS, examine
+    from baselines.ccau.planning.doctor import FAILED, N_CHECKS, examine
 
     wanted = read_config(config, settings or (), size=size)
     outcomes = []

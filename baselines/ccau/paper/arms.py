@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from baselines.ccau.config.config import read_config
+from baselines.ccau.config.config import Config, read_config
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.fewshot import fewshot
 from baselines.ccau.training.train import train
@@ -53,6 +53,15 @@ ARMS = (
 Note = Callable[[str], None]
 
 
+def arm_config(arm: Arm, out: Path, seed: int, *, size: str, settings: Sequence[str]) -> Config:
+    """What one arm and seed trains; raises ConfigError."""
+    own = [f"run.seed={seed}", *settings]
+    if arm.teachers:
+        teacher = run_folder(out, arm.teachers, seed)
+        own += [f"task.teachers.{m}={teacher}" for m in ("audio", "third")]
+    return read_config(arm.name, own, size=size)
+
+
 def run_folder(out: Path, arm: str, seed: int) -> Path:
     """Where the run of one arm and seed lies."""
     return out / arm / f"seed-{seed}"
@@ -79,11 +88,7 @@ def run_arms(
     for seed in range(seeds):
         for arm in chosen:
             run = run_folder(out, arm.name, seed)
-            own = [f"run.seed={seed}", *settings]
-            if arm.teachers:
-                teacher = run_folder(out, arm.teachers, seed)
-                own += [f"task.teachers.{m}={teacher}" for m in ("audio", "third")]
-            config = read_config(arm.name, own, size=size)
+            config = arm_config(arm, out, seed, size=size, settings=settings)
             summary = train(config, shards, run)
             if arm.is_fewshot:
                 if not (run / "fewshot.json").is_file() or not summary.already_done:

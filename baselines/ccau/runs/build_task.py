@@ -122,13 +122,15 @@ def require_classes(
                 )
 
 
-def build_task(config: Config, shards: ShardSet, device: torch.device) -> Task:
+def build_task(
+    config: Config, shards: ShardSet, device: torch.device, *, with_teachers: bool = True
+) -> Task:
     """The task with initial weights, teachers with their trained ones, on ``device``."""
     nets = make_nets(config, shards)
     kind, composition = config.task.kind, config.composition
     task: Task
     if kind == "static_kd":
-        for modality, run in config.task.teachers.items():
+        for modality, run in config.task.teachers.items() if with_teachers else ():
             _load_teacher(nets, modality, Path(run), config, shards)
         task = StaticKD(nets, composition, config.distillation, students=config.task.students)
     elif kind == "cooperative_kd":

@@ -100,7 +100,7 @@ class Trainer:
         )
         every = config.run.validate_every
         if every == "auto":
-            every = epochs_between(self.judge, self.loader.n_clips, self.task)
+            every = epochs_between(self.judge, self.loader.n_clips, len(self.modalities))
         self.validate_every = 0 if config.run.selection == "last" else every
 
     def run(self, progress: Progress) -> RunSummary:

@@ -52,14 +52,14 @@ def validate(task: Task, config: Config, judge: Judge) -> Validation:
     )
 
 
-def epochs_between(judge: Judge, clips: int, task: Task) -> int:
+def epochs_between(judge: Judge, clips: int, networks: int) -> int:
     """Epochs after which a validation takes at most a tenth of the time that training took.
 
-    ``clips`` are those of a training epoch, each seen by every network of the task. A training
+    ``clips`` are those of a training epoch, each seen by all ``networks``. A training
     step takes about three times what an answer takes; counting instead of timing gives the same
     epochs on every machine and after every resume.
     """
-    return max(1, math.ceil(10 * judge.n_answers / (3 * clips * len(task.modalities))))
+    return max(1, math.ceil(10 * judge.n_answers / (3 * clips * networks)))
 
 
 def score(predictions: Predictions) -> dict[str, float]:

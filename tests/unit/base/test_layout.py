@@ -46,6 +46,7 @@ CCAU_LAYERS = (
     "evaluation",
     "training",
     "paper",
+    "planning",
     "report",
     "cli command __main__",
 )

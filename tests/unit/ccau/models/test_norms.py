@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from baselines.ccau.models.batch_norms import absent_here, refuse_synchronised, synchronise
+from baselines.ccau.planning.doctor import examine
 from baselines.ccau.runs.build_task import build_task
-from baselines.ccau.training.doctor import examine
 from baselines.ccau.training.train import train
 from homage_sdk.errors import ConfigError
 from homage_sdk.shards import ShardSet

@@ -9,8 +9,8 @@ from baselines.ccau.config.config import read_config
 from baselines.ccau.evaluation.predictions import load_predictions
 from baselines.ccau.paper.arms import ARMS, choose, run_arms, run_folder
 from baselines.ccau.paper.published_numbers import PAPER
+from baselines.ccau.planning.doctor import gather_check
 from baselines.ccau.report.paper_tables import make_tables
-from baselines.ccau.training.doctor import gather_check
 from homage_sdk.errors import CheckpointError, UsageError
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from baselines.ccau.cli import app
 from baselines.ccau.data.partition import selection_parts
 from baselines.ccau.distributed import World
-from baselines.ccau.training import doctor
+from baselines.ccau.planning import doctor
 from homage_sdk.shards import ShardSet
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +14,14 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import open_loader, prepare
 from baselines.ccau.data.partition import TEST_SPLITS, Parts, having, selection_parts
 from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.batch_norms import refuse_synchronised
-from baselines.ccau.precision import autocast
+from baselines.ccau.planning.measure import first_batch, stepper, typical_step_s
 from baselines.ccau.runs.build_task import build_task
-from baselines.ccau.tasks import Task
-from baselines.ccau.training.optimizer import as_floats, make_optimizer, memory_mb
-from homage_sdk.loader.batch import Batch
+from baselines.ccau.training.optimizer import memory_mb
 from homage_sdk.processes import end
 from homage_sdk.shards import ShardSet
 
@@ -38,7 +34,6 @@ FEW_CLIPS = 4
 LEARN_STEPS = 60
 LEARN_SHARE = 0.5
 LEARN_S = 20.0
-TIMED_STEPS = 4
 STEPS_S = 8.0
 
 
@@ -151,7 +146,7 @@ def learning(
     """
     few = config.replace([f"data.batch_size={min(config.data.batch_size, FEW_CLIPS)}"])
     task = build_task(few, shards, world.device)
-    batch = _first_batch(few, shards, parts, world, task)
+    batch = first_batch(few, shards, parts, world, task)
     step = stepper(few, task, batch, world)
     losses: list[float] = []
     begin_s = time.perf_counter()
@@ -189,7 +184,7 @@ def throughput(
     """
     task = build_task(config, shards, world.device)
     begin_s = time.perf_counter()
-    batch = _first_batch(config, shards, parts, world, task)
+    batch = first_batch(config, shards, parts, world, task)
     load_s = time.perf_counter() - begin_s
     typical_s, how = clip_s * len(batch), f"estimated from {FEW_CLIPS}"
     if typical_s <= budget_s:
@@ -202,38 +197,3 @@ def throughput(
         f"({how}), loading them {load_s:.2f} s with {config.data.workers} workers, "
         f"{memory_mb(world.device):,.0f} MB",
     )
-
-
-def typical_step_s(step: Callable[[int], float], budget_s: float) -> float:
-    """The median of a few steps, without the first one where there are more."""
-    step_s: list[float] = []
-    begin_s = time.perf_counter()
-    while len(step_s) < TIMED_STEPS and time.perf_counter() - begin_s < budget_s:
-        step_begin_s = time.perf_counter()
-        step(len(step_s))
-        step_s.append(time.perf_counter() - step_begin_s)
-    return statistics.median(step_s[1:] or step_s)
-
-
-def _first_batch(config: Config, shards: ShardSet, parts: Parts, world: World, task: Task) -> Batch:
-    loader = open_loader(shards, config, task.modalities, parts.train, world, training=True)
-    return next(iter(loader)).to(world.device)
-
-
-def stepper(config: Config, task: Task, batch: Batch, world: World) -> Callable[[int], float]:
-    """One optimiser step on ``batch`` each time it is called; gives the total loss before it."""
-    inputs, targets = prepare(batch, config, task.modalities, epoch=0, training=False)
-    optimizer = make_optimizer(task, config)
-
-    def step(number: int) -> float:
-        optimizer.zero_grad(set_to_none=True)
-        with autocast(config.optim.precision, world.device):
-            losses = task(inputs, targets, step=number)
-        losses["total"].backward()
-        clip = config.optim.clip_norm or math.inf
-        for group in optimizer.param_groups:
-            torch.nn.utils.clip_grad_norm_(group["params"], clip)
-        optimizer.step()
-        return as_floats(losses)["total"]
-
-    return step
