@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from baselines.ccau.config.config import read_config
+from baselines.ccau.planning.speed import of_check_gpu
+from baselines.ccau.runs.build_task import model_config
+from homage_sdk.shards import ShardSet
+
 ROOT = Path(__file__).parents[2]
 ABSENT = ("duckdb", "librosa", "webdataset", "sklearn", "matplotlib", "jinja2", "scipy", "aiohttp")
 """What the script does not need; it must run where these are not installed."""
@@ -36,3 +41,13 @@ def test_every_section_runs_and_finds_nothing_wrong(tmp_path: Path) -> None:
     assert not [row for row in report["rows"] if row["name"] == "left out"]
     judged = [row for row in report["rows"] if row["good"] is not None]
     assert len(judged) > 20
+    config = read_config(
+        "ccau",
+        [
+            "model.width=8", "model.audio_width=4", "data.size=32", "data.blocks=2",
+            "data.block_frames=2", "data.batch_size=2", "data.n_mels=32", "data.workers=1",
+        ],
+    )  # fmt: skip
+    model = model_config(config, ShardSet.open(tmp_path / "shards"))
+    read = of_check_gpu(tmp_path / "check_gpu.json", config, model)  # as `--dry-run --gpu` does
+    assert read.steps and read.loading, read.why

@@ -14,6 +14,7 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.evaluation.measures import compute_results
+from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions import SavedPredictions, save_predictions
 from baselines.ccau.runs.build_task import class_names, load_nets, load_trained
@@ -22,7 +23,7 @@ from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import BEST, reserved
 from homage_sdk.errors import CheckpointError, ShardError
 from homage_sdk.evaluation.metrics import class_frequencies
-from homage_sdk.progress import Progress
+from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
 
 
@@ -79,6 +80,7 @@ def evaluate(
                 results["modalities"] = compute_results(saved, draws=identity["draws"])
                 save_predictions(run / "predictions.npz", saved)
                 write_json(run / "results.json", results)
+                Harmless("the model card")(write_cards, run)
             return results
 
 

@@ -22,6 +22,7 @@ from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World, gather, join_world, on_first
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
+from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clips
 from baselines.ccau.random_streams import numpy_stream
@@ -30,7 +31,7 @@ from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import check_run, reserved
 from homage_sdk.errors import ConfigError, ShardError, UsageError
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
-from homage_sdk.progress import Progress
+from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
 
 KS = (1, 5, 10, 20)
@@ -96,6 +97,7 @@ def fewshot(
                 )
             if world.is_first:
                 write_json(run / "fewshot.json", results)
+                Harmless("the model card")(write_cards, run)
             return results
 
 

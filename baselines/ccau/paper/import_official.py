@@ -9,6 +9,7 @@ from pathlib import Path
 from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.data.partition import carve
+from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.paper.authors_weights import Imported, import_official
 from baselines.ccau.runs.build_task import class_names, describe, identity_of, model_config
 from baselines.ccau.runs.checkpoint import Identity, save
@@ -78,6 +79,7 @@ def write_imported(
         parts = carve(shards, share=0.0, seed=config.run.seed)
         write_json(temporary / "config.json", describe(config, shards, parts))
         finish(temporary, training, LAST)
+        write_cards(temporary)
     return found
 
 

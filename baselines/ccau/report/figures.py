@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from baselines.ccau.report.result_rows import TITLES, is_learned, middle
+from baselines.ccau.evaluation.result_rows import TITLES, is_learned, middle
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.metrics_log import read_metrics
 from homage_sdk.errors import CheckpointError

@@ -17,9 +17,9 @@ import numpy as np
 
 from baselines.ccau.evaluation.measures import activity_measure, atomic_measure, split_rows
 from baselines.ccau.evaluation.predictions import load_predictions
+from baselines.ccau.evaluation.result_rows import TITLES
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.paper.published_numbers import PAPER, Cell
-from baselines.ccau.report.result_rows import TITLES
 from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import one_state
 from homage_sdk.errors import CheckpointError

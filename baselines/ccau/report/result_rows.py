@@ -1,77 +1,22 @@
-"""The results of a run as rows of text: each modality alone, beside chance and beside the paper."""
+"""The results of a run as rows of text, beside the paper's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from baselines.ccau.evaluation.result_rows import own_rows
 from baselines.ccau.paper.published_numbers import PAPER
 
-TITLES = {"ego": "Ego", "third": "3rd person", "audio": "Audio", "scene_graph": "Scene graph"}
-CHANCE = ("prior", "random")
 PAPER_ROW = "paper *"
 
 
-def percent(value: float | list[float] | None) -> str:
-    """A share as percent, with its interval where there is one.
-
-    >>> percent([0.5, 0.4, 0.6]), percent(0.125), percent(None)
-    ('50.0 [40, 60]', '12.5', '-')
-    """
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        middle, low, high = (100 * v for v in value)
-        return f"{middle:.1f} [{max(low, 0):.0f}, {min(high, 100):.0f}]"
-    return f"{100 * value:.1f}"
-
-
-def middle(value: float | list[float]) -> float:
-    """The value itself, without its interval."""
-    return value[0] if isinstance(value, list) else value
-
-
-def is_learned(results: Mapping[str, Any], kind: str) -> bool:
-    """Whether the run learned ``activity`` or ``atomic``; an untrained head's numbers say nothing.
-
-    >>> is_learned({"targets": "both"}, "atomic"), is_learned({"targets": "activity"}, "atomic")
-    (True, False)
-    """
-    return results["targets"] in (kind, "both")
-
-
 def result_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows of a table: ours, one view of several, chance, and the paper's CCAU on real HOMAGE.
-
-    Numbers are means over the test splits (micro: pooled), with 95 % intervals.
-    """
+    """The rows of each modality, and after them the paper's CCAU on real HOMAGE."""
     rows = []
+    theirs = PAPER["6"]["Cooperative Compositional"]
     for modality, found in results["modalities"].items():
-        numbers = {"ours": {kind: found[kind]["model"] for kind in ("activity", "atomic")}}
-        for row in CHANCE:
-            numbers[row] = {kind: found[kind][row] for kind in ("activity", "atomic")}
-        if "one_view" in found:
-            numbers["one view"] = found["one_view"]
-        for row, each in numbers.items():
-            activity, atomic = (
-                each[kind] if row in CHANCE or is_learned(results, kind) else {}
-                for kind in ("activity", "atomic")
-            )
-            top = activity.get("mean", {})
-            precision = {**atomic.get("mean", {}), "micro": atomic.get("pooled", {}).get("micro")}
-            rows.append(
-                {
-                    "modality": TITLES.get(modality, modality) if row == "ours" else "",
-                    "row": row,
-                    "top-1 %": percent(top.get("top1")),
-                    "top-3 %": _plain(top.get("top3")),
-                    "mAP, weighted %": percent(precision.get("weighted")),
-                    "macro %": _plain(precision.get("macro")),
-                    "micro %": _plain(precision.get("micro")),
-                    "above chance?": _verdict(results, found) if row == "ours" else "",
-                }
-            )
-        theirs = PAPER["6"]["Cooperative Compositional"]
+        rows += own_rows({**results, "modalities": {modality: found}})
         if ("accuracy", modality) in theirs:
             shown = {
                 "top-1 %": f"{theirs['accuracy', modality]:.1f}",
@@ -79,18 +24,3 @@ def result_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
             }
             rows.append({**dict.fromkeys(rows[-1], ""), "row": PAPER_ROW, **shown})
     return rows
-
-
-def _plain(value: float | list[float] | None) -> str:
-    return percent(None if value is None else middle(value))
-
-
-def _verdict(results: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """Whether the lower end of an interval lies above both chance rows, for what was learned."""
-    said = []
-    for kind, metric in (("activity", "top1"), ("atomic", "weighted")):
-        if is_learned(results, kind):
-            low = found[kind]["model"]["mean"][metric][1]
-            highest = max(middle(found[kind][row]["mean"][metric]) for row in CHANCE)
-            said.append(f"{kind} {'yes' if low > highest else 'not shown'}")
-    return ", ".join(said)

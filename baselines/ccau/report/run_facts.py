@@ -8,6 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from baselines.ccau.evaluation.model_card import (
+    change_facts,
+    data_facts,
+    weight_facts,
+    what_facts,
+)
 from baselines.ccau.runs.checkpoint import is_checkpoint, load
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import LAST, load_result, one_state
@@ -45,25 +51,17 @@ def _facts(
     run: Path, ended: bool, shards: Path | None, catalog: Path | None
 ) -> Iterator[tuple[str, str]]:
     described = read_json(run, "config.json")
-    config, parts = described["config"], described["parts"]
-    task, data = config["task"], config["data"]
-    yield "run", f"{config['name']}: {task['kind']} of {', '.join(task['modalities'])}"
+    yield from what_facts(described)
     yield "ended" if ended else "begun", _when(run / ("run.json" if ended else "config.json"))
     weights = None
     if ended or is_checkpoint(run / LAST):
         found = load_result(run) if ended else load(run / LAST)
-        weights, of = found.model_sha256, found.manifest
-        step = found.state["training"]["step"]
-        yield "weights", f"{found.folder.name}, step {step}, sha256 {weights[:12]}..."
-        yield "written by", f"homage_sdk {of.code_version}, torch {of.torch}"
-    yield "trained on", f"{len(parts['train']):,} sequences"
-    yield "validated on", f"{len(parts['validation']):,} sequences"
-    left = {name: data.get(name) for name in ("exclude_activities", "novel_share")}
-    yield "left out", "; ".join(f"{name} {it}" for name, it in left.items() if it) or "nothing"
+        weights = found.model_sha256
+        yield from weight_facts(found.folder.name, found.manifest, found.state["training"])
+    yield from data_facts(described)
     yield from _of_shards(described["shards"], shards, catalog)
     yield "evaluated", _evaluated(run, weights)
-    for change in described.get("changes", ()):
-        yield "changed", "{setting} {old} to {new} after step {step}".format(**change)
+    yield from change_facts(described)
     yield "settings", f"{run / 'config.json'}"
 
 

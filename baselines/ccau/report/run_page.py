@@ -8,8 +8,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from baselines.ccau.evaluation.result_rows import TITLES, own_rows
 from baselines.ccau.report import figures
-from baselines.ccau.report.result_rows import PAPER_ROW, TITLES, result_rows
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import check_run, one_state
 from homage_sdk.report.html import Section, fill_text
@@ -72,7 +72,7 @@ def results_section(run: Path) -> Section:
     results = read_json(run, "results.json")
     body = fill_text(
         _RESULTS,
-        rows=[row for row in result_rows(results) if row["row"] != PAPER_ROW],
+        rows=own_rows(results),
         bars=Markup(figures.results(run)),
         splits=", ".join(f"{name}: {n} sequences" for name, n in results["splits"].items()),
         note=results["selection_note"],

@@ -19,6 +19,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
+from baselines.ccau.runs.card_file import CARD, has_card
 from baselines.ccau.runs.json_files import parse_json, read_json, write_json
 from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import explained, sha256_file
@@ -91,7 +92,7 @@ class Checkpoint:
         try:
             data = _verified(self.folder, file, self.manifest)
         except CheckpointError:
-            if is_checkpoint(self.folder) and _read_manifest(self.folder) == self.manifest:
+            if is_checkpoint(self.folder) and read_manifest(self.folder) == self.manifest:
                 raise
             raise CheckpointError(
                 "another checkpoint took the place of this one while it was read",
@@ -132,9 +133,10 @@ def save(
         write_json(temporary / MANIFEST, written)
 
 
-def files_of(_: Path) -> tuple[str, ...]:
-    """The files that a checkpoint can have, the one it is known by last."""
-    return ("model.safetensors", "optimizer.safetensors", STATE, MANIFEST)
+def files_of(folder: Path) -> tuple[str, ...]:
+    """The files of ours that a checkpoint can have, the one it is known by last."""
+    card = (CARD,) if has_card(folder) else ()
+    return ("model.safetensors", "optimizer.safetensors", STATE, *card, MANIFEST)
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -159,13 +161,13 @@ def load(folder: Path) -> Checkpoint:
             raise CheckpointError(
                 "no checkpoint here", place=folder, expected="a folder with manifest.json"
             )
-        manifest, state = _read_manifest(folder), b""
+        manifest, state = read_manifest(folder), b""
         try:
             for name in manifest.files:
                 data = _verified(folder, name, manifest)
                 state = data if name == STATE else state
         except CheckpointError:
-            if is_checkpoint(folder) and _read_manifest(folder) == manifest:
+            if is_checkpoint(folder) and read_manifest(folder) == manifest:
                 raise
             continue  # another one took its place meanwhile
         return Checkpoint(folder, manifest, parse_json(state, folder / STATE))
@@ -191,7 +193,8 @@ def _verified(folder: Path, name: str, manifest: CheckpointManifest) -> bytes:
     return data
 
 
-def _read_manifest(folder: Path) -> CheckpointManifest:
+def read_manifest(folder: Path) -> CheckpointManifest:
+    """What a checkpoint states of itself; raises CheckpointError. The files are not verified."""
     place = folder / MANIFEST
     values = read_json(folder, MANIFEST)
     if values.get("schema") != SCHEMA:

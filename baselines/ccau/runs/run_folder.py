@@ -1,7 +1,8 @@
 """A run folder: what is in it, and whether a command continues it.
 
 ``config.json`` (configuration, shards, class lists, who trained and who validated),
-``metrics.jsonl``, ``checkpoint-last/``, ``checkpoint-best/``, ``run.json`` when training has ended,
+``metrics.jsonl``, ``checkpoint-last/``, ``checkpoint-best/`` and their card ``README.md`` (the
+run's own is that of the checkpoint it is judged by), ``run.json`` when training has ended,
 ``results.json`` and ``predictions.npz`` after evaluation.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 from baselines.ccau.config.resume_settings import Change, changes, require_harmless
 from baselines.ccau.distributed import World, by_first
+from baselines.ccau.runs.card_file import drop_card
 from baselines.ccau.runs.checkpoint import (
     MANIFEST,
     Checkpoint,
@@ -109,6 +111,7 @@ def begin(out: Path, description: Mapping[str, Any]) -> None:
         sweep(out / name, files_of)
         remove(out / name)
     _drop(out / "metrics.jsonl")
+    drop_card(out)
     write_json(out / "config.json", description)
 
 

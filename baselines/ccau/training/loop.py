@@ -26,6 +26,7 @@ from baselines.ccau.distributed import (
     share_buffers,
     stop_together,
 )
+from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.models.batch_norms import absent_here, synchronise
 from baselines.ccau.runs.build_task import build_task, identity_of
@@ -46,7 +47,7 @@ from baselines.ccau.training.whole_batch import MicroBatch
 from homage_sdk.errors import HomageError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.device_feed import feed
-from homage_sdk.progress import Progress
+from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
 
 
@@ -95,6 +96,7 @@ class Trainer:
         self.clips_per_step = config.data.batch_size * config.optim.accumulate * world.size
         self.peak = Peak.of(config.optim, self.clips_per_step, steps_per_epoch)
         self.identity = identity_of(config, shards)
+        self.card = Harmless("the model card")
         self.judge = Judge(
             shards, config, self.task.trained, selected_on(config, shards, parts), world=world
         )
@@ -135,6 +137,7 @@ class Trainer:
             train_s = time.perf_counter() - begin_s
             if world.is_first:
                 finish(self.out, asdict(state), BEST if (self.out / BEST).is_dir() else LAST)
+                self.card(write_cards, self.out)
             return RunSummary(state, train_s, already_done=False)
         finally:
             self.judge.close()
@@ -251,3 +254,4 @@ class Trainer:
             self.log.sync()
             optimizer = self.optimizer if name == LAST else None
             save(self.out / name, self.task, optimizer, self.state, self.identity)
+            self.card(write_cards, self.out)
