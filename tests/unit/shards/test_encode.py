@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
+from homage_sdk.loader.decode import decode_clip
 from homage_sdk.media.probe import probe_video
+from homage_sdk.media.video_reader import VideoReader
 from homage_sdk.release.sensors import SensorValues
 from homage_sdk.shards import PackOptions
 from homage_sdk.shards.format.sensor_array import array_bytes
@@ -54,8 +58,101 @@ def test_a_view_encodes_to_the_same_bytes_whatever_lay_in_memory(moving: Path) -
     assert len(seen) == 1
 
 
+PATCHES = [
+    (200, 40, 40),
+    (40, 200, 40),
+    (40, 40, 200),
+    (128, 128, 128),
+    (0, 255, 11),
+    (230, 200, 90),
+]
+
+
+def patches(image: np.ndarray) -> np.ndarray:
+    """The colour in the middle of each of six columns: int [6, 3]."""
+    height, width = image.shape[:2]
+    columns = ((np.arange(6) + 0.5) * width / 6).astype(int)
+    return image[height // 2, columns].astype(int)
+
+
+def write_patches(path: Path, codec: str, pixels: str, matrix: int | None, *, full: bool) -> None:
+    """Six columns of flat colour in a colour space, tagged with it unless ``matrix`` is None."""
+    image = np.repeat(np.array(PATCHES, np.uint8), 32, axis=0)[None].repeat(128, axis=0)
+    colour_range = ColorRange.JPEG if full else ColorRange.MPEG
+    with av.open(path, "w") as out:
+        stream = out.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt = 192, 128, pixels
+        if codec == "libx264":
+            stream.options = {"crf": "4"}
+        if matrix is not None:
+            stream.codec_context.colorspace = {5: 6}.get(matrix, matrix)
+            stream.codec_context.color_range = colour_range
+        for _ in range(4):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+                format=pixels,
+                interpolation=Interpolation.BILINEAR
+                | Interpolation.ACCURATE_RND
+                | Interpolation.FULL_CHR_H_INT,
+                dst_colorspace=matrix or Colorspace.ITU601,
+                dst_color_range=colour_range,
+            )
+            frame.pts = None
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "matrix", "full"),
+    [
+        ("libx264", "yuv420p", Colorspace.ITU709, False),
+        ("libx264", "yuv420p", Colorspace.ITU709, True),
+        ("libx264", "yuv420p", Colorspace.ITU601, False),
+        ("libx264", "yuv420p", Colorspace.ITU601, True),
+        ("libx264", "yuv420p", Colorspace.BT2020, False),
+        ("libx264", "yuv444p", Colorspace.ITU709, False),
+        ("libx264", "yuv420p10le", Colorspace.ITU709, False),
+        ("libx264", "yuv420p", None, False),
+        ("mjpeg", "yuvj420p", Colorspace.ITU601, True),
+        ("libx264rgb", "rgb24", None, True),
+    ],
+)
+def test_a_colour_is_the_same_on_every_road(
+    tmp_path: Path, codec: str, pixels: str, matrix: int | None, full: bool
+) -> None:
+    """Source, view, our loader, and a reader that heeds the tags of the packed file."""
+    path = tmp_path / "patches.mkv"
+    write_patches(path, codec, pixels, matrix, full=full)
+    index = probe_video(path).index
+    shown = patches(VideoReader(path, index).frames([1])[0])
+    data, width, height = encode_view(path, index, [0, 1, 2], PackOptions(stride=1))
+    ours = np.empty((1, height, width, 3), np.uint8)
+    decode_clip(data, np.array([1]), 30.0, None, ours)
+    with av.open(io.BytesIO(data)) as packed:
+        context = packed.streams.video[0].codec_context
+        assert (context.colorspace, context.color_range, context.color_primaries) == (6, 1, 1)
+        others = patches(next(packed.decode(video=0)).to_ndarray(format="rgb24"))
+    loaded = patches(ours[0])
+    assert abs(loaded - others).max() <= 2
+    for found in (shown, loaded, others):
+        assert abs(found - PATCHES).max() <= 4
+
+
+def test_a_turned_view_is_packed_as_it_is_displayed(tmp_path: Path) -> None:
+    for rotation in (90, 180, 270):
+        path = write_video(
+            tmp_path / f"{rotation}.mp4", frames=3, rotation=rotation, codec="libx264"
+        )
+        index = probe_video(path).index
+        data, width, height = encode_view(path, index, [0, 1, 2], PackOptions(stride=1, crf=4))
+        shown = VideoReader(path, index).frames([0, 1, 2])
+        assert shown.shape == (3, height, width, 3)
+        ours = np.empty_like(shown)
+        decode_clip(data, np.arange(3), 30.0, None, ours)
+        assert abs(ours.astype(int) - shown).mean() < 3
+
+
 PACKED = {
-    (3, "18.1.0", "62.28.102", "9.5.102", "6.3.102"): "67d135732d98521dabd9c59dcf326acc",
+    (4, "18.1.0", "62.28.102", "9.5.102", "6.3.102"): "212db790a07cf86bce77c45951057e46",
 }
 """Digests by ``PACKING`` and the versions of PyAV, libavcodec, libswscale and libswresample."""
 

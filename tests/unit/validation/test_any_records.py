@@ -10,6 +10,7 @@ import pyarrow as pa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from homage_sdk.media.probe import VideoProbe
 from homage_sdk.release.records import RAW_TABLES
 from homage_sdk.validation import CODES, validate
 from tests.unit.validation.tables import release
@@ -88,6 +89,8 @@ def _tables(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
 
 class _Probe:
     """A probe of extremes."""
+
+    fault = VideoProbe.fault
 
     def __init__(self, draw: Any) -> None:
         self.width, self.height = draw(st.integers(0, 4000)), draw(st.integers(0, 4000))
