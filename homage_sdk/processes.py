@@ -10,6 +10,12 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 
 _PATIENCE_S = 5.0
+KILLED = "it was killed or ran out of memory: use fewer workers"
+NEVER_BEGAN = (
+    "a started process runs the program's own file again: keep what starts the work there under "
+    "`if __name__ == '__main__':`"
+)
+"""What to do about processes that ended before their first piece of work."""
 
 
 def leave_with(parent: int) -> None:

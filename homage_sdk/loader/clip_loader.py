@@ -8,6 +8,8 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch.utils.data import get_worker_info
+
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.batch import Batch
@@ -136,6 +138,12 @@ class ClipLoader:
         self._position = self._resume_at = position
 
     def __iter__(self) -> Iterator[Batch]:
+        if get_worker_info() is not None:
+            raise UsageError(
+                "a ClipLoader inside a worker of torch's DataLoader",
+                hint="it has processes of its own (workers=...), and each worker would give every "
+                "clip: iterate over it itself, or give DataLoader num_workers=0",
+            )
         start, self._resume_at = self._resume_at, 0
         self._position = start
         epoch, n_closings = self.epoch, self._n_closings

@@ -39,7 +39,7 @@ from torch import Tensor
 from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.loader.batch import Batch, SceneGraphBatch, map_tensors
 from homage_sdk.loader.batch_layout import Allocate, BatchLayout, Cutter, SharedMemory
-from homage_sdk.processes import end, leave_with
+from homage_sdk.processes import KILLED, NEVER_BEGAN, end, leave_with
 
 Maker = Callable[[Any, Allocate], Batch]
 """Makes the batch of a task, in tensors that it is given; may raise HomageError.
@@ -145,16 +145,16 @@ class _Made:
 class _DiedError(Exception):
     """A process ended that should not have."""
 
-    def __init__(self, process: BaseProcess) -> None:
+    def __init__(self, process: BaseProcess, *, began: bool) -> None:
         process.join(_PATIENCE_S)
-        self._code = process.exitcode
+        self._code, self._began = process.exitcode, began
 
     def as_user_sees_it(self) -> ShardError:
         code = self._code
         return ShardError(
             "a loading process died",
             found=signal.Signals(-code).name if code and code < 0 else f"exit code {code}",
-            hint="it was killed or ran out of memory: use fewer workers",
+            hint=KILLED if self._began or code != 1 else NEVER_BEGAN,
         )
 
 
@@ -171,6 +171,7 @@ class _Worker:
 
     def __init__(self, process: BaseProcess, pipe: Connection, memory: SharedMemory) -> None:
         self.process, self.pipe, self._memory = process, pipe, memory
+        self._began = False
         self._held = 0  # slots that it has not been given back yet
         self._free: deque[int] = deque()  # those that it can be; finalizers add, in any thread
 
@@ -196,7 +197,7 @@ class _Worker:
         try:
             self.pipe.send_bytes(pickle.dumps((free, task)))
         except OSError:
-            raise _DiedError(self.process) from None
+            raise _DiedError(self.process, began=self._began) from None
 
     def receive(self, run: int) -> _Made:
         """Its next batch of this run; raises what the maker raised."""
@@ -204,11 +205,12 @@ class _Worker:
             if self._free and not self.pipe.poll():
                 self.tell(None)  # lest it wait for a slot while this side waits for a batch
             if self.pipe not in wait([self.pipe, self.process.sentinel]):
-                raise _DiedError(self.process)
+                raise _DiedError(self.process, began=self._began)
             try:
                 of_run, result = pickle.loads(self.pipe.recv_bytes())
+                self._began = True
             except (EOFError, OSError):
-                raise _DiedError(self.process) from None
+                raise _DiedError(self.process, began=self._began) from None
             if of_run != run:
                 if isinstance(result, _Made):
                     self._held += 1

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
-from homage_sdk.processes import end_pool, leave_with
+from homage_sdk.processes import NEVER_BEGAN, end_pool, leave_with
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder, recover, sweep
 from homage_sdk.storage.trees import inner_paths
@@ -201,7 +201,7 @@ def _render(
         raise StorageError(
             "a worker process died",
             place=job.folder,
-            hint="try workers=1; in a script, call this under if __name__ == '__main__'",
+            hint=f"try workers=1; {NEVER_BEGAN}",
         ) from error
     finally:
         end_pool(pool)

@@ -20,7 +20,7 @@ import psutil
 import pytest
 import torch
 
-from homage_sdk.errors import ShardError
+from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
 from homage_sdk.loader.batch_layout import Allocate, BatchLayout, Cutter, Recycler
 from homage_sdk.loader.pool import WorkerPool
@@ -55,6 +55,44 @@ def test_epochs_of_kept_workers_are_exact_and_need_no_new_process(shards: ShardS
         seen.add(frozenset(workers_of() - before))
     assert together.state_dict()["epoch"] == 4
     assert len(seen) == 1 and len(next(iter(seen))) == 2
+
+
+@pytest.mark.parametrize("method", ["spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
+def test_a_program_without_a_guard_is_told_so(
+    shards: ShardSet, small_shards: Path, tmp_path: Path, method: str
+) -> None:
+    """And one with a guard gets its batches by this way of starting processes."""
+    program = f"""
+import multiprocessing
+from homage_sdk.loader import ClipLoader, LoaderOptions
+from homage_sdk.shards import ShardSet
+def main():
+    multiprocessing.set_start_method("{method}", force=True)
+    options = LoaderOptions(mode="eval", batch_size=2, blocks=2, size=64, workers=1)
+    print(len(list(ClipLoader(ShardSet.open("{small_shards}"), options))))
+"""
+    for name, start in (("open", "main()"), ("guarded", "if __name__ == '__main__': main()")):
+        (tmp_path / f"{name}.py").write_text(program + start)
+        command = [sys.executable, str(tmp_path / f"{name}.py")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if name == "open":
+            assert done.returncode == 1
+            assert "if __name__ == '__main__'" in done.stderr.strip().splitlines()[-1]
+        else:
+            assert (done.returncode, int(done.stdout) > 0) == (0, True), done.stderr
+
+
+def test_inside_a_worker_of_torchs_own_loader_it_refuses(shards: ShardSet) -> None:
+    """There every worker would give every clip."""
+
+    class Clips(torch.utils.data.IterableDataset[Batch]):
+        def __iter__(self) -> Iterator[Batch]:
+            return iter(ClipLoader(shards, options(workers=0)))
+
+    alone = list(torch.utils.data.DataLoader(Clips(), batch_size=None))
+    assert len(alone) == len(ClipLoader(shards, options(workers=0)))
+    with pytest.raises(UsageError, match="num_workers=0"):
+        list(torch.utils.data.DataLoader(Clips(), batch_size=None, num_workers=1))
 
 
 def test_an_iteration_that_is_broken_off_leaves_nothing_behind(shards: ShardSet) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -29,11 +31,25 @@ def test_a_dead_worker_is_one_line_and_the_next_run_ends_with_the_same_bytes(
         if done and workers:
             os.kill(int(workers[0]), signal.SIGKILL)
 
-    with pytest.raises(StorageError, match=r"a packing process died.*fewer --workers"):
+    with pytest.raises(StorageError, match=r"a packing process died.*fewer workers"):
         pack(dataset, tmp_path / "out", CLIPS, workers=2, progress=kill_one)
     assert not list((tmp_path / "out").glob(".tmp-*"))
     pack(dataset, tmp_path / "out", CLIPS, workers=2)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_a_program_without_a_guard_is_told_so(dataset: Dataset, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from homage_sdk import Dataset\n"
+        "from homage_sdk.shards import PackOptions, pack\n"
+        f"dataset = Dataset({str(dataset.path)!r})\n"
+        f"pack(dataset, {str(tmp_path / 'out')!r}, PackOptions(), workers=2)\n"
+    )
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "if __name__ == '__main__'" in done.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.slow  # a process is given some seconds to end before it is killed

@@ -17,11 +17,12 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 from homage_sdk.errors import HomageError, StorageError
-from homage_sdk.processes import end_pool, leave_with
+from homage_sdk.processes import KILLED, NEVER_BEGAN, end_pool, leave_with
 from homage_sdk.progress import Meter
 from homage_sdk.shards.packing.job import Job
 from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
@@ -48,11 +49,13 @@ def run(
         for shard in shards:
             make_shard(job, shard, folder, meter.advance)
         return
+    context = multiprocessing.get_context("spawn")
+    began = context.Event()
     pool = ProcessPoolExecutor(
         workers,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=context,
         initializer=_begin,
-        initargs=(pickle.dumps(job), os.getpid()),
+        initargs=(pickle.dumps(job), os.getpid(), began),
     )
     try:
         work = (
@@ -66,8 +69,7 @@ def run(
     except BrokenProcessPool as error:
         raise StorageError(
             "a packing process died",
-            found="it was killed, or ran out of memory",
-            hint="run the same command again, with fewer --workers if memory is short",
+            hint=f"{KILLED}; the same command goes on" if began.is_set() else NEVER_BEGAN,
         ) from error
     finally:
         end_pool(pool)
@@ -158,7 +160,8 @@ def _ended(piece: Future[Any]) -> bool:
 _of_this_worker: list[Job | HomageError] = []
 
 
-def _begin(job: bytes, parent: int) -> None:
+def _begin(job: bytes, parent: int, began: Event) -> None:
+    began.set()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     leave_with(parent)
     try:
