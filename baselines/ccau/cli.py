@@ -224,7 +224,7 @@ def doctor(
     settings: Settings = None,
     size: Size = None,
 ) -> None:
-    """Before a long run: environment, shards, gather, one batch by heart, throughput."""
+    """Before a long run: environment, shards, gather, one batch by heart, throughput, feeding."""
     from baselines.ccau.config.config import read_config
     from baselines.ccau.planning.doctor import FAILED, N_CHECKS, examine
 

@@ -1,4 +1,4 @@
-"""Checks before a long run: environment, shards, gather, one batch by heart, throughput."""
+"""Checks before a long run: environment, shards, gather, one batch, throughput, feeding."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from baselines.ccau.distributed import World
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.ranks import Ranks
 from baselines.ccau.models.batch_norms import refuse_synchronised
+from baselines.ccau.planning.feeding import FEW_CLIPS, advice
 from baselines.ccau.planning.measure import first_batch, stepper, typical_step_s
 from baselines.ccau.runs.build_task import build_task
 from baselines.ccau.training.optimizer import memory_mb
 from homage_sdk.processes import end
 from homage_sdk.shards import ShardSet
 
-N_CHECKS = 5
+N_CHECKS = 6
 PASSED, FAILED, UNDECIDED = "passed", "FAILED", "undecided"
 GATHER_TOLERANCE = 1e-6
 GATHER_S = 40.0
 """Ranks that have not answered by then are lost."""
-FEW_CLIPS = 4
 LEARN_STEPS = 60
 LEARN_SHARE = 0.5
 LEARN_S = 20.0
@@ -64,6 +64,7 @@ def examine(config: Config, shards_folder: Path) -> Iterator[Check]:
     learnt, clip_s = learning(config, shards, parts, world)
     yield learnt
     yield throughput(config, shards, parts, world, clip_s=clip_s)
+    yield Check("feeding", PASSED, advice(config, shards, parts, world))
 
 
 def environment(device: str) -> Check:
