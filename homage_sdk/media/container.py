@@ -1,4 +1,4 @@
-"""Whether a video file is as long as its own container says: what a broken download looks like."""
+"""How a file shows that it is cut short, or no media file: what a broken download looks like."""
 
 from __future__ import annotations
 
@@ -71,3 +71,16 @@ def _mp4_end(file: BinaryIO, size: int) -> int | None:
             return None
         at += length
     return None
+
+
+def first_bytes(path: Path) -> str:
+    """What a file that is no media file begins with, in words."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not head:
+        return "an empty file"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "a web page"
+    if head.startswith(b"version http"):
+        return "a Git LFS pointer"
+    return f"bytes {head.hex(' ', 4)}"

@@ -1,4 +1,4 @@
-"""One open video file, decoded exactly: the frame that carries a given pts, or an error.
+"""One open video file, decoded exactly: the good picture of a given pts, or why there is none.
 
 ``Decoder`` is used by one thread at a time. ``DecoderPool`` keeps a bounded number of them open
 between uses, hands each to one user only, and forgets them in a forked child, where the shared file
@@ -10,92 +10,159 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakSet
 
 import av
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.probe import file_state, open_media
+from homage_sdk.media.damage import Doubt, Judged, Picture
+from homage_sdk.media.probe import file_state
 from homage_sdk.media.pts_index import PtsIndex
+from homage_sdk.media.video_source import VideoSource
+
+_NEAR = 12
+"""Decoding so many pictures costs less than a seek."""
+
+
+class PictureAt(NamedTuple):
+    """What lies at a position of the index: a good picture, or why there is none."""
+
+    position: int
+    frame: av.VideoFrame | None
+    fault: str = ""
 
 
 class Decoder:
     """An open video and where its decoding stands."""
 
-    def __init__(self, path: Path, index: PtsIndex, threads: int = 1) -> None:
+    def __init__(self, path: Path, index: PtsIndex) -> None:
         self.path = path
         self.index = index
-        self._container = open_media(path)
-        if not self._container.streams.video:
-            self._container.close()
-            raise MediaError("no picture in this file", place=str(path))
-        self._stream = self._container.streams.video[0]
-        self._stream.codec_context.thread_count = threads
-        self._stream.codec_context.thread_type = "SLICE" if threads == 1 else "AUTO"
-        self._frames: Iterator[av.VideoFrame] | None = None
-        self._last: int | None = None  # position in the index of the last frame given out
+        self._source = VideoSource(path)
+        self._known: set[int] = set()  # where errors were reported once
+        self._faults: dict[int, str] = {}  # by position, of what is known to be damaged
+        self._skip = 0  # how many of the starts give no clean pictures in this stream
+        self._end_run()
+
+    def _end_run(self) -> None:
+        self._judged: Judged | None = None
+        self._pictures: Iterator[Picture] = iter(())
+        self._ahead: Picture | None = None
+        self._start = 0  # position from which it is decoded
+        self._last: int | None = None  # the position asked for last
 
     def close(self) -> None:
         """Close the file."""
-        self._frames = None
-        self._container.close()
+        self._end_run()
+        self._source.close()
 
     def frames(self, positions: Sequence[int]) -> Iterator[av.VideoFrame]:
         """The frames at ascending 0-based ``positions`` of the index, each exactly.
 
-        Raises MediaError when a frame cannot be reached, which only a damaged file brings about.
+        Raises MediaError at the first that is damaged; those after it can be asked for then.
         """
-        for position in positions:
-            yield self._frame(position)
+        for found in self.found(positions):
+            if found.frame is None:
+                at_s = float(self.index.seconds[found.position])
+                raise MediaError(
+                    "a picture is damaged",
+                    place=str(self.path),
+                    found=f"frame {found.position + 1}, {at_s:.3f} s after the first: "
+                    f"{found.fault}",
+                    expected="a picture that decodes cleanly, as all that it refers to",
+                    hint="copy the video again; `homage validate --deep --decode all` lists what "
+                    "is damaged",
+                )
+            yield found.frame
 
-    def _frame(self, position: int) -> av.VideoFrame:
+    def found(self, positions: Sequence[int]) -> Iterator[PictureAt]:
+        """What lies at ascending 0-based ``positions``: damage is a value, not an error."""
+        for position in positions:
+            fault = self._faults.get(position, "")
+            picture = None if fault else self._find(position)
+            if picture is None or picture.fault:
+                fault = fault or (picture.fault if picture else "no picture comes of its packet")
+                self._faults[position] = fault
+                yield PictureAt(position, None, fault)
+            else:
+                yield PictureAt(position, picture.frame)
+
+    def _find(self, position: int) -> Picture | None:
+        """The picture at a position; decoded from an earlier keyframe where a seek gives none."""
+        self._known.clear()
         keyframe = self.index.keyframe_before(position)
-        reachable = self._last is not None and keyframe <= self._last < position
-        starts = [] if reachable else self._starts(keyframe)
-        for start in [None, *starts] if reachable else starts:
-            if start is not None:
-                self._seek(start)
-            frame = self._decode_to(int(self.index.pts[position]))
-            if frame is not None:
-                self._last = position
-                return frame
-        raise MediaError(
-            "a frame cannot be decoded",
-            place=str(self.path),
-            found=f"no picture for frame {position + 1}",
-            expected=f"{len(self.index)} frames, as its packets say",
-            hint="the file is damaged there: copy it again",
-        )
+        last = -_NEAR if self._last is None else self._last
+        goes_on = keyframe - _NEAR < last < position
+        picture = self._from(None, position) if goes_on else None
+        starts = self._starts(keyframe)
+        for tried, start in enumerate(starts[self._skip :] or starts[-1:]):
+            if (goes_on or tried) and (_is_good(picture) or self._is_final(position, keyframe)):
+                break
+            if not goes_on or start < self._start:
+                picture = self._from(start, position)
+                self._skip += tried if _is_good(picture) else 0
+        return picture
 
     def _starts(self, keyframe: int) -> list[int]:
-        """Positions to seek to: the keyframe, then earlier ones should that seek overshoot."""
+        """Positions to seek to: the keyframe, then earlier ones."""
         earlier = self.index.keyframe_before(keyframe - 1) if keyframe > 0 else 0
         return list(dict.fromkeys([keyframe, earlier, 0]))
 
-    def _seek(self, position: int) -> None:
-        self._last = None
-        self._frames = None
-        try:
-            self._container.seek(int(self.index.pts[position]), stream=self._stream)
-        except (av.FFmpegError, OSError):
-            with suppress(av.FFmpegError, OSError):  # then no picture comes, which is said
-                self._container.seek(0)  # a container without a seek table: from the beginning
+    def _is_final(self, position: int, keyframe: int) -> bool:
+        """Whether an earlier start can tell nothing else.
 
-    def _decode_to(self, pts: int) -> av.VideoFrame | None:
-        """Decode forward to the frame with this pts; None when it has been passed or is missing."""
-        if self._frames is None:
-            self._frames = self._container.decode(self._stream)
+        What follows a seek can lack what lies before it; what follows a clean keyframe and then
+        another one does not.
+        """
+        clean_from = None if self._judged is None else self._judged.clean_from
+        is_clean = clean_from is not None and clean_from <= int(self.index.pts[position])
+        return self._start == 0 or (self._start < keyframe and is_clean)
+
+    def _from(self, start: int | None, position: int) -> Picture | None:
+        """The picture at a position, decoded from ``start`` or from where decoding stands."""
+        while True:
+            try:
+                if start is not None:
+                    self._seek(start)
+                self._last = position
+                return self._decode_to(int(self.index.pts[position]))
+            except Doubt as doubt:
+                self._known.add(doubt.stamp)
+                if start is None:
+                    start = self._starts(self.index.keyframe_before(position))[:2][-1]
+
+    def _seek(self, position: int) -> None:
+        is_new = self._judged is None
+        self._end_run()
+        self._start = position
         try:
-            for frame in self._frames:
-                stamp = frame.pts if frame.pts is not None else frame.dts
-                if stamp is None or stamp < pts:
-                    continue
-                return frame if stamp == pts else None
+            if position > 0:
+                self._source.seek(int(self.index.pts[position]))
         except (av.FFmpegError, OSError):
-            self._frames = None
-        return None
+            self._start = position = 0  # a container without a seek table
+        if position == 0 and not is_new:  # the seek of some containers lands behind the beginning
+            self._source.close()
+            self._source.open()
+        self._judged = Judged(self._source, self._known)
+        self._pictures = iter(self._judged)
+
+    def _decode_to(self, pts: int) -> Picture | None:
+        """Decode forward to the picture with this pts; None when it has been passed or missing."""
+        while True:
+            picture = self._ahead or next(self._pictures, None)
+            self._ahead = None
+            if picture is None or picture.stamp == pts:
+                return picture
+            if picture.stamp > pts:
+                self._ahead = picture
+                return None
+
+
+def _is_good(picture: Picture | None) -> bool:
+    return picture is not None and not picture.fault
 
 
 class DecoderPool:
@@ -121,9 +188,15 @@ class DecoderPool:
         decoder = Decoder(path, index) if found is None else found[1]
         try:
             yield decoder
+        except MediaError:  # of one picture
+            self._take_back(key, decoder)
+            raise
         except BaseException:
             decoder.close()
             raise
+        self._take_back(key, decoder)
+
+    def _take_back(self, key: tuple[object, ...], decoder: Decoder) -> None:
         with self._lock:
             self._idle.append((key, decoder))
             surplus = max(0, len(self._idle) - self.limit)

@@ -1,6 +1,6 @@
 """What a video file holds, by its packets: never by its header, which lies (FORMAT.md).
 
-Nothing is decoded but the first frame, which alone knows how the picture is rotated.
+Nothing is decoded but the first frame that can be, which alone knows how the picture is rotated.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import HomageError, MediaError
-from homage_sdk.media.container import truncation
+from homage_sdk.media.container import first_bytes, truncation
 from homage_sdk.media.pts_index import PtsIndex
 from homage_sdk.problems import quantity
 
@@ -26,6 +27,9 @@ av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported,
 
 SOUND_SLACK_S = 0.01
 """Half a packet of AAC at 48 kHz: a lost packet is more, the rounding of any container less."""
+
+_TRIED_PACKETS = 600
+"""A video without a picture among so many is taken for one without any."""
 
 MAX_PACKETS = 20_000_000
 """Above this a file is no recording of a household task (about 90 hours): refused."""
@@ -88,7 +92,7 @@ def open_media(path: Path) -> av.container.InputContainer:
         return av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         try:
-            found = _first_bytes(path)
+            found = first_bytes(path)
         except OSError as refusal:
             raise unreadable(path, refusal) from error
         raise MediaError(
@@ -230,16 +234,26 @@ def _rate(
 
 
 def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, int, int]:
-    """Rotation in degrees, and width and height as displayed, by the first frame."""
+    """Rotation in degrees, and width and height as displayed, by the first frame that decodes."""
     context = video.codec_context
     rotation, width, height = 0, context.width, context.height
+    refused: Exception | None = None
     try:
         with open_media(path) as container:
-            for frame in container.decode(video=0):
-                rotation, width, height = frame.rotation % 360, frame.width, frame.height
-                break
+            for packet in islice(container.demux(video=0), _TRIED_PACKETS):
+                try:
+                    frame = next(iter(packet.decode()), None)
+                except av.FFmpegError as error:
+                    refused = refused or error
+                    continue
+                if frame is not None:
+                    rotation, width, height = frame.rotation % 360, frame.width, frame.height
+                    refused = None
+                    break
     except (av.FFmpegError, OSError) as error:
-        faults.append(f"picture: the first frame cannot be decoded ({reason(error)})")
+        refused = error
+    if refused is not None:
+        faults.append(f"picture: no frame can be decoded ({reason(refused)})")
     if rotation in (90, 270):
         width, height = height, width
     return rotation, width, height
@@ -264,18 +278,6 @@ def _implied_frames(container: av.container.InputContainer, n_frames: int) -> in
         return 0
     implied = round(container.duration * rate / av.time_base)
     return implied if implied > 2 * n_frames else 0
-
-
-def _first_bytes(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(12)
-    if not head:
-        return "an empty file"
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "a web page"
-    if head.startswith(b"version http"):
-        return "a Git LFS pointer"
-    return f"bytes {head.hex(' ', 4)}"
 
 
 def unreadable(path: Path | None, error: OSError) -> MediaError:

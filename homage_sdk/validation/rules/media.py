@@ -125,7 +125,7 @@ sound_breaks = warning(
 
 cannot_decode = error(
     "HOM610",
-    "first picture cannot be decoded",
+    "no picture can be decoded",
     why="The packets are there and the decoder refuses them: damaged data, or a codec that is not "
     "supported.",
     example="random bytes inside an intact container",
