@@ -17,6 +17,7 @@ _EXTRAS = {
     "graph": ("networkx",),
     "ray": ("ray",),
     "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
 }
 """The modules each extra of the package brings."""
 

@@ -121,4 +121,7 @@ class RunConfig:
     deterministic: bool = False
     """On a GPU: only operations that give the same bits each time, at some cost in speed."""
     tensorboard: Annotated[bool, OnResume()] = False
+    wandb: Annotated[bool, OnResume()] = False
+    """Show the log at Weights & Biases too, under ``wandb_project``."""
+    wandb_project: Annotated[str, OnResume()] = "ccau"
     bootstrap_draws: Annotated[NonNegativeInt, OnResume()] = 1000

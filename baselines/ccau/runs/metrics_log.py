@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: what every step and validation measured, and the same for TensorBoard."""
+"""``metrics.jsonl``: what every step and validation measured, and the same for a board."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from baselines.ccau.config.toml_settings import flat
-from homage_sdk.errors import CheckpointError, ConfigError
-from homage_sdk.progress import Harmless
+from baselines.ccau.runs.boards import Board
+from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import explained, write_file
 
 
@@ -24,33 +24,26 @@ class MetricsLog:
     Args:
         run: the run folder; None writes nothing (further ranks).
         keep_rows: how many rows a run that goes on has behind it; later ones are dropped.
-        tensorboard: write the numbers of each row as scalars too, into ``run/tensorboard``.
-        next_step: the step that comes next. What an earlier process told TensorBoard of it and
-            later ones, before it was killed, is hidden.
+        board: is shown the numbers of each row too.
 
     Attributes:
         rows: how many rows it holds.
 
     """
 
-    def __init__(
-        self, run: Path | None, *, keep_rows: int, tensorboard: bool = False, next_step: int = 0
-    ) -> None:
+    def __init__(self, run: Path | None, *, keep_rows: int, board: Board | None = None) -> None:
         self._path = None if run is None else run / "metrics.jsonl"
-        self._board: Any = None
-        self._tell = Harmless("TensorBoard")
+        self._board = board
         self.rows = keep_rows
         if run is None or self._path is None:
             return
         kept = list(islice(read_metrics(self._path), keep_rows)) if self._path.exists() else []
         self.rows = len(kept)  # fewer where some were lost: what comes next is counted from there
         write_file(self._path, "".join(json.dumps(row) + "\n" for row in kept))
-        if tensorboard:
-            self._board = _board(run / "tensorboard", next_step)
         self._file = self._path.open("a", encoding="utf-8")
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Append one row; TensorBoard shows floats under ``losses/total``, ``validation/score``."""
+        """Append one row; a board shows floats under ``losses/total``, ``validation/score``."""
         self.rows += 1
         if self._path is None:
             return
@@ -58,13 +51,10 @@ class MetricsLog:
             self._file.write(json.dumps(row) + "\n")
             self._file.flush()
         if self._board is not None:
-            self._tell(self._show, row)
-
-    def _show(self, row: Mapping[str, Any]) -> None:
-        group = "validation/" if row["kind"] == "validation" else ""
-        for name, value in flat(row).items():
-            if isinstance(value, float):
-                self._board.add_scalar(group + name.replace(".", "/"), value, row["step"])
+            group = "validation/" if row["kind"] == "validation" else ""
+            numbers = {k: v for k, v in flat(row).items() if isinstance(v, float)}
+            scalars = {group + name.replace(".", "/"): value for name, value in numbers.items()}
+            self._board.show(scalars, row["step"])
 
     def sync(self) -> None:
         """Bring every row to the disk."""
@@ -77,17 +67,7 @@ class MetricsLog:
         if self._path is not None:
             self._file.close()
         if self._board is not None:
-            self._tell(self._board.close)
-
-
-def _board(folder: Path, next_step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ConfigError(
-            "run.tensorboard needs tensorboard", hint="pip install 'homage-sdk[tensorboard]'"
-        ) from error
-    return SummaryWriter(str(folder), purge_step=next_step if folder.is_dir() else None)
+            self._board.close()
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:

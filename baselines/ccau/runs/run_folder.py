@@ -17,6 +17,7 @@ from typing import Any
 
 from baselines.ccau.config.resume_settings import Change, changes, require_harmless
 from baselines.ccau.distributed import World, by_first
+from baselines.ccau.runs.boards import WANDB_ID
 from baselines.ccau.runs.card_file import drop_card
 from baselines.ccau.runs.checkpoint import (
     MANIFEST,
@@ -111,6 +112,7 @@ def begin(out: Path, description: Mapping[str, Any]) -> None:
         sweep(out / name, files_of)
         remove(out / name)
     _drop(out / "metrics.jsonl")
+    _drop(out / WANDB_ID)
     drop_card(out)
     write_json(out / "config.json", description)
 

@@ -29,6 +29,7 @@ from baselines.ccau.distributed import (
 from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.models.batch_norms import absent_here, synchronise
+from baselines.ccau.runs.boards import Boards
 from baselines.ccau.runs.build_task import build_task, identity_of
 from baselines.ccau.runs.checkpoint import Checkpoint
 from baselines.ccau.runs.metrics_log import MetricsLog
@@ -111,8 +112,7 @@ class Trainer:
         self.log = MetricsLog(
             self.out if world.is_first else None,
             keep_rows=state.log_rows,
-            tensorboard=config.run.tensorboard,
-            next_step=state.step + 1,
+            board=Boards(config, self.out, state.step + 1) if world.is_first else None,
         )
         every = config.run.checkpoint_every
         self._validated_s = begin_s = time.perf_counter()

@@ -8,6 +8,7 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import require_modalities, selection_parts
 from baselines.ccau.distributed import by_first, join_world, on_first
 from baselines.ccau.models.batch_norms import refuse_synchronised
+from baselines.ccau.runs.boards import require_boards
 from baselines.ccau.runs.build_task import describe
 from baselines.ccau.runs.run_folder import begin, go_on, open_run, reserved
 from baselines.ccau.training.determinism import repeatable
@@ -33,6 +34,7 @@ def train(
     Raises ConfigError, ShardError, CheckpointError, StorageError; TrainingError on every rank when
     a loss or a gradient of any rank is not finite.
     """
+    require_boards(config)
     with repeatable(config.run.deterministic), join_world(config.run.device) as world:
         if config.optim.sync_batchnorm:
             refuse_synchronised(world.device)

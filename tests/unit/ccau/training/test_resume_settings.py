@@ -13,6 +13,7 @@ from baselines.ccau.config.toml_settings import flat
 from baselines.ccau.config.training_config import OptimConfig
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.report.run_facts import run_facts
+from baselines.ccau.runs.boards import Boards
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.metrics_log import MetricsLog, read_metrics
 from baselines.ccau.training import not_finite
@@ -21,6 +22,7 @@ from baselines.ccau.training.train import train
 from baselines.ccau.training.training_state import State
 from homage_sdk.errors import ConfigError
 from homage_sdk.progress import Harmless
+from tests.unit.ccau.training.boards import FakeWandb
 from tests.unit.ccau.training.dying import Killed, killed_at
 from tests.unit.ccau.training.test_train import assert_same_run
 
@@ -33,6 +35,8 @@ OTHER = {
     "run.checkpoint_every": 2,
     "run.tensorboard": "true",
     "run.bootstrap_draws": 7,
+    "run.wandb": "true",
+    "run.wandb_project": "mine",
 }
 """Another value of every setting that may change."""
 
@@ -49,8 +53,9 @@ def stopped(tiny, small_shards, tmp_path, monkeypatch):
 
 
 def test_a_killed_run_goes_on_with_every_setting_that_changes_no_weight(
-    stopped, tiny, small_shards, tmp_path
+    stopped, tiny, small_shards, tmp_path, monkeypatch
 ):
+    FakeWandb.install(monkeypatch)
     config, run = stopped
     assert OTHER.keys() == resume_settings().keys()
     train(config.replace([f"{k}={v}" for k, v in OTHER.items()]), small_shards, run)
@@ -126,7 +131,7 @@ def test_a_display_that_fails_costs_no_training(tiny, small_shards, tmp_path):
     assert summary.state.ended == "epochs" and told == [1]
 
 
-def test_a_tensorboard_that_fails_costs_no_row_of_the_log(tmp_path, monkeypatch):
+def test_a_tensorboard_that_fails_costs_no_row_of_the_log(tiny, tmp_path, monkeypatch):
     from torch.utils.tensorboard import SummaryWriter
 
     def full(*_):
@@ -134,7 +139,8 @@ def test_a_tensorboard_that_fails_costs_no_row_of_the_log(tmp_path, monkeypatch)
 
     monkeypatch.setattr(SummaryWriter, "add_scalar", full)
     with pytest.warns(UserWarning, match="no space left"):
-        log = MetricsLog(tmp_path, keep_rows=0, tensorboard=True)
+        board = Boards(tiny(**{"run.tensorboard": "true"}), tmp_path, 1)
+        log = MetricsLog(tmp_path, keep_rows=0, board=board)
         for step in (1, 2):
             log.write({"kind": "step", "step": step, "loss": 1.0})
         log.close()
