@@ -110,6 +110,11 @@ def evaluate(
         results = evaluate_run(run, shards, device=device, draws=draws, progress=update)
     splits = " + ".join(f"{name} ({count})" for name, count in results["splits"].items())
     _say_rows(f"{results['name']}: each modality alone, {splits}", result_rows(results))
+    if left_out := results["left_out"]:
+        _say(
+            f"left out: {len(left_out)} test sequences that the run learned from, the first "
+            f"{left_out[0]} (all in results.json)"
+        )
     _say(
         "Mean over the test splits (micro: pooled), 95 % interval by bootstrap over sequences; "
         f"{results['selection_note']}.",

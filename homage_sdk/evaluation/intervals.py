@@ -57,7 +57,7 @@ def resamples(groups: Sequence[str], *, draws: int = 1000, seed: int = 0) -> Flo
 def intervals(
     measure: Callable[[Floats], Mapping[str, float]], counts: Floats
 ) -> dict[str, Interval95]:
-    """Several statistics on the data itself, with percentile intervals over ``counts [draws, S]``.
+    """Several shares on the data itself, with percentile intervals over ``counts [draws, S]``.
 
     The draws are moved so that their mean is the value itself: average precision rises when a
     sequence is drawn twice, which would push a small test set's interval above its value. Draws
@@ -71,7 +71,7 @@ def intervals(
     found = {}
     for name, value in values.items():
         low, high = _percentiles(_centred(drawn[name], value))
-        found[name] = Interval95(value, low, high)
+        found[name] = Interval95(value, *np.clip((low, high), 0.0, 1.0).tolist())
     return found
 
 

@@ -19,6 +19,8 @@ _BREAK_HZ = 1000.0
 _BREAK_MEL = _BREAK_HZ / _LINEAR_HZ
 _LOG_STEP = math.log(6.4) / 27.0
 _AMIN = 1e-10
+_SILENCE_DB = -100.0
+"""Of power _AMIN: nothing in any cell."""
 _FLOOR_DB = 80.0
 _STEP = 32  # mel bands of one matrix product: wider ones multiply more zeros, more need more calls
 
@@ -29,7 +31,8 @@ class LogMel(nn.Module):
     (Within 2e-3 dB in cells 70 dB below a pure tone, where float32 itself is no better.)
 
     ``librosa.power_to_db(librosa.feature.melspectrogram(y, ...), ref=numpy.max)``: 0 dB is the
-    clip's loudest cell, and no cell lies more than 80 dB below it.
+    clip's loudest cell, and no cell lies more than 80 dB below it. Digital silence, which librosa
+    makes 0 dB throughout, is -80 dB.
 
     Args:
         n_mels: mel bands.
@@ -70,7 +73,9 @@ class LogMel(nn.Module):
             mel = torch.stack([self._mel(each) for each in frames])
         level = torch.log10(mel.clamp_min(_AMIN)).mul_(10)
         loudest = level.amax(dim=(1, 2), keepdim=True)
-        level = (level - loudest).clamp_min(-_FLOOR_DB).transpose(1, 2)  # of [B, T, n_mels]
+        level = (level - loudest).clamp_min(-_FLOOR_DB)
+        level.masked_fill_(loudest <= _SILENCE_DB, -_FLOOR_DB)
+        level = level.transpose(1, 2)  # of [B, T, n_mels]
         return level.contiguous() if out is None else out.copy_(level)
 
     def _mel(self, frames: Tensor) -> Tensor:

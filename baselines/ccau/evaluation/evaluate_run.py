@@ -7,9 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import by_first, join_world, on_first
@@ -20,9 +17,9 @@ from baselines.ccau.evaluation.predictions import SavedPredictions, save_predict
 from baselines.ccau.runs.build_task import class_names, load_nets, load_trained
 from baselines.ccau.runs.checkpoint import Checkpoint, code_version
 from baselines.ccau.runs.json_files import read_json, write_json
+from baselines.ccau.runs.learned_from import learned_from, recorded_prior
 from baselines.ccau.runs.run_folder import BEST, reserved
 from homage_sdk.errors import CheckpointError, ShardError
-from homage_sdk.evaluation.metrics import class_frequencies
 from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
 
@@ -38,9 +35,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate ``run`` on the test splits; writes ``results.json`` and ``predictions.npz`` there.
 
+    Test sequences that the run learned from, as after another split, are left out and named there.
     Works on any number of ranks (torchrun) with the same outcome. Holds the run's lock. Raises
     CheckpointError (no finished run, a damaged file, other class lists), ShardError (no sequence of
-    these splits) and StorageError (another command writes the run).
+    these splits, or none that the run did not learn from) and StorageError (another command writes
+    the run).
     """
     with join_world(device) as world:
         shards = ShardSet.open(shards_folder)
@@ -54,6 +53,16 @@ def evaluate(
                 place=shards_folder,
                 found=f"splits {sorted({str(s.split) for s in shards.samples})}",
                 expected=" or ".join(splits),
+            )
+        learned = learned_from(run)
+        left_out = sorted(sequences.keys() & learned)
+        sequences = {name: split for name, split in sequences.items() if name not in learned}
+        if not sequences:
+            raise ShardError(
+                "the run learned from every test sequence",
+                place=shards_folder,
+                found=f"{len(left_out)}, the first {left_out[0]}",
+                hint="train it on these shards, or evaluate it on those it was trained on",
             )
         with reserved(run, world):
             checkpoint, config, nets = load_nets(run, shards)
@@ -72,10 +81,11 @@ def evaluate(
                 "selection_note": selection_note(config, checkpoint.folder.name),
                 "identity": identity,
                 "splits": dict(sorted(Counter(sequences.values()).items())),
+                "left_out": left_out,
                 "modalities": {},
             }
             if world.is_first:
-                prior = training_prior(run, shards)
+                prior = recorded_prior(run)
                 saved = SavedPredictions(by_modality, sequences, class_names(shards), prior)
                 results["modalities"] = compute_results(saved, draws=identity["draws"])
                 save_predictions(run / "predictions.npz", saved)
@@ -125,19 +135,3 @@ def selection_note(config: Config, checkpoint: str) -> str:
     if config.run.selection == "paper":
         return "selected on 'val', which is also one of the two test splits, as in the paper"
     return "selected on participants carved out of the training split"
-
-
-def training_prior(run: Path, shards: ShardSet) -> dict[str, NDArray[np.float64]]:
-    """Frequencies of the sequences that trained the run: ``activity [A]``, ``atomic [C]``."""
-    trained = set(read_json(run, "config.json")["parts"]["train"])
-    n_activities, n_atomic = (len(shards.taxonomy(kind)) for kind in ("activity", "atomic"))
-    columns = []
-    atomic = np.zeros(max(n_atomic, 1))
-    for sample in shards.samples:
-        if sample.sequence not in trained:
-            continue
-        labels = shards.annotations(sample.key)
-        columns.append(-1 if labels.activity is None else labels.activity.column)
-        atomic[sorted({action.column for action in labels.atomic_actions})] += 1
-    activity_prior = class_frequencies(np.array(columns, dtype=np.int64), max(n_activities, 1))
-    return {"activity": activity_prior, "atomic": atomic / max(len(columns), 1)}

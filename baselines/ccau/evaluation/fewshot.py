@@ -28,6 +28,7 @@ from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clip
 from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.runs.build_task import load_nets
 from baselines.ccau.runs.json_files import read_json, write_json
+from baselines.ccau.runs.learned_from import learned_from
 from baselines.ccau.runs.run_folder import check_run, reserved
 from homage_sdk.errors import ConfigError, ShardError, UsageError
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
@@ -202,14 +203,14 @@ def _split_of(run: Path, config: Config, shards: ShardSet) -> NovelSplit:
             hint="train it with --set data.novel_share=0.2, which sets classes aside",
         )
     split = novel_split(shards, share=config.data.novel_share, seed=config.data.novel_seed)
-    trained = set(read_json(run, "config.json")["parts"]["train"])
+    trained = learned_from(run)
     names = shards.taxonomy("activity")
     for sample in shards.samples:
         if sample.sequence not in trained or sample.activity_id is None:
             continue
         if names[sample.activity_id].raw in split.novel:
             raise ConfigError(
-                f"this run was trained on {sample.sequence}, which is of a novel class", place=run
+                f"this run learned from {sample.sequence}, which is of a novel class", place=run
             )
     return split
 

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.config.model_config import ModelConfig
-from baselines.ccau.data.partition import Parts
+from baselines.ccau.data.partition import TEST_SPLITS, Parts
 from baselines.ccau.models.build_nets import ModalityNet, build_nets
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity, load_into
+from baselines.ccau.runs.learned_from import learned_from, prior_of
 from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
 from homage_sdk.errors import CheckpointError, ConfigError
@@ -157,6 +158,14 @@ def _load_teacher(
             expected=f"{own}, as this run has it",
             hint="train a teacher with the settings of this run",
         )
+    tested = {s.sequence for s in shards.samples if s.split in TEST_SPLITS}
+    if both := sorted(tested & learned_from(run)):
+        raise ConfigError(
+            f"the teacher of {modality} learned from sequences that are tested now",
+            place=run,
+            found=f"{len(both)}, the first {both[0]}",
+            hint="train the teacher on these shards",
+        )
     load_into(nets[modality], tensors, place=checkpoint.folder)
 
 
@@ -205,5 +214,12 @@ def describe(config: Config, shards: ShardSet, parts: Parts) -> dict[str, Any]:
             "train": list(parts.train),
             "validation": list(parts.validation),
             "validation_participants": list(parts.participants),
+            "teachers": sorted(set().union(*map(learned_from, _teachers(config)))),
         },
+        "prior": {k: v.tolist() for k, v in prior_of(shards, parts.train).items()},
     }
+
+
+def _teachers(config: Config) -> list[Path]:
+    is_taught = config.task.kind == "static_kd"
+    return [Path(run) for run in config.task.teachers.values()] if is_taught else []

@@ -114,11 +114,12 @@ def save(
     Other files in the folder of an older one stay. Raises StorageError (disk full, no permission);
     then nothing of the old one is lost.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     with new_folder(folder, files_of) as temporary:
         for name, tensors in files.items():
-            save_file(_standalone(tensors), temporary / f"{name}.safetensors")
+            # Not save_file: its errors are no OSErrors, and only the owner may read its files.
+            (temporary / f"{name}.safetensors").write_bytes(to_bytes(_standalone(tensors)))
         write_json(temporary / STATE, state)
         manifest = CheckpointManifest(
             code_version=code_version(),

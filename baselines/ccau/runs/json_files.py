@@ -11,7 +11,7 @@ from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import write_file
 
 _NEEDED = {
-    "config.json": {"config", "shards", "parts"},
+    "config.json": {"config", "shards", "parts", "prior"},
     "run.json": {"result", "step"},
     "results.json": {"identity", "modalities"},
 }

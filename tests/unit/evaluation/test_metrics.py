@@ -104,6 +104,14 @@ def test_interval_of_an_accuracy_agrees_with_the_binomial():
     assert found.high == pytest.approx(0.3 + half, abs=0.006)
 
 
+def test_the_interval_of_a_share_stays_within_0_and_1():
+    counts = resamples(["test"] * 6, draws=500)
+    hits = np.array([1.0, 1, 1, 1, 1, 0])
+    for wanted in (hits, 1 - hits):
+        found = intervals(lambda w, of=wanted: {"rate": float(of @ w / w.sum())}, counts)["rate"]
+        assert 0 <= found.low <= found.value <= found.high <= 1
+
+
 def test_resamples_keep_the_size_of_each_split_and_depend_only_on_the_seed():
     groups = ["val"] * 7 + ["test"] * 5
     a, b = resamples(groups, draws=50, seed=4), resamples(groups, draws=50, seed=4)

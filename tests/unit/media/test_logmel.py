@@ -71,9 +71,13 @@ def test_other_windows_and_bands_are_librosas_too(
     assert got.shape == truth.shape and np.abs(got - truth).max() < 1e-3
 
 
-def test_silence_is_zero_decibels_below_itself() -> None:
-    level = LogMel(64)(torch.zeros(2, 8_000))
-    assert level.shape == (2, 64, 51) and not level.any()
+def test_digital_silence_is_no_loud_sound() -> None:
+    """Neither beside a sound nor where it carries gradients; a whisper is what librosa makes it."""
+    wave = torch.stack([torch.zeros(8_000), 1e-4 * torch.randn(8_000)])
+    for waveform in (wave, wave.clone().requires_grad_()):
+        level = LogMel(64)(waveform)
+        assert level.shape == (2, 64, 51) and (level[0] == -80).all()
+        assert level[1].max() == 0
 
 
 def test_threads_and_lengths_share_a_model() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from baselines.ccau.data.novel_split import split_ranked
+from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World
 from baselines.ccau.evaluation import evaluate_run as evaluate_module
 from baselines.ccau.evaluation import predict as predict_module
@@ -33,6 +34,7 @@ from baselines.ccau.training.validation_score import validate
 from homage_sdk.errors import (
     CheckpointError,
     ConfigError,
+    ShardError,
     StorageError,
     TrainingError,
     UsageError,
@@ -164,6 +166,42 @@ def test_results_can_be_computed_again_without_the_model(run, small_shards):
         assert {"mean", "pooled"} <= numbers["atomic"]["model"].keys()
         value, low, high = numbers["activity"]["model"]["pooled"]["top1"]
         assert low <= value <= high
+
+
+def as_if_learned_from(run, *names):
+    """What a run's record says when the splits were drawn anew after it was trained."""
+    record = json.loads((run / "config.json").read_text())
+    record["parts"]["train"] = sorted({*record["parts"]["train"], *names})
+    (run / "config.json").write_text(json.dumps(record))
+
+
+def test_nobody_is_judged_on_what_it_learned_from(run, small_shards):
+    samples = ShardSet.open(small_shards).samples
+    tested = sorted(s.sequence for s in samples if s.split in TEST_SPLITS)
+    assert evaluate(run, small_shards, device="cpu")["left_out"] == []
+    (run / "results.json").unlink()
+    as_if_learned_from(run, tested[0])
+    results = evaluate(run, small_shards, device="cpu")
+    assert results["left_out"] == [tested[0]]
+    assert sum(results["splits"].values()) == len(tested) - 1
+    assert tested[0] not in load_predictions(run / "predictions.npz").split
+    (run / "results.json").unlink()
+    as_if_learned_from(run, *tested)
+    with pytest.raises(ShardError, match=f"learned from every test sequence.*{tested[0]}"):
+        evaluate(run, small_shards, device="cpu")
+
+
+def test_the_prior_is_of_the_sequences_that_trained_the_run(run, small_shards):
+    shards = ShardSet.open(small_shards)
+    evaluate(run, small_shards, device="cpu")
+    prior = load_predictions(run / "predictions.npz").prior
+    trained = json.loads((run / "config.json").read_text())["parts"]["train"]
+    activities = [s.activity_id for s in shards.samples if s.sequence in trained]
+    for column, class_id in enumerate(shards.taxonomy("activity")):
+        assert prior["activity"][column] == pytest.approx(
+            activities.count(class_id) / len(activities)
+        )
+    assert 0 < prior["atomic"].max() <= 1
 
 
 def test_an_evaluation_is_not_done_twice_and_a_cut_one_is_done_again(run, small_shards):

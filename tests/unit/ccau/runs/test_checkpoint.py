@@ -46,6 +46,12 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved):
     assert opened.manifest.shards == "f" * 64 and opened.manifest.code_version
 
 
+def test_others_may_read_it_as_the_umask_says(saved):
+    other = saved[0].parent / "other"
+    other.touch()
+    assert {path.stat().st_mode for path in (other, *saved[0].iterdir())} == {other.stat().st_mode}
+
+
 def test_tensors_that_share_memory_are_saved(tmp_path):
     weight = torch.arange(6.0).reshape(2, 3)
     checkpoint.save(
@@ -181,7 +187,7 @@ def test_a_failed_write_keeps_the_old_checkpoint(saved, monkeypatch):
 
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", no_space)
+    monkeypatch.setattr("pathlib.Path.write_bytes", no_space)
     with pytest.raises(HomageError, match="disk is full"):
         checkpoint.save(
             folder,

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from baselines.ccau.config.model_config import ModelConfig
+from baselines.ccau.data.partition import Parts
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.report import figures
 from baselines.ccau.report import run_page as page
@@ -48,6 +49,22 @@ def test_a_teacher_of_another_kind_is_refused_and_named(tiny, small_shards, tmp_
         with pytest.raises(ConfigError, match=f"teacher of audio .* another {key}") as caught:
             setup.build_task(tiny(**student, **{key: value}), shards, torch.device("cpu"))
         assert str(run) in str(caught.value)
+    record = json.loads((run / "config.json").read_text())
+    assert set(setup.describe(tiny(**student), shards, parts_of(run))["parts"]["teachers"]) == {
+        *record["parts"]["train"],
+        *record["parts"]["validation"],
+    }
+    record["parts"]["train"].append(
+        tested := next(s.sequence for s in shards.samples if s.split == "test")
+    )
+    (run / "config.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match=f"teacher of audio learned from .*{tested}"):
+        setup.build_task(tiny(**student), shards, torch.device("cpu"))
+
+
+def parts_of(run):
+    parts = json.loads((run / "config.json").read_text())["parts"]
+    return Parts(parts["train"], parts["validation"], parts["validation_participants"])
 
 
 def test_what_was_not_learned_is_not_shown_as_ours(tiny, small_shards, tmp_path):

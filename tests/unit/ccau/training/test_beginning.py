@@ -19,7 +19,7 @@ from homage_sdk.storage.folder_swap import new_folder, recover
 from tests.unit.ccau.training.dying import Killed, killed_at
 
 AUDIO = {"task.kind": "single", "task.modalities": '["audio"]', "run.selection": "last"}
-DESCRIPTION: dict[str, dict[str, str]] = {"config": {}, "shards": {}, "parts": {}}
+DESCRIPTION: dict[str, dict[str, str]] = {"config": {}, "shards": {}, "parts": {}, "prior": {}}
 
 
 def killed_between_the_renames(target):
