@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from homage_sdk.cli.console import err, out, progress
+from homage_sdk.cli.options import Root, Shown, open_dataset
 from homage_sdk.cli.print_rows import print_rows
 
 app = typer.Typer(
@@ -44,9 +45,8 @@ def _is_first() -> bool:
 
 
 def _say(*lines: str) -> None:
-    if _is_first():
-        for line in lines:
-            out.print(line)
+    for line in lines if _is_first() else ():
+        out.print(line)
 
 
 def _say_rows(title: str, rows: list[dict[str, str]]) -> None:
@@ -79,10 +79,14 @@ def train(
         plan = plan_run(wanted, shards, run, gpu=gpu, measure=measure)
         _say(*(f"{name:<17} {value}" for name, value in plan_facts(plan)))
         return
+    from baselines.ccau.runs.metrics_log import step_note
     from baselines.ccau.training.train import train as train_run
 
-    with progress(f"train {wanted.name}") as update:
-        summary = train_run(wanted, shards, run, fresh=fresh, resume=resume, progress=update)
+    with progress(f"train {wanted.name}") as bar:
+        summary = train_run(
+            wanted, shards, run, fresh=fresh, resume=resume,
+            progress=bar, watch=lambda row: bar.tell(step_note(row)),
+        )  # fmt: skip
     state = summary.state
     if summary.already_done:
         _say(f"already done: {state.step} steps in {run}")
@@ -249,16 +253,19 @@ def report(
     catalog: Annotated[Path, typer.Argument(help="The catalog the shards were packed from.")],
     run: Annotated[Path, typer.Argument(help="A trained and evaluated run folder.")],
     page: Annotated[Path, typer.Argument(help="The HTML file to write.")],
+    *,
+    sequence: Shown = None,
+    root: Root = None,
 ) -> None:
     """Write one self-contained page: dataset, a sequence, loss curves, results beside chance."""
     from baselines.ccau.report.run_page import run_sections
-    from homage_sdk import Dataset
     from homage_sdk.report.dataset_page import dataset_sections
     from homage_sdk.report.html import render_page
     from homage_sdk.storage import write_file
 
-    dataset = Dataset(catalog)
-    sections = [*dataset_sections(dataset), *run_sections(run)]
+    dataset = open_dataset(catalog, root=root)
+    chosen = dataset[sequence] if sequence else None
+    sections = [*dataset_sections(dataset, chosen), *run_sections(run)]
     about = f"{len(dataset):,} sequences of {dataset.root or catalog}"
     write_file(page, render_page("Home Action Genome and CCAU", about, sections))
     _say(f"page: {page}")

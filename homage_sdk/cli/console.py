@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,7 +15,6 @@ from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
     from homage_sdk.errors import HomageError
-    from homage_sdk.progress import Progress
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -31,13 +31,29 @@ def fail(error: HomageError) -> int:
     return 2
 
 
+@dataclass
+class ProgressDisplay:
+    """A progress callback, and a note that is shown beside the count from the next call on."""
+
+    show: Callable[[int, int, str], None]
+    note: str = ""
+
+    def __call__(self, done: int, total: int) -> None:
+        """See ``homage_sdk.progress.Progress``."""
+        self.show(done, total, self.note)
+
+    def tell(self, note: str) -> None:
+        """Take another note, unless it is empty."""
+        self.note = note or self.note
+
+
 @contextmanager
-def progress(label: str) -> Iterator[Progress]:
+def progress(label: str) -> Iterator[ProgressDisplay]:
     """A progress bar on a terminal; one line every tenth in a log file. Both say the time to go."""
     if not sys.stderr.isatty():
         shown, told, began = -1, 0, (0, 0.0)
 
-        def log(done: int, total: int) -> None:
+        def log(done: int, total: int, note: str) -> None:
             nonlocal shown, told, began
             tenth = 10 * done // max(total, 1)
             if shown < 0:
@@ -46,23 +62,24 @@ def progress(label: str) -> Iterator[Progress]:
             if tenth > shown or first:
                 shown, told = tenth, done
                 to_go = time_to_go(done - began[0], total - done, time.monotonic() - began[1])
-                err.print(f"{label}: {done}/{total}{to_go}")
+                err.print(f"{label}: {done}/{total}{note and f', {note}'}{to_go}")
 
-        yield log
+        yield ProgressDisplay(log)
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Bars(*columns, console=err, transient=True, speed_estimate_period=3600) as bar:
-        task = bar.add_task(label, total=None)
+        task = bar.add_task(label, total=None, note="")
 
-        def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+        def update(done: int, total: int, note: str) -> None:
+            bar.update(task, completed=done, total=total, note=note)
 
-        yield update
+        yield ProgressDisplay(update)
 
 
 def time_to_go(done: int, left: int, took_s: float) -> str:

@@ -14,6 +14,10 @@ CatalogPath = Annotated[Path, typer.Argument(help="A catalog that `homage ingest
 ShardsPath = Annotated[Path, typer.Argument(help="A folder that `homage pack` wrote.")]
 Split = Annotated[str | None, typer.Option(help="Only this split: train, val, test.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")]
+Shown = Annotated[
+    str | None,
+    typer.Option("--sequence", help="Which sequence to show; the fullest by default."),
+]
 Root = Annotated[
     Path | None,
     typer.Option(help="Where the videos lie now, if not where they were ingested."),

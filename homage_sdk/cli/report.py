@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homage_sdk.cli.console import err, out, progress
-from homage_sdk.cli.options import CatalogPath, Root, Split, open_dataset
+from homage_sdk.cli.options import CatalogPath, Root, Shown, Split, open_dataset
 from homage_sdk.cli.print_rows import print_rows, row_lines
 
 if TYPE_CHECKING:
@@ -127,9 +127,7 @@ def _said(offset: ViewOffset) -> str:
 def report(
     catalog: CatalogPath,
     page: Annotated[Path, typer.Argument(metavar="OUT", help="The HTML file to write.")],
-    sequence: Annotated[
-        str | None, typer.Option(help="Which sequence to show; the fullest by default.")
-    ] = None,
+    sequence: Shown = None,
     root: Root = None,
 ) -> None:
     """Write one self-contained page: what is in the dataset, its problems, a sequence."""

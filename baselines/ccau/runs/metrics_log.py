@@ -70,6 +70,19 @@ class MetricsLog:
             self._board.close()
 
 
+def step_note(row: Mapping[str, Any]) -> str:
+    """What a progress display says of a step's row; nothing of another row.
+
+    >>> row = {"kind": "step", "losses": {"total": 5.25}, "clips_per_s": 191.2}
+    >>> step_note({**row, "data_wait_share": 0.04})
+    'loss 5.250, 191.2 clips/s, waiting 4 %'
+    """
+    if row["kind"] != "step":
+        return ""
+    rate, waiting = row["clips_per_s"], 100 * row["data_wait_share"]
+    return f"loss {row['losses']['total']:.3f}, {rate:.1f} clips/s, waiting {waiting:.0f} %"
+
+
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a log; stops at a line that a kill has torn."""
     if not path.is_file():

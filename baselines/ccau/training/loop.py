@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,6 +98,7 @@ class Trainer:
         self.peak = Peak.of(config.optim, self.clips_per_step, steps_per_epoch)
         self.identity = identity_of(config, shards)
         self.card = Harmless("the model card")
+        self.watch: Callable[[Mapping[str, Any]], object] = lambda row: None
         self.judge = Judge(
             shards, config, self.task.trained, selected_on(config, shards, parts), world=world
         )
@@ -166,6 +167,7 @@ class Trainer:
     def _log(self, row: Mapping[str, Any]) -> None:
         self.log.write(row)
         self.state.log_rows = self.log.rows
+        self.watch(row)
 
     def step(self, batches: Iterator[Batch]) -> dict[str, Any]:
         """One optimiser step over up to ``accumulate`` micro-batches; its row for the log."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import require_modalities, selection_parts
@@ -14,7 +17,7 @@ from baselines.ccau.runs.run_folder import begin, go_on, open_run, reserved
 from baselines.ccau.training.determinism import repeatable
 from baselines.ccau.training.loop import Trainer
 from baselines.ccau.training.training_state import RunSummary, State
-from homage_sdk.progress import Progress
+from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
 
 
@@ -26,11 +29,13 @@ def train(
     fresh: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
+    watch: Callable[[Mapping[str, Any]], object] | None = None,
 ) -> RunSummary:
     """Train ``config`` on the training split of ``shards_folder``; the run folder is ``out``.
 
     The same command again goes on where a killed one stopped, and does nothing once it is done.
     With more epochs or steps a run that ended goes on as well (``config.resume_settings``).
+    ``watch`` hears each row of ``metrics.jsonl`` on the first rank.
     Raises ConfigError, ShardError, CheckpointError, StorageError; TrainingError on every rank when
     a loss or a gradient of any rank is not finite.
     """
@@ -56,4 +61,6 @@ def train(
                 by_first(world, lambda: begin(out, description))
             else:
                 by_first(world, lambda: go_on(out, description, opened, state.step))
+            if watch is not None and world.is_first:
+                trainer.watch = partial(Harmless("the watcher of steps"), watch)
             return trainer.run(on_first(world, progress))
