@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from homage_sdk.shards.format.manifest import Quarantined
     from homage_sdk.shards.packing.survey import Survey
 
+_NAMED = 20
+"""So many views with damage are named."""
+
 
 def pack(
     catalog: CatalogPath,
@@ -43,6 +46,10 @@ def pack(
         float | None, typer.Option(help="Length of a window for --unit clip.")
     ] = None,
     shard_mb: Annotated[float | None, typer.Option(help="About how large a shard becomes.")] = None,
+    min_good: Annotated[
+        float | None,
+        typer.Option(help="Leave out a view when a smaller share of its pictures is good (0.1)."),
+    ] = None,
     split: Split = None,
     limit: Annotated[
         int | None,
@@ -78,6 +85,7 @@ def pack(
         "crf": crf,
         "unit": unit,
         "clip_s": clip_seconds,
+        "min_good": min_good,
         "split": split,
         "shard_bytes": None if shard_mb is None else round(shard_mb * 1e6),
         "audio": None if audio else False,
@@ -123,6 +131,12 @@ def pack(
         f"{summary.bytes / 1e6:.1f} MB",
         markup=False,
     )
+    for view in summary.damaged[:_NAMED]:
+        out.print(f"damaged or not recorded: {view}")
+    if (more := len(summary.damaged) - _NAMED) > 0:
+        out.print(f"and {more} more views; the manifest names them all")
+    if summary.damaged:
+        out.print("what is damaged or was not recorded is marked, and loaders mask it")
     _say_left_out(summary.quarantine)
 
 

@@ -54,8 +54,9 @@ class Moment:
     def image(self, view: View | int) -> npt.NDArray[np.uint8] | None:
         """One view's picture: uint8 [H, W, 3], RGB.
 
-        None where the release had no video of the view, or the view ends before the moment. Raises
-        MediaError when the video should be there and is not.
+        None where the release had no video of the view, the view ends before the moment, or the
+        moment lies in a hole (``PtsIndex.covers``). Raises MediaError when the video should be
+        there and is not, or the picture is damaged.
         """
         chosen = self.sequence.view(view) if isinstance(view, int) else view
         index = self._position(chosen)
@@ -71,11 +72,17 @@ class Moment:
         return None if index is None else Seconds(float(chosen.index.seconds[index]))
 
     def _position(self, view: View) -> int | None:
+        import numpy as np
+
         if view.path is None or not len(view.index):
             return None
         index = view.index
         last_s = float(index.seconds[-1]) + index.frame_s + index.tolerance_s
-        return index.at(self.seconds, self.pick) if self.seconds.value <= last_s else None
+        moment = np.array([self.seconds.value])
+        if self.seconds.value > last_s:
+            return None
+        found = index.closest(moment, self.pick)
+        return int(found[0]) if index.covers(moment, found)[0] else None
 
     @property
     def images(self) -> Mapping[int, npt.NDArray[np.uint8] | None]:

@@ -154,7 +154,8 @@ class View:
     def frame(self, moment: Moment | int, pick: Pick = "nearest") -> npt.NDArray[np.uint8]:
         """The picture of a moment: uint8 [H, W, 3], RGB.
 
-        Raises MediaError when the file is not there or the moment lies outside the video.
+        Raises MediaError when the file is not there, the moment lies outside the video or in a
+        hole of it, or the picture is damaged.
         """
         return self.reader.at(as_moment(moment), pick)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from homage_sdk.errors import HomageError, MediaError, ShardError
@@ -27,7 +28,8 @@ _KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
 _KNOWN_WITH_GRAPHS = 64
 
 RECORDED = 0.5
-"""A clip has sound where at least this share of it was recorded, and a sample is not 0."""
+"""A clip has sound where at least this share of it was recorded, and a sample is not 0; a view
+where at least this share of its blocks is good."""
 
 Fetch = Callable[[str, str], bytes]
 """Gives the bytes of a member by the key of its sample and its field."""
@@ -76,9 +78,10 @@ class Assembler:
                 if row is None:
                     continue
                 with _naming(row.sample):
-                    graphs[b] = self._labels(batch, b, row)
-                    for kind in self.layout.videos:
-                        self._view(batch, b, row, kind, epoch)
+                    views, is_good = self._views(row)
+                    graphs[b] = self._labels(batch, b, row, is_good)
+                    for kind, shown in views.items():
+                        self._view(batch, b, row, kind, shown, epoch)
                     self._sound(batch, b, row)
         for modality, content in (*batch.video.items(), ("audio", batch.logmel)):
             if content is not None and not batch.present[modality].all():
@@ -88,12 +91,36 @@ class Assembler:
             batch.present["scene_graph"].copy_(batch.scene_graph.present.any(dim=1))
         return batch
 
-    def _labels(self, batch: Batch, b: int, row: ClipChoice) -> list[PackedGraph | None]:
+    def _views(self, row: ClipChoice) -> tuple[dict[str, PackedView], npt.NDArray[np.bool_]]:
+        """The views that a row shows, by modality, and which blocks are good in all: bool [N].
+
+        A view of which most blocks lack good pictures is not shown, as one that is not there.
+        """
+        positions = self.grid.positions(row.start).reshape(self.grid.blocks, -1)
+        within = positions[:, 0] < row.sample.n_frames
+        is_good: npt.NDArray[np.bool_] = np.ones(len(positions), np.bool_)
+        shown: dict[str, PackedView] = {}
+        for kind in self.layout.videos:
+            view = row.third if kind == "third" else row.sample.ego
+            if view is None or view.n_frames <= row.start or (kind == "ego" and not row.main):
+                continue
+            missing: npt.NDArray[np.bool_] = np.zeros(positions.shape, np.bool_)
+            for first, stop in view.gaps:
+                missing |= (first <= positions) & (positions < stop)
+            good: npt.NDArray[np.bool_] = ~np.asarray(missing.any(axis=1))
+            if good[within].mean() >= RECORDED:
+                shown[kind] = view
+                is_good = is_good & good
+        return shown, is_good
+
+    def _labels(
+        self, batch: Batch, b: int, row: ClipChoice, is_good: npt.NDArray[np.bool_]
+    ) -> list[PackedGraph | None]:
         sample, grid = row.sample, self.grid
         positions = grid.positions(row.start)
         shown = np.minimum(positions, sample.n_frames - 1)
         frames = (sample.first_frame + shown * self.stride).reshape(grid.blocks, grid.block_frames)
-        valid = (positions < sample.n_frames).reshape(frames.shape)[:, 0]
+        valid = (positions < sample.n_frames).reshape(frames.shape)[:, 0] & is_good
         labels = self._labels_of(sample)
         graphs = labels.block_graphs(frames, grid.step * self.stride)
         atomic = labels.atomic(frames, self._n_classes["atomic"]) * valid[:, None]
@@ -119,10 +146,9 @@ class Assembler:
         self._known[sample.key] = labels
         return labels
 
-    def _view(self, batch: Batch, b: int, row: ClipChoice, kind: str, epoch: int) -> None:
-        view = row.third if kind == "third" else row.sample.ego
-        if view is None or view.n_frames <= row.start or (kind == "ego" and not row.main):
-            return
+    def _view(
+        self, batch: Batch, b: int, row: ClipChoice, kind: str, view: PackedView, epoch: int
+    ) -> None:
         positions = np.minimum(self.grid.positions(row.start), view.n_frames - 1)
         crop, flip = self.crop(view, row, kind, epoch)
         target = batch.video[kind][b].numpy()

@@ -39,7 +39,7 @@ class Batch:
     clip: Tensor  # int64 [B], which clip of the sequence (0-based)
     n_clips: Tensor  # int64 [B], how many clips the sequence gives in this pass
     frames: Tensor  # int64 [B, N, K], annotation frame numbers (1-based) shown in each block
-    block_valid: Tensor  # bool [B, N], False where a short sequence was padded
+    block_valid: Tensor  # bool [B, N], False where padded, or without good pictures
     activity: Tensor  # int64 [B], 0-based activity column, -1 unknown
     atomic_block: Tensor  # float32 [B, N, C], 1 where an action is active in the block's span
     atomic_clip: Tensor  # float32 [B, C]

@@ -96,7 +96,9 @@ class Judged:
                     packet = next(packets, None)
                 except (av.FFmpegError, OSError):
                     is_lost = True
-                is_lost |= _REPORTS.count() > before
+                by = _REPORTS.since(before)
+            is_odd = by == self._source.context.name  # its parser speaks of this very packet
+            is_lost |= bool(by) and not is_odd
             if is_lost and last is not None:
                 last.fault, last.is_reported = last.fault or _REPORTED, True
             if packet is None or not packet.size:
@@ -108,6 +110,8 @@ class Judged:
                 yield from self._ready(is_last=True)
                 self._source.renew()
             last = self._send(packet, is_lost)
+            if is_odd:
+                last.fault, last.is_reported = last.fault or _REPORTED, True
             is_lost = False
         with _REPORTS.lock:
             self._decode(None, None)
@@ -128,7 +132,7 @@ class Judged:
         with _REPORTS.lock:
             before = _REPORTS.count()
             self._decode(packet, sent)
-            if not sent.fault and _REPORTS.count() > before:
+            if not sent.fault and _REPORTS.since(before):
                 sent.fault, sent.is_reported = _REPORTED, True
                 self._source.is_spoilt = True
         return sent
@@ -234,6 +238,11 @@ class _Reports:
     def count(self) -> int:
         """How many there were in this process."""
         return int(av.logging.get_last_error()[0])
+
+    def since(self, before: int) -> str:
+        """Who reported the last one, where there was any; else ""."""
+        count, last = av.logging.get_last_error()
+        return (last[1] or "?") if count > before and last is not None else ""
 
 
 _REPORTS = _Reports()

@@ -23,6 +23,7 @@ Pick = Literal["nearest", "before", "after"]
 PICKS: tuple[Pick, ...] = ("nearest", "before", "after")
 
 _EPSILON_S = 1e-6
+_HOLE_S = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,8 @@ class PtsIndex:
         """The 0-based index of the frame that stands for ``moment``.
 
         Up to a frame beyond the last one, that one stands for it whatever the ``pick``. Raises
-        MediaError when the moment lies more than a frame beyond either end.
+        MediaError when the moment lies more than a frame beyond either end, or in a hole (see
+        ``covers``).
         """
         return int(self.at_many(np.array([as_seconds(moment).value]), pick)[0])
 
@@ -84,6 +86,45 @@ class PtsIndex:
         self, seconds: npt.NDArray[np.float64], pick: Pick = "nearest"
     ) -> npt.NDArray[np.int64]:
         """Like ``at`` for many moments, in seconds after the first frame: int64 [n]."""
+        found = self.closest(seconds, pick)
+        there = self.covers(seconds, found)
+        if not there.all():
+            bad = float(np.asarray(seconds)[~there][0])
+            after = int(np.searchsorted(self.seconds, bad))
+            raise MediaError(
+                "no picture at this moment",
+                found=f"{bad:.3f} s, in a hole of the video from {self.seconds[after - 1]:.3f} s "
+                f"to {self.seconds[after]:.3f} s",
+                expected=f"at most {self.hole_s / 2:.2f} s from a picture",
+                hint="nothing was recorded there; `homage validate --deep` lists holes",
+            )
+        return found
+
+    @property
+    def hole_s(self) -> float:
+        """A longer step from one frame to the next is a hole: pictures are missing."""
+        return max(_HOLE_S, 3 * self.frame_s)
+
+    def covers(
+        self, seconds: npt.NDArray[np.float64], found: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Whether the frames ``found`` stand for moments: bool [n].
+
+        In a hole a frame stands for at most half of ``hole_s`` around it.
+        """
+        times = self.seconds
+        before = np.searchsorted(times, seconds, side="right") - 1
+        steps = np.diff(times, prepend=times[0], append=times[-1])[before.clip(-1) + 1]
+        away = np.abs(times[found] - seconds)
+        covered: npt.NDArray[np.bool_] = (steps <= self.hole_s) | (
+            away <= self.hole_s / 2 + self.tolerance_s
+        )
+        return covered
+
+    def closest(
+        self, seconds: npt.NDArray[np.float64], pick: Pick = "nearest"
+    ) -> npt.NDArray[np.int64]:
+        """Like ``at_many``, holes or not."""
         require_known("pick", pick, PICKS)
         if not len(self.pts):
             raise MediaError("the video has no frames")

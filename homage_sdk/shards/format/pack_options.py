@@ -64,6 +64,7 @@ class PackOptions:
         unit: one sample is a whole sequence, one atomic action, or one window of ``clip_s``.
         clip_s: seconds of a window for ``unit="clip"``.
         split: pack only this split.
+        min_good: a view is left out where a smaller share of its pictures is good.
         shard_bytes: about how large a shard becomes.
         min_shards: at least so many shards (where there are samples), so that they can be shared.
 
@@ -83,6 +84,7 @@ class PackOptions:
     unit: Unit = "sequence"
     clip_s: Annotated[float, Field(ge=0.1, le=3600)] = 4.0
     split: str | None = None
+    min_good: Annotated[float, Field(ge=0, le=1)] = 0.1
     shard_bytes: Annotated[int, Field(ge=1, le=2**40)] = 128_000_000
     min_shards: Annotated[int, Field(ge=1, le=100_000)] = 8
 

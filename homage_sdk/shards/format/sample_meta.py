@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,6 +18,21 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Side = Annotated[int, Field(ge=2, le=16_384)]
 
 
+Gaps = Annotated[tuple[tuple[int, int], ...], Field(exclude_if=lambda value: not value)]
+"""Stretches without data: the first, and the one after the last."""
+
+
+def in_pairs(edges: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The gaps of their edges."""
+    return tuple(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _require_in_order(gaps: tuple[tuple[int, int], ...], length: int) -> None:
+    edges = [edge for gap in gaps for edge in gap]
+    if edges != sorted(set(edges)) or (edges and not 0 <= edges[0] < edges[-1] <= length):
+        raise ValueError("gaps out of order, or beyond the end")
+
+
 class PackedView(StrictModel):
     """One packed view of a sample."""
 
@@ -25,6 +41,23 @@ class PackedView(StrictModel):
     n_frames: Annotated[int, Field(ge=1, le=10_000_000, description="Packed frames")]
     width: Side
     height: Side
+    gaps: Annotated[
+        Gaps,
+        Field(
+            description="Packed frames without a good picture, which repeat another one: the first "
+            "frame of each stretch, and the one after the last"
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        _require_in_order(self.gaps, self.n_frames)
+        return self
+
+    @property
+    def n_missing(self) -> int:
+        """Packed frames without a good picture."""
+        return sum(stop - first for first, stop in self.gaps)
 
     @property
     def field(self) -> str:
@@ -39,21 +72,16 @@ class PackedSound(StrictModel):
     field: Annotated[str, Field(pattern=r"^(ego|v\d{3,9})\.flac$")]
     n_samples: Annotated[int, Field(ge=1, le=2**40)]
     gaps: Annotated[
-        tuple[tuple[int, int], ...],
+        Gaps,
         Field(
             description="Stretches of silence that were not recorded: first sample, and the one "
-            "after the last",
-            exclude_if=lambda value: not value,
+            "after the last"
         ),
     ] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        edges = [edge for gap in self.gaps for edge in gap]
-        if edges != sorted(set(edges)) or (
-            edges and not 0 <= edges[0] < edges[-1] <= self.n_samples
-        ):
-            raise ValueError("gaps out of order, or beyond the sound")
+        _require_in_order(self.gaps, self.n_samples)
         return self
 
     def recorded(self, first: int, stop: int) -> float:

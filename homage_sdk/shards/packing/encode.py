@@ -17,7 +17,8 @@ from homage_sdk.media.audio import read_sound
 from homage_sdk.media.decoder import Decoder
 from homage_sdk.media.pts_index import PtsIndex
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.time import NOMINAL_FPS
+from homage_sdk.shards.format.sample_meta import in_pairs
+from homage_sdk.time import NOMINAL_FPS, Frame
 
 # Macroblock-tree rate control reads memory that it never wrote where a row of macroblocks does not
 # fill a vector register (192 pixels do not): the same input gave other bytes from call to call.
@@ -44,18 +45,43 @@ def packed_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
+def chosen_frames(
+    index: PtsIndex, first: int, last: int | None, stride: int
+) -> tuple[npt.NDArray[np.int64], list[bool]]:
+    """The source frames nearest to every ``stride``-th annotation frame, up to the video's end.
+
+    And which of them are near enough to stand for it.
+    """
+    end_s = index.seconds[-1] + index.frame_s / 2 + index.tolerance_s
+    last = last or Frame.from_index(int(end_s * 30) + 1).number
+    numbers = np.arange(first, last + 1, stride)
+    moments = (numbers - 1) / float(NOMINAL_FPS)  # as Frame.seconds
+    moments = moments[moments <= end_s]
+    found = index.closest(moments)
+    return found, index.covers(moments, found).tolist()
+
+
 def encode_view(
-    path: Path, index: PtsIndex, positions: Sequence[int], options: PackOptions
-) -> tuple[bytes, int, int]:
+    path: Path,
+    index: PtsIndex,
+    positions: Sequence[int],
+    options: PackOptions,
+    there: Sequence[bool] | None = None,
+) -> tuple[bytes, int, int, tuple[tuple[int, int], ...]]:
     """The source frames at ascending ``positions`` (repeats allowed) as an MP4.
 
+    Where ``there`` is False, or the frame is damaged, the last good one is repeated, at the
+    beginning the first.
+
     Returns:
-        The file's bytes, and width and height of its picture. Frame k lies at k / fps seconds.
+        The file's bytes, width and height of its picture, and its gaps, as in ``PackedView``. Frame
+        k lies at k / fps seconds.
 
     Raises:
-        MediaError: the source cannot be decoded there.
+        MediaError: the source cannot be opened, or less than ``options.min_good`` of it is good.
 
     """
+    is_good: list[bool] = []
     buffer = io.BytesIO()
     fps = NOMINAL_FPS / options.stride
     width = height = 0
@@ -75,7 +101,9 @@ def encode_view(
             "x264-params": _X264,
             **({"tune": options.tune} if options.tune else {}),
         }
-        for k, source in enumerate(_repeated(path, index, positions)):
+        pictures = _repeated(path, index, positions, there or [True] * len(positions))
+        for k, (source, good) in enumerate(pictures):
+            is_good.append(good)
             if not width:
                 turned = round(source.rotation / 90) % 2
                 shape = (source.height, source.width) if turned else (source.width, source.height)
@@ -86,23 +114,46 @@ def encode_view(
             frame.pts, frame.time_base = k, 1 / Fraction(fps)
             frame.pict_type = 0
             out.mux(stream.encode(frame))
+        if sum(is_good) < max(1, options.min_good * len(positions)):
+            raise MediaError(
+                f"less than {options.min_good:.0%} of its pictures are good"
+                if any(is_good)
+                else "not one good picture",
+                place=str(path),
+                hint="copy the video again, or pack with another --min-good",
+            )
         out.mux(stream.encode(None))
-    return buffer.getvalue(), width, height
+    return buffer.getvalue(), width, height, _gaps(np.array(is_good))
 
 
-def _repeated(path: Path, index: PtsIndex, positions: Sequence[int]) -> Iterator[av.VideoFrame]:
+def _repeated(
+    path: Path, index: PtsIndex, positions: Sequence[int], there: Sequence[bool]
+) -> Iterator[tuple[av.VideoFrame, bool]]:
+    """For each position a picture, and whether it is the good one of that position."""
     decoder = Decoder(path, index)
     try:
-        unique = list(dict.fromkeys(positions))
-        frames = decoder.frames(unique)
-        current, held = -1, None
-        for position in positions:
-            if position != current:
-                held, current = next(frames), position
-            if held is not None:
-                yield held
+        wanted = dict.fromkeys(p for p, is_there in zip(positions, there, strict=True) if is_there)
+        coming = decoder.found(list(wanted))
+        current = held = None
+        n_waiting = 0
+        for position, is_there in zip(positions, there, strict=True):
+            if is_there and (current is None or current.position != position):
+                current = next(coming)
+            good = current.frame if is_there and current is not None else None
+            held = good or held
+            if held is None:
+                n_waiting += 1
+                continue
+            yield from [(held, False)] * n_waiting
+            n_waiting = 0
+            yield held, good is not None
     finally:
         decoder.close()
+
+
+def _gaps(is_there: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """The stretches where it is False: the first, and the one after the last."""
+    return in_pairs(np.flatnonzero(np.diff(is_there, prepend=True, append=True)).tolist())
 
 
 class _Scaling:
@@ -152,9 +203,8 @@ def encode_sound(
     A gap is a stretch that was not recorded, as in ``PackedSound``.
     """
     sound = read_sound(path, begin_s, end_s, options.audio_rate)
-    edges = np.flatnonzero(np.diff(sound.recorded, prepend=True, append=True)).tolist()
-    gaps = tuple(zip(edges[::2], edges[1::2], strict=True))
-    return flac(sound.samples, options.audio_rate), len(sound.samples), gaps
+    data = flac(sound.samples, options.audio_rate)
+    return data, len(sound.samples), _gaps(sound.recorded)
 
 
 def flac(wave: npt.NDArray[np.float32], sample_rate: int) -> bytes:

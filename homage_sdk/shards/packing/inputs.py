@@ -25,7 +25,7 @@ from homage_sdk.version import __version__
 
 _MAX_BYTES = 1_000_000_000
 
-PACKING = 4
+PACKING = 5
 """The version of the code that encodes: one more whenever the same input gives other bytes."""
 
 
@@ -37,7 +37,7 @@ class _Made(StrictModel):
     maker: str
     """A digest of code, libraries and options."""
     numbers: Annotated[tuple[int, ...], Field(exclude_if=lambda value: not value)] = ()
-    """Width and height of a view; samples of a sound, and the edges of its gaps."""
+    """Width and height of a view, or samples of a sound; and the edges of its gaps."""
     tables: Annotated[tuple[SensorTable, ...], Field(exclude_if=lambda value: not value)] = ()
 
 

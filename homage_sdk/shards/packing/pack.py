@@ -46,6 +46,8 @@ class PackSummary:
     made: int
     """Shards written by this call; 0 when everything was there already."""
     quarantine: tuple[Quarantined, ...]
+    damaged: tuple[str, ...] = ()
+    """Packed views that lack good pictures, in words: those frames are marked (``gaps``)."""
 
 
 def pack(
@@ -218,6 +220,12 @@ def _summary(out: Path, manifest: Manifest, made: int) -> PackSummary:
         bytes=sum(shard.bytes for shard in manifest.shards),
         made=made,
         quarantine=manifest.quarantine,
+        damaged=tuple(
+            f"{sample.key} v{view.number:03d}: {view.n_missing} of {view.n_frames} pictures"
+            for sample in manifest.samples
+            for view in sample.views
+            if view.gaps
+        ),
     )
 
 

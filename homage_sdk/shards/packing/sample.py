@@ -7,9 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from homage_sdk.errors import HomageError, LabelError, MediaError, ShardError
 from homage_sdk.media.probe import unreadable
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
@@ -23,20 +20,20 @@ from homage_sdk.shards.format.sample_meta import (
     PackedViewSource,
     SampleFacts,
     SampleMeta,
+    in_pairs,
 )
 from homage_sdk.shards.format.sensor_array import SENSORS, SensorTable, array_bytes, table_of
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, StrictModel
-from homage_sdk.shards.packing.encode import encode_sound, encode_view
+from homage_sdk.shards.packing.encode import chosen_frames, encode_sound, encode_view
 from homage_sdk.shards.packing.inputs import MadeFrom
 from homage_sdk.shards.packing.job import Encoded, EncodedMember, Job, Wanted
 from homage_sdk.shards.packing.plan import PlannedSample
-from homage_sdk.time import NOMINAL_FPS, Frame
+from homage_sdk.time import Frame
 
 if TYPE_CHECKING:
     from homage_sdk.annotations import SceneGraph
     from homage_sdk.dataset.sequence import Sequence
     from homage_sdk.dataset.view import View
-    from homage_sdk.media.pts_index import PtsIndex
     from homage_sdk.release.sensors import SensorValues
 
 
@@ -89,14 +86,14 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
     view = sequence.view(number)
 
     def encode() -> Encoded:
-        data, *size = encode_view(view.file(), index, positions.tolist(), options)
-        return Encoded(data, tuple(size))
+        data, *size, gaps = encode_view(view.file(), index, positions.tolist(), options, there)
+        return Encoded(data, (*size, *(edge for gap in gaps for edge in gap)))
 
     try:
         index = view.index
         if not len(index):
             raise MediaError("not one frame", place=str(view.path), hint="copy it again")
-        positions = _positions(index, planned, options)
+        positions, there = chosen_frames(index, planned.first, planned.last, options.stride)
         if not len(positions):
             return MadeView(None)
         times = index.pts[positions].tolist()
@@ -106,13 +103,14 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
         return MadeView(None, fault=_view_fault(sequence, view, error))
     except OSError as error:  # of a file that was to be measured
         return MadeView(None, fault=_view_fault(sequence, view, unreadable(view.path, error)))
-    width, height = made.made_from.numbers
+    width, height, *edges = made.made_from.numbers
     info = PackedView(
         number=number,
         kind="ego" if view.kind == "ego" else "third",
         n_frames=len(positions),
         width=width,
         height=height,
+        gaps=in_pairs(edges),
     )
     source = PackedViewSource(
         number=number,
@@ -124,17 +122,6 @@ def make_view(job: Job, planned: PlannedSample, number: int) -> MadeView:
         times_s=tuple(round(t, 6) for t in index.seconds[positions].tolist()),
     )
     return MadeView(info, made.data, source, made.made_from)
-
-
-def _positions(
-    index: PtsIndex, planned: PlannedSample, options: PackOptions
-) -> npt.NDArray[np.int64]:
-    """The source frames nearest to every ``stride``-th annotation frame, up to the video's end."""
-    end_s = index.seconds[-1] + index.frame_s / 2 + index.tolerance_s
-    last = planned.last or Frame.from_index(int(end_s * 30) + 1).number
-    numbers = np.arange(planned.first, last + 1, options.stride)
-    moments = (numbers - 1) / float(NOMINAL_FPS)  # as Frame.seconds
-    return index.at_many(moments[moments <= end_s], "nearest")
 
 
 def make_rest(job: Job, planned: PlannedSample, shard: str, views: list[MadeView]) -> MadeSample:
@@ -231,7 +218,7 @@ def _pack_sound(
             quarantine.append(_view_fault(sequence, view, error))
             continue
         n_samples, *edges = made.made_from.numbers
-        gaps = tuple(zip(edges[::2], edges[1::2], strict=True))
+        gaps = in_pairs(edges)
         return PackedSound(view=view.number, field=name, n_samples=n_samples, gaps=gaps), made
     return None, None
 

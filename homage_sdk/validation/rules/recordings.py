@@ -131,7 +131,8 @@ def unusual_rate(data: Data) -> Iterator[Finding]:
     "pictures missing inside a video",
     why="Between two pictures lies over one and a half times the usual time: some were lost. "
     "Pictures are found by their timestamps, so that the others keep their moments; a moment "
-    "inside a hole shows the nearest picture.",
+    "inside a hole longer than 0.2 s (and than three usual steps) has no picture, and packing "
+    "marks it.",
     example="60 pictures missing at 1 place, the first 2.00 s after the video begins",
     hint="nothing, if it was recorded so; copy the video again where another copy is whole",
     deep=True,

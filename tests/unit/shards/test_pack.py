@@ -225,13 +225,15 @@ def test_a_broken_video_is_listed_and_the_rest_goes_on(
         out = tmp_path / f"out{workers}"
         summary = pack(moved, out, SMALL, workers=workers)
         assert [(q.sequence, q.view) for q in summary.quarantine] == [
-            ("p0001_r000_a000", 2),
             ("p0001_r000_a001", 3),
             ("p0003_r000_a004", 0),
         ]
         shards = ShardSet.open(out)
+        (cut_view,) = [v for v in shards["p0001_r000_a000"].views if v.gaps]
+        ((begin, end),) = cut_view.gaps
+        assert cut_view.number == 2 and end == cut_view.n_frames and 0.3 < begin / end < 0.7
         assert shards.manifest.quarantine == summary.quarantine
-        assert [v.number for v in shards["p0001_r000_a000"].views] == [0, 5]
+        assert [v.number for v in shards["p0001_r000_a000"].views] == [0, 2, 5]
         assert shards["p0003_r000_a004"].sound is None and not verify(out, deep=True)
     assert tree(tmp_path / "out1") == tree(tmp_path / "out2")
 
