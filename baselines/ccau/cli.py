@@ -142,6 +142,7 @@ def fewshot(
 ) -> None:
     """Frozen features of each run on the activities it never saw."""
     from baselines.ccau.evaluation.fewshot import fewshot as judge
+    from baselines.ccau.evaluation.result_rows import fewshot_rows
     from homage_sdk.errors import UsageError
 
     if not all(k.strip().isdigit() and int(k) > 0 for k in ks.split(",")):
@@ -152,16 +153,7 @@ def fewshot(
             found = judge(
                 run, shards, ks=counts, draws=draws, seed=seed, device=device, progress=update
             )
-        rows = [
-            {"modality": modality, "k": k}
-            | {
-                f"{name} %": f"{100 * numbers[name]['mean']:.1f} ± {100 * numbers[name]['std']:.1f}"
-                for name in ("accuracy", "map")
-            }
-            for modality, table in found["modalities"].items()
-            for k, numbers in table.items()
-        ]
-        _say_rows(f"{run}: novel {', '.join(found['split']['novel'])}", rows)
+        _say_rows(f"{run}: novel {', '.join(found['split']['novel'])}", fewshot_rows(found))
         _say(f"split sha256 {found['split']['sha256']}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.ccau.data.partition import TEST_SPLITS
-from baselines.ccau.evaluation.result_rows import TITLES, own_rows, percent
+from baselines.ccau.evaluation.result_rows import fewshot_rows, own_rows
 from baselines.ccau.models.build_nets import MODALITIES
 from baselines.ccau.runs.card_file import write_card
 from baselines.ccau.runs.checkpoint import STATE, CheckpointManifest, is_checkpoint, read_manifest
@@ -157,24 +157,11 @@ def _result_lines(results: Mapping[str, Any], fewshot: Mapping[str, Any]) -> lis
         ]
     if fewshot:
         draws = f"mean ± standard deviation over {fewshot['draws']} draws of support sets"
-        rows = [
-            {
-                "modality": TITLES.get(modality, modality),
-                "k": str(k),
-                **{
-                    f"{key} %": f"{percent(found[key]['mean'])} ± {percent(found[key]['std'])}"
-                    for key in ("accuracy", "map")
-                },
-            }
-            for modality, table in fewshot["modalities"].items()
-            for k, found in table.items()
-        ]
-        draws = f"mean ± standard deviation over {fewshot['draws']} draws of support sets"
         lines += [
             "",
             f"Few-shot on activities that training never saw, {draws}.",
             "",
-            *_table(rows),
+            *_table(fewshot_rows(fewshot)),
         ]
     return lines or ["Not evaluated yet: `ccau evaluate`."]
 

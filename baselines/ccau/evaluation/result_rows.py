@@ -71,6 +71,24 @@ def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
+def fewshot_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Rows of what ``fewshot.json`` holds: mean ± deviation over the draws of support sets.
+
+    >>> of = {"mean": 0.5, "std": 0.125}
+    >>> fewshot_rows({"modalities": {"ego": {"5": {"accuracy": of, "map": of}}}})
+    [{'modality': 'Ego', 'k': '5', 'accuracy %': '50.0 ± 12.5', 'map %': '50.0 ± 12.5'}]
+    """
+    return [
+        {"modality": TITLES.get(modality, modality), "k": str(k)}
+        | {
+            f"{name} %": f"{percent(numbers[name]['mean'])} ± {percent(numbers[name]['std'])}"
+            for name in ("accuracy", "map")
+        }
+        for modality, table in found["modalities"].items()
+        for k, numbers in table.items()
+    ]
+
+
 def _plain(value: float | list[float] | None) -> str:
     return percent(None if value is None else middle(value))
 
