@@ -28,8 +28,12 @@ def validate(
     path: Annotated[Path, typer.Argument(help="A release, or a catalog made from one.")],
     *,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read every video's packets as well.")
+        bool, typer.Option("--deep", help="Read every video's packets, and decode some of it.")
     ] = False,
+    decode: Annotated[
+        Literal["none", "sample", "all"],
+        typer.Option(help="With --deep: which pictures are decoded."),
+    ] = "sample",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first error; warnings are errors.")
     ] = False,
@@ -68,10 +72,13 @@ def validate(
     is_catalog = look(path).kind is Kind.CATALOG
     wanted = chooser(_codes(select), _codes(ignore), ALL if is_catalog else CODES)
     if is_catalog:
-        problems, contents = _recorded(path, deep=deep), None
+        problems, contents, decoded = _recorded(path, deep=deep), None, (0, 0)
     else:
-        problems, contents = _find(
-            path, deep=deep, scene_graph_map=scene_graph_map, workers=workers
+        problems, contents, decoded = _find(
+            path,
+            decode=decode if deep else None,
+            scene_graph_map=scene_graph_map,
+            workers=workers,
         )
     problems = [problem for problem in problems if wanted(problem.code)]
     if write_baseline is not None:
@@ -94,7 +101,7 @@ def validate(
         else:
             _write(output, render(table, width=_UNFOLDED))
     else:
-        _write(output, _report(problems, format, str(path), hidden))
+        _write(output, _report(problems, format, str(path), hidden, decoded))
     if bad:
         raise typer.Exit(1)
 
@@ -106,11 +113,12 @@ def _codes(text: str) -> tuple[str, ...]:
 def _find(
     path: Path,
     *,
-    deep: bool,
+    decode: Literal["none", "sample", "all"] | None,
     scene_graph_map: Path | None,
     workers: int | None,
-) -> tuple[list[Problem], str]:
-    """The problems, and in a line what the release holds."""
+) -> tuple[list[Problem], str, tuple[int, int]]:
+    """The problems, in a line what was looked at, and how many pictures of how many."""
+    from homage_sdk.ingest.decode import decode_videos
     from homage_sdk.ingest.probe import probe_videos
     from homage_sdk.release import read_release
     from homage_sdk.release.contents import summary
@@ -119,12 +127,29 @@ def _find(
 
     with progress("reading") as step:
         release = read_release(path, scene_graph_map=scene_graph_map, progress=step)
-    probes = None
-    if deep:
+    probes = checked = None
+    if decode is not None:
         videos = video_paths(release)
         with progress("probing videos") as step:
             probes = probe_videos(release.root, videos, workers=workers, progress=step)
-    return run_rules(release, probes=probes), summary(release)
+        if decode != "none":
+            with progress("decoding pictures") as step:
+                checked = decode_videos(
+                    release.root,
+                    probes,
+                    everything=decode == "all",
+                    workers=workers,
+                    progress=step,
+                )
+    contents, n_decoded, n_there = summary(release), 0, 0
+    if probes is not None:
+        n_decoded = sum(each.n_decoded for each in (checked or {}).values())
+        n_there = sum(getattr(each, "n_frames", 0) for each in probes.values())
+        share = 1 - n_decoded / n_there if n_there else 0
+        if share:
+            contents += f"; {share:.1%} of {n_there:,} pictures not looked at (--decode all)"
+    problems = run_rules(release, probes=probes, checked=checked)
+    return problems, contents, (n_decoded, n_there)
 
 
 def _recorded(path: Path, *, deep: bool) -> list[Problem]:
@@ -143,12 +168,18 @@ def _recorded(path: Path, *, deep: bool) -> list[Problem]:
     return [Problem.from_row(row) for row in catalog.table("problems").to_pylist()]
 
 
-def _report(problems: Sequence[Problem], format: Format, path: str, known: int) -> str:
+def _report(
+    problems: Sequence[Problem],
+    format: Format,
+    path: str,
+    known: int,
+    decoded: tuple[int, int],
+) -> str:
     from homage_sdk.validation import CODES
     from homage_sdk.validation.reports import formats
 
     if format == "json":
-        return formats.to_json(problems, path=path, known=known)
+        return formats.to_json(problems, path=path, known=known, decoded=decoded)
     if format == "csv":
         return formats.to_csv(problems)
     return formats.to_junit(problems, CODES, path=path)

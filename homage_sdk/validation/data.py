@@ -7,6 +7,7 @@ one fault gives one problem and not a trail of consequences.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from homage_sdk.time import Seconds
 from homage_sdk.validation.rule import Finding
 
 if TYPE_CHECKING:
+    from homage_sdk.media.check_pictures import CheckedPictures
     from homage_sdk.media.probe import Probes, VideoProbe
 
 Table = Any
@@ -48,12 +50,18 @@ class Data:
     """A release ready for rules, with what the probes of its videos gave, if there are any."""
 
     def __init__(
-        self, release: Release, probes: Probes | None = None, records: Records | None = None
+        self,
+        release: Release,
+        probes: Probes | None = None,
+        records: Records | None = None,
+        checked: Mapping[str, CheckedPictures] | None = None,
     ) -> None:
         self.release = release
         self.records = judge(release) if records is None else records
         self.objects, self.relationships = self.records.objects, self.records.relationships
         self._outcomes = probes or {}
+        self.checked = checked or {}
+        """What decoding gave, by path."""
 
     def ints(self, table: str, name: str) -> Ints:
         """A column of integers; null is ``NULL``."""

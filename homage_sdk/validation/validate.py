@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import UnknownIdError
@@ -13,6 +13,7 @@ from homage_sdk.validation.data import Data
 from homage_sdk.validation.rules import CODES, RULES
 
 if TYPE_CHECKING:
+    from homage_sdk.media.check_pictures import CheckedPictures
     from homage_sdk.media.probe import Probes
 
 
@@ -23,6 +24,7 @@ def validate(
     select: Collection[str] = (),
     ignore: Collection[str] = (),
     records: Records | None = None,
+    checked: Mapping[str, CheckedPictures] | None = None,
 ) -> list[Problem]:
     """What the reader met and what the rules find, in stable order (``Problem.order``).
 
@@ -33,13 +35,14 @@ def validate(
         select: codes or beginnings of codes (``HOM3``) to keep; all when empty.
         ignore: codes or beginnings of codes to leave out.
         records: the release's records, where they are judged already.
+        checked: by path, what ``check_pictures`` found when it decoded the videos.
 
     Raises:
         UnknownIdError: one that begins no code.
 
     """
     wanted = chooser(select, ignore)
-    data = Data(release, probes, records)
+    data = Data(release, probes, records, checked)
     problems = [problem for problem in release.problems if wanted(problem.code)]
     for rule in RULES:
         if wanted(rule.code):

@@ -96,6 +96,21 @@ def _encoded(copy: Copy, path: str, **how: Any) -> At:
     return At(path)
 
 
+def _overwritten(kind: str, index: int, packet: Any) -> Any:
+    if kind != "video" or index != 7:
+        return packet
+    noise = np.random.default_rng(0).integers(0, 256, 400, dtype=np.uint8).tobytes()
+    other = av.Packet(bytes(packet)[:5] + noise)
+    for name in ("pts", "dts", "time_base", "duration", "is_keyframe"):
+        setattr(other, name, getattr(packet, name))
+    return other
+
+
+@fault("HOM616", deep=True)
+def one_packet_overwritten(copy: Copy) -> At:
+    return _remade(copy, unannotated_video(copy), change=_overwritten)
+
+
 @fault("HOM160", deep=True)
 def random_bytes(copy: Copy) -> At:
     noise = np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8).tobytes()
@@ -231,6 +246,7 @@ def ego_view_only(copy: Copy) -> At:
 
 FAULTS = (
     random_bytes,
+    one_packet_overwritten,
     cut_in_the_middle,
     sound_without_pictures,
     one_view_longer,

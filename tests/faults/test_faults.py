@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from homage_sdk.errors import HomageError
+from homage_sdk.ingest.decode import decode_videos
 from homage_sdk.media.probe import VideoProbe, probe_video
 from homage_sdk.problems import Problem
 from homage_sdk.release import read_release
@@ -34,14 +35,17 @@ FAULTS: tuple[Fault, ...] = (
 _PROBES: dict[int, VideoProbe | HomageError] = {}
 
 
-def _problems(root: Path, *, deep: bool, scene_graph_map: Path | None = None) -> list[Problem]:
+def _problems(
+    root: Path, *, deep: bool, decode: bool = False, scene_graph_map: Path | None = None
+) -> list[Problem]:
     release = read_release(root, scene_graph_map=scene_graph_map)
     probes = {}
     if deep:
         for row in release["files"].to_pylist():
             if row["kind"] == "video":
                 probes[row["path"]] = _probed(root / row["path"])
-    return validate(release, probes=probes)
+    checked = decode_videos(root, probes, everything=True, workers=1) if decode else None
+    return validate(release, probes=probes, checked=checked)
 
 
 def _probed(video: Path) -> VideoProbe | HomageError:
@@ -74,7 +78,8 @@ def test_a_planted_fault_is_found_at_its_place_and_nothing_else(
     if copy.scene_graph_map:
         mapping = tmp_path / "map.toml"
         mapping.write_text(copy.scene_graph_map)
-    problems = _problems(copy.root, deep=fault.deep, scene_graph_map=mapping)
+    decode = fault.code == "HOM616"
+    problems = _problems(copy.root, deep=fault.deep, decode=decode, scene_graph_map=mapping)
     assert places(problems) == sorted(
         (at.code or fault.code, replace(at, code="")) for at in expected
     )

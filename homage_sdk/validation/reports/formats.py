@@ -26,13 +26,20 @@ def counts(problems: Iterable[Problem]) -> dict[str, int]:
     return totals
 
 
-def to_json(problems: Sequence[Problem], *, path: str, known: int = 0) -> str:
-    """A JSON document; ``known`` is how many problems a baseline took away."""
+def to_json(
+    problems: Sequence[Problem], *, path: str, known: int = 0, decoded: tuple[int, int] = (0, 0)
+) -> str:
+    """A JSON document.
+
+    ``known`` is how many problems a baseline took away, ``decoded`` how many pictures were looked
+    at, and of how many.
+    """
     document = {
         "format": "homage-problems/1",
         "path": path,
         "counts": counts(problems),
         "known": known,
+        "pictures": {"decoded": decoded[0], "of": decoded[1]},
         "problems": [problem.to_row() for problem in problems],
     }
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"

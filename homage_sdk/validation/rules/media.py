@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from homage_sdk.problems import quantity
 from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Check, Finding, error, info, warning
 
 if TYPE_CHECKING:
     from homage_sdk.media.probe import VideoProbe
+
+_PLACES = 20
+"""So many places are named."""
 
 
 def videos(data: Data) -> Iterator[tuple[int, str, int]]:
@@ -121,6 +125,30 @@ sound_breaks = warning(
     hint="nothing, if it was recorded so; copy the video again where another copy is whole",
     deep=True,
 )(_told("sound", "packets one after the other"))
+
+
+@warning(
+    "HOM616",
+    "damaged pictures",
+    why="These pictures, or what they refer back to, do not decode cleanly: bytes were overwritten "
+    "or lost. The handle raises MediaError for them, packing marks them, and loaders mask them. "
+    "By default a sample of each video is decoded: with --decode all every picture.",
+    example="8 pictures at 1 place: 8 from 3.333 s",
+    hint="copy the video again where another copy is whole",
+    deep=True,
+)
+def damaged_pictures(data: Data) -> Iterator[Finding]:
+    """What decoding found, by the function that packing decides with; of no picture see HOM610."""
+    for file, sequence, probe in probed(data) if data.checked else ():
+        checked = data.checked.get(data.paths[file])
+        if checked is not None and checked.damaged and not probe.fault("picture"):
+            places = [f"{count} from {at_s:.3f} s" for _, count, at_s in checked.damaged]
+            more = f", and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+            found = (
+                f"{quantity(len(checked.positions), 'picture')} at "
+                f"{quantity(len(places), 'place')}: {', '.join(places[:_PLACES])}{more}"
+            )
+            yield data.at_file(file, found, "pictures that decode cleanly", sequence=sequence)
 
 
 cannot_decode = error(

@@ -1,0 +1,71 @@
+"""Decoding the pictures of a release, several videos at a time, each in one thread."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homage_sdk.errors import HomageError, MediaError
+from homage_sdk.processes import KILLED, end_pool, leave_with
+from homage_sdk.progress import Meter, Progress
+
+if TYPE_CHECKING:
+    from homage_sdk.media.check_pictures import CheckedPictures
+    from homage_sdk.media.probe import Probes
+    from homage_sdk.media.pts_index import PtsIndex
+
+
+def decode_videos(
+    root: Path,
+    probes: Probes,
+    *,
+    everything: bool,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Mapping[str, CheckedPictures]:
+    """What decoding each probed video gives; ``progress`` counts pictures.
+
+    A video that can no longer be opened is left out. Raises MediaError when a process is lost.
+    """
+    indices = {
+        path: probe.index
+        for path, probe in probes.items()
+        if not isinstance(probe, HomageError) and probe.n_frames
+    }
+    meter = Meter(progress, sum(map(len, indices.values())))
+    found: dict[str, CheckedPictures] = {}
+    if not indices:
+        return found
+    context = multiprocessing.get_context("spawn")
+    n_workers = min(workers or os.cpu_count() or 1, len(indices))
+    pool = ProcessPoolExecutor(
+        n_workers, mp_context=context, initializer=leave_with, initargs=(os.getpid(),)
+    )
+    try:
+        jobs = {
+            pool.submit(_check, root / path, index, everything): path
+            for path, index in indices.items()
+        }
+        for job in as_completed(jobs):
+            if (checked := job.result()) is not None:
+                found[jobs[job]] = checked
+            meter.advance(len(indices[jobs[job]]))
+    except BrokenProcessPool:
+        raise MediaError("a decoding process ended early", place=root, hint=KILLED) from None
+    finally:
+        end_pool(pool)
+    return {path: found[path] for path in indices if path in found}
+
+
+def _check(path: Path, index: PtsIndex, everything: bool) -> CheckedPictures | None:
+    from homage_sdk.media.check_pictures import check_pictures
+
+    try:
+        return check_pictures(path, index, everything=everything)
+    except (HomageError, OSError):
+        return None
