@@ -64,7 +64,8 @@ def sync(
 ) -> None:
     """Say how far the views of each sequence are apart, by their clocks and their sound.
 
-    Nothing is corrected. Exit code 1: a view is more than one frame off, or cannot be read.
+    Nothing is corrected. Exit code 1: a view is more than one frame off or cannot be read, or no
+    two views could be compared.
     """
     from dataclasses import asdict
 
@@ -111,7 +112,11 @@ def sync(
             f"{pairs} pairs of views: {pairs - late - unknown} within one frame, {late} apart, "
             f"{unknown} unknown"
         )
-    if late or broken:
+    if pairs == unknown:
+        n_videos = sum(view.path is not None for sequence in chosen for view in sequence.views)
+        why = "no sequence has two videos here" if not pairs else "no sound to compare by"
+        err.print(f"nothing compared: {why} ({len(chosen)} sequences, {n_videos} videos)")
+    if late or broken or pairs == unknown:
         raise typer.Exit(1)
 
 

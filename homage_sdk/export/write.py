@@ -25,9 +25,16 @@ def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
 
     ``coco`` writes one JSON file at ``out``; ``action-genome`` and ``csv`` a folder, which takes
     the place of an earlier export there; files in it that are not the export's stay. Raises
-    UsageError for another format, or where ``out`` is a folder of something else.
+    UsageError for another format, where ``out`` is a folder of something else, or where the
+    selection has no annotated frame that such a format could hold.
     """
     check_target(to, out)
+    if to != "csv" and not any(sequence.scene_graphs for sequence in dataset):
+        raise UsageError(
+            "nothing to export: no frame of the selection is annotated",
+            found=f"{len(dataset)} sequences without scene graphs",
+            hint="ingest a release with scene graphs, or choose another split",
+        )
     if to == "coco":
         return _write_coco(dataset, out)
     with new_folder(out, exported) as folder:
