@@ -71,9 +71,9 @@ class LogMel(nn.Module):
             mel = (spectrum.real.square() + spectrum.imag.square()) @ self.filters.t()
         else:
             mel = torch.stack([self._mel(each) for each in frames])
-        level = torch.log10(mel.clamp_min(_AMIN)).mul_(10)
+        level = mel.clamp_min(_AMIN).log10_().mul_(10)
         loudest = level.amax(dim=(1, 2), keepdim=True)
-        level = (level - loudest).clamp_min(-_FLOOR_DB)
+        level = (level - loudest).clamp_min_(-_FLOOR_DB)
         level.masked_fill_(loudest <= _SILENCE_DB, -_FLOOR_DB)
         level = level.transpose(1, 2)  # of [B, T, n_mels]
         return level.contiguous() if out is None else out.copy_(level)
