@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from baselines.ccau.config.objective_config import AlignmentConfig
 from baselines.ccau.tasks import Cooperative, Single, StaticKD
 from tests.unit.ccau.models.batches import batch, nets
+from tests.unit.ccau.rank_processes import run_ranks
 
 
 def step(task, model, optimizer, absent):
@@ -63,7 +63,7 @@ def _rank(rank: int, folder: str) -> None:
 
 
 def test_ranks_without_the_trained_modality_take_part_and_agree(tmp_path):
-    mp.spawn(_rank, (str(tmp_path),), nprocs=2)
+    run_ranks(_rank, 2, str(tmp_path))
     ranks = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     parameters = [key for key, _ in Single(nets(("ego",))).named_parameters()]
     moved = []
