@@ -39,6 +39,18 @@ def eight_clips():
     return inputs, targets
 
 
+def not_learned(task, inputs, targets):
+    """The modalities that do not know the labels of all clips yet, by what they miss."""
+    with torch.no_grad():
+        out = task.outputs(inputs, targets, step=99)
+    atomic = {m: (out[m].atomic > 0) == (targets.atomic_clip > 0.5) for m in task.trained}
+    return {
+        m: (out[m].activity.argmax(1), right.float().mean())
+        for m, right in atomic.items()
+        if not (out[m].activity.argmax(1) == targets.activity).all() or right.float().mean() <= 0.95
+    }
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_overfits_eight_clips(method):
     task = METHODS[method]().train()
@@ -49,10 +61,7 @@ def test_every_method_overfits_eight_clips(method):
         losses = task.losses(inputs, targets, step=step)
         losses["total"].backward()
         optimizer.step()
-    with torch.no_grad():
-        out = task.outputs(inputs, targets, step=99)
-    for m in task.trained:
-        assert (out[m].activity.argmax(1) == targets.activity).all(), m
-        right = (out[m].atomic > 0) == (targets.atomic_clip > 0.5)
-        assert right.float().mean() > 0.95, m
+        if step % 6 == 5 and not (wrong := not_learned(task, inputs, targets)):
+            break
+    assert not wrong
     assert set(task.trained) == ({"ego"} if method == "static distillation" else set(ALL))
