@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
+from homage_sdk import Dataset, ViewId
 from homage_sdk.cli import app, run
 from homage_sdk.ingest import ingest
 
@@ -24,14 +27,16 @@ def test_every_command_of_the_guide_runs_in_its_order(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from homage_sdk import Dataset
-
+    few = [sequence.id for sequence in Dataset(small_catalog)[:4]]
+    release = shutil.copytree(small_release, tmp_path / "HOMAGE", copy_function=os.link)
+    for video in release.rglob("*.mkv"):
+        if ViewId.parse(video.stem).sequence not in few:
+            video.unlink()  # that much less to read and to pack
     monkeypatch.chdir(tmp_path)
-    first = Dataset(small_catalog).ids[0]
     assert len(CONSOLE) >= 16
     for command in CONSOLE:
         words = [
-            word.replace("/data/HOMAGE", str(small_release)).replace("p0002_r001_a007", first)
+            word.replace("/data/HOMAGE", str(release)).replace("p0002_r001_a007", str(few[0]))
             for word in shlex.split(command)
         ]
         code = run(app, words)

@@ -119,6 +119,19 @@ def test_teachers_take_no_gradients(tiny, small_shards):
 
 
 @pytest.fixture
+def one_memory(monkeypatch):
+    """Every plan takes the memory of the first: a second of work for each, judged above."""
+    kept = []
+
+    def once(*arguments):
+        if not kept:
+            kept.append(step_memory(*arguments))
+        return kept[0]
+
+    monkeypatch.setattr("baselines.ccau.planning.run_plan.step_memory", once)
+
+
+@pytest.fixture
 def card(tiny, small_shards, tmp_path):
     """What check_gpu would write of the tiny configuration, with changes."""
     model = model_config(tiny(), ShardSet.open(small_shards))
@@ -143,7 +156,7 @@ def card(tiny, small_shards, tmp_path):
 
 
 def test_the_time_of_a_card_is_read_only_where_it_measured_such_a_step(
-    tiny, small_shards, tmp_path, card
+    tiny, small_shards, tmp_path, card, one_memory
 ):
     def asked(path, **changes):
         return plan_run(tiny(**changes), small_shards, tmp_path / "run", gpu=path)
@@ -183,7 +196,7 @@ def test_the_command_measures_when_it_is_asked_and_else_says_unknown(small_shard
     assert not run.exists()
 
 
-def test_each_arm_is_trained_once_for_all_its_tables(small_shards, tmp_path):
+def test_each_arm_is_trained_once_for_all_its_tables(small_shards, tmp_path, one_memory):
     plans = plan_arms(small_shards, tmp_path / "out", size="tiny", seeds=3, settings=SMALL)
     assert [plan.arm for plan in plans] == list(ARMS)
     *rows, total = arm_rows(plans)
