@@ -51,7 +51,7 @@ def interrupt(
 ) -> int:
     """Start a command, send it a signal after a while; its exit code (negative for a kill).
 
-    With ``once``, the while begins when that file is there and not empty.
+    With ``once``, the while begins when a file of that pattern is there and not empty.
     """
     process = subprocess.Popen(
         [str(BIN / words[0]), *map(str, words[1:])],
@@ -60,7 +60,7 @@ def interrupt(
         env=ENVIRONMENT,
         start_new_session=True,
     )
-    while once and process.poll() is None and not (once.is_file() and once.stat().st_size):
+    while once and process.poll() is None and not is_written(once):
         time.sleep(0.05)
     time.sleep(after_s)
     if process.poll() is None:
@@ -70,6 +70,12 @@ def interrupt(
     if b"Traceback" in said and b" import main\n" not in said:
         raise AssertionError(said.decode())
     return process.returncode
+
+
+def is_written(pattern: Path) -> bool:
+    """Whether a file of that pattern is there and not empty."""
+    root = Path(pattern.anchor)
+    return any(path.stat().st_size for path in root.glob(str(pattern.relative_to(root))))
 
 
 def tree(folder: Path) -> dict[str, bytes]:
