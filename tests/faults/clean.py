@@ -21,7 +21,7 @@ def make_clean(folder: Path, layout: str) -> Path:
             activities=3,
             seed=1,
             size=(WIDTH, HEIGHT),
-            seconds=(4.0, 4.0),
+            seconds=(4.0, 6.0),
             clean=True,
             workers=1,
         )
