@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ from homage_sdk.errors import (
     UsageError,
 )
 from homage_sdk.shards import ShardSet
+from tests.conftest import once
 
 
 def clip(sequence, number, *, view=1, present=True, score=0.5, label=(1.0, 0.0)):
@@ -151,9 +153,13 @@ def test_every_planned_clip_must_come_from_the_loader(tiny, small_shards, monkey
 
 
 @pytest.fixture
-def run(tiny, small_shards, tmp_path):
-    train(tiny(**{"optim.epochs": 1}), small_shards, tmp_path / "run")
-    return tmp_path / "run"
+def run(tiny, small_shards, shared_folder, tmp_path):
+    """A copy of a run of one epoch, trained once for all tests."""
+
+    def make(out):
+        train(tiny(**{"optim.epochs": 1}), small_shards, out)
+
+    return shutil.copytree(once(shared_folder, "run-of-one-epoch", make), tmp_path / "run")
 
 
 def test_results_can_be_computed_again_without_the_model(run, small_shards):
