@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import av
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -84,3 +87,32 @@ def first_bytes(path: Path) -> str:
     if head.startswith(b"version http"):
         return "a Git LFS pointer"
     return f"bytes {head.hex(' ', 4)}"
+
+
+def stated_frames(container: av.container.InputContainer, n_frames: int) -> int:
+    """How many frames a file says it has, 0 where it does not; ``n_frames`` are there."""
+    video = container.streams.video[0]
+    return video.frames or _tagged_frames(video.metadata) or _implied_frames(container, n_frames)
+
+
+def _tagged_frames(metadata: dict[str, str]) -> int:
+    """The frame count that mkvmerge and others leave in the stream's tags."""
+    for key, value in metadata.items():
+        if key.upper().startswith("NUMBER_OF_FRAMES") and value.strip().isdigit():
+            return int(value)
+    return 0
+
+
+def _implied_frames(container: av.container.InputContainer, n_frames: int) -> int:
+    """Duration times the header's rate, which OpenCV takes for a count, where that is milliseconds.
+
+    So it is when the rate is really the clock's (1000 a second in .mkv); 0 otherwise.
+    """
+    import av
+
+    video = container.streams.video[0]
+    rate, base = video.average_rate, video.time_base
+    if not rate or not base or not container.duration or rate * base != 1:
+        return 0
+    implied = round(container.duration * rate / av.time_base)
+    return implied if implied > 2 * n_frames else 0

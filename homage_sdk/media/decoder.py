@@ -156,7 +156,7 @@ class Decoder:
             self._ahead = None
             if picture is None or picture.stamp == pts:
                 return picture
-            if picture.stamp > pts:
+            if pts < picture.stamp <= int(self.index.pts[-1]):  # beyond, a stray stamp
                 self._ahead = picture
                 return None
 

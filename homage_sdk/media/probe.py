@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import HomageError, MediaError
-from homage_sdk.media.container import first_bytes, truncation
-from homage_sdk.media.pts_index import PtsIndex
+from homage_sdk.media.container import first_bytes, stated_frames, truncation
+from homage_sdk.media.pts_index import PtsIndex, main_part
 from homage_sdk.problems import quantity
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
@@ -165,9 +165,18 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
                 raise MediaError("too many frames", place=str(path), expected=f"<= {MAX_PACKETS}")
     except (av.FFmpegError, OSError) as error:
         faults.append(f"truncated: reading stopped after {len(stamps)} frames ({reason(error)})")
-    audio_start = heard[0][0] if heard else None
+    begins = np.sort(np.array([begin for begin, _ in heard]))
+    audio_start = float(begins[main_part(begins)][0]) if heard else None
     faults += filter(None, [_sound_fault(heard)])
+    in_order = all(a[0] < b[0] for a, b in pairwise(stamps))
     stamps.sort()
+    main = main_part(np.array([s[0] for s in stamps]) * float(base))
+    if strays := stamps[: main.start] + stamps[main.stop :]:
+        faults.append(
+            f"timestamps: {quantity(len(strays), 'frame')} far from the others, "
+            f"the first at {float(strays[0][0] * base):.2f} s: not used"
+        )
+        stamps = stamps[main]
     pts = np.array([s[0] for s in stamps], dtype=np.int64)
     unique, positions = np.unique(pts, return_index=True)
     if missing:
@@ -177,10 +186,12 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
     keyframe = np.array([s[1] for s in stamps], dtype=np.bool_)[positions]
     n_frames = len(unique)
     fps, duration = _rate(unique, stamps, base)
+    if in_order and video.codec_context.has_b_frames:
+        _require_display_order(path)
     rotation, width, height = _shape(path, video, faults)
     if not n_frames:
         faults.append("empty: not one frame")
-    header = video.frames or _tagged_frames(video.metadata) or _implied_frames(container, n_frames)
+    header = stated_frames(container, n_frames)
     if header and abs(header - n_frames) > 1:
         faults.append(f"header: says {header} frames, {n_frames} are there")
     return VideoProbe(
@@ -259,25 +270,19 @@ def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, i
     return rotation, width, height
 
 
-def _tagged_frames(metadata: dict[str, str]) -> int:
-    """The frame count that mkvmerge and others leave in the stream's tags."""
-    for key, value in metadata.items():
-        if key.upper().startswith("NUMBER_OF_FRAMES") and value.strip().isdigit():
-            return int(value)
-    return 0
-
-
-def _implied_frames(container: av.container.InputContainer, n_frames: int) -> int:
-    """Duration times the header's rate, which OpenCV takes for a count, where that is milliseconds.
-
-    So it is when the rate is really the clock's (1000 a second in .mkv); 0 otherwise.
-    """
-    video = container.streams.video[0]
-    rate, base = video.average_rate, video.time_base
-    if not rate or not base or not container.duration or rate * base != 1:
-        return 0
-    implied = round(container.duration * rate / av.time_base)
-    return implied if implied > 2 * n_frames else 0
+def _require_display_order(path: Path) -> None:
+    """Refuse a file whose timestamps count packets, not the pictures as they are shown (.avi)."""
+    shown = []
+    with suppress(av.FFmpegError, OSError), open_media(path) as container:
+        shown = [frame.pts for frame in islice(container.decode(video=0), 100)]
+    known = [stamp for stamp in shown if stamp is not None]
+    if any(a >= b for a, b in pairwise(known)):
+        raise MediaError(
+            "no timestamps of pictures",
+            place=str(path),
+            found="only the order in which they are stored, which is another (B-frames)",
+            hint="make them anew: ffmpeg -i IN -c:v libx264 -crf 15 -c:a copy OUT.mkv",
+        )
 
 
 def unreadable(path: Path | None, error: OSError) -> MediaError:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.probe import probe_video
-from tests.unit.media.videos import write_video
+from homage_sdk.media.pts_index import main_part
+from homage_sdk.media.video_reader import VideoReader
+from tests.unit.media.videos import number_of, remux, write_video
 
 
 def test_facts_are_measured_not_read_from_the_header(tmp_path: Path) -> None:
@@ -77,3 +81,48 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
     (tmp_path / "a.flac").write_bytes(flac(np.zeros(1000, np.float32), 16000))
     with pytest.raises(MediaError, match="no picture"):
         probe_video(tmp_path / "a.flac")
+
+
+@pytest.mark.parametrize("stray", [0, 60, 89])
+@pytest.mark.parametrize("far_s", [36_000.0, 1e8])
+def test_a_stray_timestamp_bends_nothing_but_its_own_frame(
+    tmp_path: Path, stray: int, far_s: float
+) -> None:
+    """The others keep their moments; sound with such a packet keeps its beginning."""
+    count = {"video": 0, "audio": 0}
+
+    def change(packet: av.Packet) -> av.Packet:
+        kind = packet.stream.type
+        if count[kind] == (stray if kind == "video" else 5):
+            packet.pts = int(far_s / packet.time_base)
+        count[kind] += 1
+        return packet
+
+    plain = write_video(tmp_path / "plain.mkv", frames=90, audio=True)
+    path = remux(tmp_path / "stray.mkv", plain, change)
+    probe, before = probe_video(path), probe_video(plain)
+    assert probe.n_frames == 89 and probe.duration_s == pytest.approx(3, abs=0.1)
+    assert probe.audio_start_s == before.audio_start_s
+    assert "1 frame far from the others" in probe.fault("timestamps")
+    reader = VideoReader(path, probe)
+    others = [n for n in range(90) if n != stray]
+    assert [number_of(image) for image in reader.frames(range(89))] == others
+    for k in (80, 40, 3):
+        assert number_of(reader.frames([k])[0]) == others[k]
+
+
+def test_a_long_pause_is_no_stray_timestamp() -> None:
+    """Two parts of a recording with half an hour between them are one video."""
+    times = np.concatenate([np.arange(9000), np.arange(9000) + 9000 + 54_000]) / 30
+    assert main_part(times) == slice(0, 18_000)
+
+
+def test_timestamps_that_only_count_packets_are_refused(tmp_path: Path) -> None:
+    """In .avi those of B-frames are lost; without B-frames they are right."""
+    path = write_video(tmp_path / "b.avi", frames=60, b_frames=3)
+    with pytest.raises(MediaError, match=r"B-frames.*ffmpeg -i IN"):
+        probe_video(path)
+    plain = write_video(tmp_path / "p.avi", frames=60)
+    assert [number_of(image) for image in VideoReader(plain).frames([0, 7, 59])] == [0, 7, 59]
+    mkv = write_video(tmp_path / "b.mkv", frames=60, b_frames=3)
+    assert [number_of(image) for image in VideoReader(mkv).frames([0, 7, 59])] == [0, 7, 59]
