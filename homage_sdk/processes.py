@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
+from types import FrameType
 
 _PATIENCE_S = 5.0
 KILLED = "it was killed or ran out of memory: use fewer workers"
@@ -42,6 +44,23 @@ def end(processes: Iterable[BaseProcess]) -> None:
         process.kill()
     for process in started:
         process.join(_PATIENCE_S)
+
+
+def start_all(pool: ProcessPoolExecutor) -> None:
+    """Start the processes of a pool that spawns; a Ctrl-C waits until the pool knows each of them.
+
+    Between a process's start and its entry in the pool it would leave one behind.
+    """
+    came: list[FrameType | None] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda _, frame: came.append(frame)) if is_main else None
+    try:
+        pool.submit(os.getpid)
+    finally:
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+    if came and callable(before):
+        before(signal.SIGINT, came[0])
 
 
 def end_pool(pool: ProcessPoolExecutor) -> None:

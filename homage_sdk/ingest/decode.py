@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import HomageError, MediaError
-from homage_sdk.processes import KILLED, end_pool, leave_with
+from homage_sdk.processes import KILLED, NEVER_BEGAN, end_pool, leave_with, start_all
 from homage_sdk.progress import Meter, Progress
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def decode_videos(
         n_workers, mp_context=context, initializer=leave_with, initargs=(os.getpid(),)
     )
     try:
+        start_all(pool)
         jobs = {
             pool.submit(_check, root / path, index, everything): path
             for path, index in indices.items()
@@ -56,7 +57,8 @@ def decode_videos(
                 found[jobs[job]] = checked
             meter.advance(len(indices[jobs[job]]))
     except BrokenProcessPool:
-        raise MediaError("a decoding process ended early", place=root, hint=KILLED) from None
+        hint = KILLED if found else NEVER_BEGAN
+        raise MediaError("a decoding process ended early", place=root, hint=hint) from None
     finally:
         end_pool(pool)
     return {path: found[path] for path in indices if path in found}

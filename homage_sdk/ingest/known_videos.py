@@ -82,12 +82,12 @@ class KnownVideos:
         """Of the modules and libraries that decide how a probe comes out, and how it is kept."""
         import av
 
-        from homage_sdk.media import container, probe
+        from homage_sdk.media import container, probe, pts_index
 
         digest = hashlib.sha256(
             repr((av.__version__, sorted(av.library_versions.items()))).encode()
         )
-        for file in (probe.__file__, container.__file__, __file__):
+        for file in (probe.__file__, container.__file__, pts_index.__file__, __file__):
             digest.update(Path(file).read_bytes())
         return digest.hexdigest()[:16]
 

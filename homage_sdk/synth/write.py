@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homage_sdk.errors import StorageError, UsageError
-from homage_sdk.processes import NEVER_BEGAN, end_pool, leave_with
+from homage_sdk.processes import NEVER_BEGAN, end_pool, leave_with, start_all
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder, recover, sweep
 from homage_sdk.storage.trees import inner_paths
@@ -194,6 +194,7 @@ def _render(
         count, mp_context=context, initializer=leave_with, initargs=(os.getpid(),)
     )
     try:
+        start_all(pool)
         for future in as_completed([pool.submit(write_take, job, take) for take in takes]):
             yield future.result()
             meter.advance()

@@ -122,7 +122,7 @@ def test_sync_and_export_go_on_behind_an_unreadable_video(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     catalog = str(place.folder / "catalog")
-    assert run(app, ["sync", catalog]) == 0
+    assert run(app, ["sync", catalog]) == 1  # no view has sound to compare by
     whole = capsys.readouterr().out.splitlines()[-1]
     file = place.video("p0001_r000_v000_a000")
     make_unreadable(file)

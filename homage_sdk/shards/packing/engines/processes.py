@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from homage_sdk.errors import HomageError, StorageError
-from homage_sdk.processes import KILLED, NEVER_BEGAN, end_pool, leave_with
+from homage_sdk.processes import KILLED, NEVER_BEGAN, end_pool, leave_with, start_all
 from homage_sdk.progress import Meter
 from homage_sdk.shards.packing.job import Job
 from homage_sdk.shards.packing.plan import PlannedSample, PlannedShard
@@ -58,6 +58,7 @@ def run(
         initargs=(pickle.dumps(job), os.getpid(), began),
     )
     try:
+        start_all(pool)
         work = (
             (planned, shard.name, job.views(planned))
             for shard in shards

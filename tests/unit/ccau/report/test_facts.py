@@ -52,7 +52,7 @@ def test_a_run_says_what_it_is_of_and_whether_that_still_fits(
 def test_a_description_without_its_parts_is_refused(tiny, small_shards, tmp_path):
     train(tiny(**AUDIO), small_shards, tmp_path)
     (tmp_path / "config.json").write_text('{"config": {}}')
-    with pytest.raises(CheckpointError, match="parts, shards"):
+    with pytest.raises(CheckpointError, match="parts, prior, shards"):
         run_facts(tmp_path)
 
 
