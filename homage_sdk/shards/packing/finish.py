@@ -21,7 +21,7 @@ from homage_sdk.shards.format.manifest import (
 from homage_sdk.shards.packing.inputs import inputs_bytes, made_by
 from homage_sdk.shards.packing.plan import Plan, PlannedShard
 from homage_sdk.shards.packing.shard_file import ShardRecord, finished
-from homage_sdk.shards.packing.stage import clean
+from homage_sdk.shards.packing.stage import clean, sweep
 from homage_sdk.shards.packing.survey import Survey
 from homage_sdk.storage import sha256_file, write_file
 from homage_sdk.storage.commit import commit
@@ -51,6 +51,7 @@ def finish(out: Path, dataset: Dataset, found: Survey, stage: Path) -> tuple[Man
     if new or found.removed or differ - {INPUTS}:
         for name, data in files.items():
             write_file(stage / name, data)
+        sweep(stage)
         ours = {*files, *found.earlier.infos} if found.earlier else set()
         commit(out, stage, ours & {*new, *files, *found.removed}, MANIFEST)
     elif differ:

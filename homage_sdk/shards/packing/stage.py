@@ -36,11 +36,17 @@ def begin(out: Path, plan: Plan) -> Path:
     stage = stage_of(out, plan)
     with explained(out):
         stage.mkdir(parents=True, exist_ok=True)
-        for path in stage.glob(".tmp-*"):
-            if _INSIDE.fullmatch(path.name):
-                path.unlink()
+    sweep(stage)
     write_file(_plan_file(stage), plan.to_bytes())
     return stage
+
+
+def sweep(stage: Path) -> None:
+    """Remove what writers that were killed, or lost with their machine, left unfinished."""
+    with explained(stage):
+        for path in stage.glob(".tmp-*"):
+            if _INSIDE.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def stage_of(out: Path, plan: Plan) -> Path:

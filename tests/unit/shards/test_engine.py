@@ -14,7 +14,7 @@ import pytest
 from homage_sdk import Dataset
 from homage_sdk.errors import StorageError
 from homage_sdk.shards import PackOptions, pack
-from tests.unit.shards.test_pack import tree
+from tests.unit.shards.test_pack import SMALL, tree
 
 CLIPS = PackOptions(short_side=64, unit="clip", clip_s=1.0)
 
@@ -36,6 +36,20 @@ def test_a_dead_worker_is_one_line_and_the_next_run_ends_with_the_same_bytes(
     assert not list((tmp_path / "out").glob(".tmp-*"))
     pack(dataset, tmp_path / "out", CLIPS, workers=2)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_what_a_lost_writer_left_does_not_come_among_the_shards(
+    dataset: Dataset, barcode_shards: Path, tmp_path: Path
+) -> None:
+    """A writer on another machine is lost with it, and its shard is made again elsewhere."""
+    out = tmp_path / "out"
+
+    def leave_behind(done: int, total: int) -> None:
+        for finished in out.glob(".parts/*/*.tar"):
+            (finished.parent / f".tmp-{finished.name}-4000000").touch()
+
+    pack(dataset, out, SMALL, workers=1, progress=leave_behind)
+    assert tree(out) == tree(barcode_shards)
 
 
 def test_a_program_without_a_guard_is_told_so(dataset: Dataset, tmp_path: Path) -> None:
