@@ -88,7 +88,7 @@ class Folder:
         return self.kind is not None and not self.hint
 
     def hint_for(self, wanted: Kind | None = None) -> str:
-        """What to do for somebody who wanted another kind; None stands for several kinds."""
+        """What to do where another kind was wanted; None stands for several kinds."""
         if self.hint:
             return self.hint
         if self.kind is None:

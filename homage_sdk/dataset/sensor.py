@@ -27,7 +27,7 @@ class Sensor:
         n_rows: samples in the file.
         first_s: time of the first sample, None for an empty file.
         last_s: time of the last.
-        path: the file; None where nobody says where the media lie.
+        path: the file; None where the place of the media is not known.
 
     """
 

@@ -1,4 +1,4 @@
-"""From choices to a ``Batch``: read, decode and label the rows; the same whoever reads them."""
+"""From choices to a ``Batch``: read, decode and label the rows; the same in every process."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class Recycler:
         self._idle: deque[memoryview] = deque(maxlen=keep)
 
     def __call__(self) -> Cutter:
-        """Memory that nobody uses."""
+        """Memory that no batch uses."""
         try:
             memory = self._idle.pop()
         except IndexError:

@@ -159,7 +159,7 @@ class _DiedError(Exception):
 
 
 def closed_meanwhile() -> UsageError:
-    """Whoever wants the next batch of a closed loader is told, lest an epoch seem to be over."""
+    """For who asks a closed loader for the next batch, lest an epoch seem to be over."""
     return UsageError(
         "the loader was closed before the end of the iteration",
         hint="iterate over it again: that starts new processes",
@@ -177,7 +177,7 @@ class _Worker:
 
     @property
     def n_lent(self) -> int:
-        """Slots whose batches somebody still uses."""
+        """Slots whose batches are still used."""
         return self._held - len(self._free)
 
     def lend(self, slot: int) -> npt.NDArray[np.uint8]:
@@ -257,12 +257,12 @@ def _work(maker: Maker, memory: SharedMemory, pipe: Connection, parent: int | No
         answer = _answer(maker, tasks.popleft(), memory, free)
         try:
             pipe.send_bytes(pickle.dumps((run, answer)))
-        except OSError:  # nobody is there any more
+        except OSError:  # the other side has gone
             return
 
 
 def _listen(pipe: Connection, told: SimpleQueue[bytes | None]) -> None:
-    """Pass on every message; None once nobody is there any more."""
+    """Pass on every message; None once the other side has gone."""
     with contextlib.suppress(EOFError, OSError):
         while True:
             told.put(pipe.recv_bytes())
@@ -272,7 +272,7 @@ def _listen(pipe: Connection, told: SimpleQueue[bytes | None]) -> None:
 def _answer(
     maker: Maker, task: Any, memory: SharedMemory, free: list[int]
 ) -> _Made | HomageError | str:
-    """Make a batch in a free slot; an error that nobody meant comes back as its traceback."""
+    """Make a batch in a free slot; an error that is no HomageError comes back as its traceback."""
     try:
         batch = maker(task, Cutter(memory.slot(free[-1])))
     except HomageError as error:

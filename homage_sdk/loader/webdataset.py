@@ -1,4 +1,4 @@
-"""Shards as a pure stream on the webdataset package, for whoever can only read forward.
+"""Shards as a pure stream on the webdataset package, for programs that can only read forward.
 
 Shards are shuffled, shared out and batched by webdataset's own stages. Two things are done here,
 because webdataset's ``gopen`` runs commands and its ``.decode()`` unpickles: shards are opened and

@@ -1,6 +1,6 @@
 """Reading what was published: layout detection and one reader for each kind of file.
 
-The names below are loaded when first used: whoever opens a catalog reads no release.
+The names below are loaded when first used: opening a catalog needs no reader of releases.
 """
 
 from __future__ import annotations

@@ -23,9 +23,11 @@ from homage_sdk.problems import Code, Severity
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.inventory import UNREADABLE
 from homage_sdk.release.files.layouts import NO_ID, file_kind, sensor_of
-from homage_sdk.release.files.text import to_text
+from homage_sdk.release.files.text import TOO_LARGE, to_text
 from homage_sdk.release.sensors import SENSOR_TYPES, UNKNOWN_SENSOR, SensorHead, SensorValues
 
+MAX_SENSOR_BYTES = 64 << 20
+"""A file above this is not read: it is a hundred times an hour of any of HOMAGE's sensors."""
 _TIME = "time_s"
 
 NO_TIME_COLUMN = Code(
@@ -85,7 +87,7 @@ class CsvSensorReader:
             faults.add(NO_ID, found=path.name, expected="p0002_r000_a000__acceleration__head.csv")
             return None
         try:
-            readings = read_sensor_csv(path.read_bytes(), faults)
+            readings = _read(path, faults)
         except OSError as error:
             faults.add(UNREADABLE, found=error.strerror or type(error).__name__)
             return None
@@ -102,13 +104,23 @@ class CsvSensorReader:
         Raises LabelError for a file that ingest leaves out, OSError for one that cannot be read.
         """
         faults = Faults(str(path))
-        readings = read_sensor_csv(path.read_bytes(), faults)
+        readings = _read(path, faults)
         if readings is None:
             fault = faults.problems[-1]
             raise LabelError(
                 fault.message, place=fault.place, found=fault.found, expected=fault.expected
             )
         return readings
+
+
+def _read(path: Path, faults: Faults) -> SensorValues | None:
+    with path.open("rb", buffering=0) as file:
+        data = file.read(MAX_SENSOR_BYTES + 1)
+    if len(data) > MAX_SENSOR_BYTES:
+        size = f"{path.stat().st_size:,} bytes"
+        faults.add(TOO_LARGE, found=size, expected=f"at most {MAX_SENSOR_BYTES:,}")
+        return None
+    return read_sensor_csv(data, faults)
 
 
 def read_sensor_csv(data: bytes, faults: Faults) -> SensorValues | None:

@@ -141,7 +141,7 @@ def roll_forward(target: Path, first: str) -> None:
 def settle(target: Path, first: str) -> None:
     """Finish or remove what a killed writer left in a ``target`` that needs no writing.
 
-    Nothing happens while somebody writes there, or where nothing may be changed.
+    Nothing happens while another process writes there, or where nothing may be changed.
     """
     target = real(target)
     if any((target / name).exists() for name in OUR_NAMES):
@@ -203,7 +203,7 @@ def _make(target: Path) -> list[Path]:
     made = []
     with explained(target):
         for folder in reversed(missing):
-            with suppress(FileExistsError):  # somebody else has just made it
+            with suppress(FileExistsError):  # another process has just made it
                 folder.mkdir()
                 made.append(folder)
         if not target.is_dir():

@@ -106,8 +106,8 @@ def _beside(target: Path) -> tuple[Path, Path, Path]:
 def recover(target: Path) -> None:
     """Put back a folder that a kill between the two renames of ``new_folder`` left retired.
 
-    A reader calls it before it takes ``target`` for missing. Raises StorageError while somebody
-    writes there, or where nothing may be changed.
+    A reader calls it before it takes ``target`` for missing. Raises StorageError while
+    another process writes there, or where nothing may be changed.
     """
     target = Path(os.path.realpath(target))
     lock, _, retired = _beside(target)
@@ -121,7 +121,7 @@ def recover(target: Path) -> None:
 def sweep(target: Path, owned: Owned) -> None:
     """Remove what a killed ``new_folder`` left beside a ``target`` that needs no writing.
 
-    Nothing happens while somebody writes there, or where nothing may be changed.
+    Nothing happens while another process writes there, or where nothing may be changed.
     """
     target = Path(os.path.realpath(target))
     lock, temporary, retired = _beside(target)

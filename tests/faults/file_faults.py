@@ -70,6 +70,13 @@ def label_file_too_large(copy: Copy) -> At:
     return At(path)
 
 
+@fault("HOM104")
+def sensor_file_too_large(copy: Copy) -> At:
+    path = copy.write(copy.sensors[0], copy.read(copy.sensors[0]))
+    os.truncate(copy.root / path, 65 << 20)
+    return At(path)
+
+
 @fault("HOM105")
 def utf16_labels(copy: Copy) -> At:
     path = copy.actions[0]
@@ -381,6 +388,7 @@ FAULTS = (
     packed_labels_under_their_own_name,
     packed_video_under_its_own_name,
     label_file_too_large,
+    sensor_file_too_large,
     utf16_labels,
     byte_order_mark,
     binary_labels,

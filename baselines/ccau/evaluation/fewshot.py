@@ -70,6 +70,7 @@ def fewshot(
             results: dict[str, Any] = {
                 "name": config.name,
                 "checkpoint": checkpoint.folder.name,
+                "identity": {"model_sha256": checkpoint.model_sha256},
                 "split": split.as_dict(),
                 "supports_seed": seed,
                 "draws": draws,

@@ -1,4 +1,4 @@
-"""The model card of a checkpoint: what it is, of what, how, how good, and what nobody tried.
+"""The model card of a checkpoint: what it is, of what, how, how good, and what was not tried.
 
 All of it is read from what the run recorded; ``ccau info`` prints the same facts.
 """
@@ -33,7 +33,7 @@ def write_cards(run: Path) -> None:
     for name in there:
         manifest = read_manifest(run / name)
         state = read_json(run / name, STATE)["training"]
-        text = model_card(described, name, manifest, state, **_of_weights(judged, name, manifest))
+        text = model_card(described, name, manifest, state, **_of_weights(judged, manifest))
         write_card(run / name, text)
         if name == judged["run.json"].get("result", there[-1]):
             write_card(run, text)
@@ -44,15 +44,15 @@ def _if_there(run: Path, name: str) -> dict[str, Any]:
 
 
 def _of_weights(
-    judged: Mapping[str, dict[str, Any]], name: str, manifest: CheckpointManifest
+    judged: Mapping[str, dict[str, Any]], manifest: CheckpointManifest
 ) -> dict[str, dict[str, Any]]:
     """The results of these very weights."""
-    results, fewshot = judged["results.json"], judged["fewshot.json"]
-    same = results.get("identity", {}).get("model_sha256") == _sha256(manifest)
-    return {
-        "results": results if same else {},
-        "fewshot": fewshot if fewshot.get("checkpoint") == name else {},
+    kinds, sha256 = ("results", "fewshot"), _sha256(manifest)
+    found = {kind: judged[f"{kind}.json"] for kind in kinds}
+    same = {
+        kind: of.get("identity", {}).get("model_sha256") == sha256 for kind, of in found.items()
     }
+    return {kind: found[kind] if same[kind] else {} for kind in kinds}
 
 
 def _sha256(manifest: CheckpointManifest) -> str:
@@ -115,7 +115,7 @@ def model_card(
     results: Mapping[str, Any],
     fewshot: Mapping[str, Any],
 ) -> str:
-    """The card as Markdown; empty ``results`` say that nobody evaluated these weights."""
+    """The card as Markdown; with empty ``results`` these weights are not evaluated."""
     shards = described["shards"]
     weights_mb = manifest.files["model.safetensors"].bytes / 1e6
     lines = [f"# {described['config']['name']}, {name}", "", "## What", ""]
@@ -174,7 +174,7 @@ def _table(rows: list[dict[str, str]]) -> list[str]:
 def untried(
     described: Described, results: Mapping[str, Any], fewshot: Mapping[str, Any]
 ) -> Iterator[str]:
-    """What nobody can say of these weights from this run."""
+    """What this run does not tell of these weights."""
     config = described["config"]
     trained = config["task"]["modalities"]
     if missing := [m for m in MODALITIES if m not in trained]:

@@ -76,7 +76,7 @@ def usable_cores() -> int:
 
 
 def has_amx(facts: Path = Path("/proc/cpuinfo")) -> bool | None:
-    """Whether the processor multiplies matrices in bfloat16 (AMX); None where nobody says."""
+    """Whether the processor multiplies matrices in bfloat16 (AMX); None where it cannot be seen."""
     try:
         return "amx_bf16" in facts.read_text()
     except OSError:

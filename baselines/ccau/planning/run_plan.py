@@ -13,6 +13,7 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.loaders import open_loader
 from baselines.ccau.data.partition import (
     TEST_SPLITS,
+    Parts,
     require_modalities,
     selected_on,
     selection_parts,
@@ -126,16 +127,6 @@ def plan_run(
     selects = config.run.selection != "last" and every > 0
     validations = math.ceil(updates / steps_per_epoch / every) if selects else 0
     test = {s.sequence for s in shards.samples if s.split in judged}
-    if like is not None:
-        speed = like.speed
-    elif measure:
-        cuda = torch.cuda.is_available() and config.run.device != "cpu"
-        here = World(device=torch.device("cuda" if cuda else "cpu"))
-        speed = measured(config, shards, parts, here)
-    elif gpu is not None:
-        speed = of_check_gpu(gpu, config, model)
-    else:
-        speed = Speed("unknown: give --gpu check_gpu.json, or --measure")
     names = class_names(shards)
     counts = {kind: max(len(each), 1) for kind, each in names.items()}
     return RunPlan(
@@ -149,8 +140,22 @@ def plan_run(
         answers=validations * judge.n_answers,
         test_answers=Judge(shards, config, modalities, test, world=world).n_answers,
         memory=step_memory(config, model, counts) if like is None else like.memory,
-        speed=speed,
+        speed=_speed(config, shards, parts, gpu=gpu, measure=measure)
+        if like is None
+        else like.speed,
     )
+
+
+def _speed(
+    config: Config, shards: ShardSet, parts: Parts, *, gpu: Path | None, measure: bool
+) -> Speed:
+    if measure:
+        cuda = torch.cuda.is_available() and config.run.device != "cpu"
+        here = World(device=torch.device("cuda" if cuda else "cpu"))
+        return measured(config, shards, parts, here)
+    if gpu is not None:
+        return of_check_gpu(gpu, config, model_config(config, shards))
+    return Speed("unknown: give --gpu check_gpu.json, or --measure")
 
 
 def _done(out: Path) -> int:

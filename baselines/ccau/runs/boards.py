@@ -1,4 +1,4 @@
-"""Where a run is watched: TensorBoard, Weights & Biases, or whatever else shows scalars.
+"""Where a run is watched: TensorBoard, Weights & Biases, or another board of scalars.
 
 A board only shows what ``metrics.jsonl`` holds. One that fails is warned of and left out; training
 goes on.

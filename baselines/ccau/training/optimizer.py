@@ -60,7 +60,7 @@ def require_compiler(device: torch.device) -> None:
 
 
 def memory_mb(device: torch.device) -> float:
-    """Peak memory on a GPU, resident memory of the process on a CPU; MB. NaN: nobody says."""
+    """Peak memory on a GPU, resident memory of the process on a CPU; MB. NaN if refused."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     import psutil

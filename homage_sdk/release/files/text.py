@@ -43,9 +43,9 @@ EMPTY = Code(
 )
 TOO_LARGE = Code(
     "HOM104",
-    "file larger than a label file can be",
-    why="All of HOMAGE's labels are some tens of megabytes. A file above the reader's limit is "
-    "not opened, so that memory stays bounded.",
+    "file larger than one of its kind can be",
+    why="All of HOMAGE's labels are some tens of megabytes, and its sensor files smaller. A file "
+    "above the reader's limit is left out, so that memory stays bounded.",
     hint="check what this file is",
     example="p0002_r001_a007__aa.json of 40 MB",
 )

@@ -94,7 +94,7 @@ class FarFolder:
                 ) from error
             except Exception as error:  # a store's errors have no class in common
                 if getattr(error, "status", None) == 416 and at:
-                    return  # nothing lies there: whoever reads knows what is missing
+                    return  # nothing lies there: the reader knows what is missing
                 if not _may_pass(error):
                     raise self._refusal(name, error) from error
                 n_lost += 1

@@ -121,7 +121,7 @@ def whole_frame(data: Data) -> Iterator[Finding]:
 @error(
     "HOM426",
     "object id given twice in a frame",
-    why="Relationships name objects by id. With two of one id nobody can tell which is meant; the "
+    why="Relationships name objects by id. Which of two of one id is meant cannot be told; the "
     "first is taken, the others are left out.",
     example='{"id": 3, "category": "iron"} and {"id": 3, "category": "shirt"}',
     hint="give the second object an id of its own",
@@ -189,7 +189,7 @@ def no_person(data: Data) -> Iterator[Finding]:
     why="One person performs the action. Others may be in the picture; who is the subject must "
     "then be read from the relationships.",
     example="two objects of category person",
-    hint="nothing, if somebody else was in the room",
+    hint="nothing, if another person was in the room",
 )
 def several_people(data: Data) -> Iterator[Finding]:
     """More than one person, with different boxes."""

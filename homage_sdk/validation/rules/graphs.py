@@ -190,7 +190,7 @@ def _wanted(actions: Table) -> Ints:
     "HOM406",
     "annotated frame without an object",
     why="A frame was annotated to say where the person and the objects are; an empty one says "
-    "nothing, and counts as a frame with nobody in it.",
+    "nothing, and counts as a frame without a person.",
     example='{"frame": 151, "objects": [], "relationships": []}',
     hint="export the frame again, or remove it",
 )

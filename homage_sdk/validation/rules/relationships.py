@@ -25,8 +25,8 @@ _OPPOSITES = (
 @error(
     "HOM440",
     "relationship whose subject does not exist",
-    why="The subject id names no object of the same frame: the relationship says something about "
-    "nobody. It is left out of the catalog.",
+    why="The subject id names no object of the same frame: the relationship is about "
+    "nothing. It is left out of the catalog.",
     example='{"subject": 9, "object": 3, "category": "holding"}, no object 9',
     hint="correct the id, or add the object",
 )

@@ -7,14 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
 from homage_sdk.errors import StorageError
-from homage_sdk.processes import end_pool
+from homage_sdk.processes import end_pool, start_all
 from homage_sdk.storage import exclusive
 
 ROOT = Path(__file__).parents[3]
@@ -120,3 +120,21 @@ def test_a_forked_child_leaves_the_lock_to_its_parent(tmp_path: Path) -> None:
         pass
     held.__exit__(None, None, None)
     assert not lock.exists()
+
+
+def test_a_ctrl_c_waits_until_a_pool_knows_its_processes() -> None:
+    """The first piece starts them, one after the other."""
+
+    class Pool(ProcessPoolExecutor):
+        is_started = False
+
+        def submit(self, *_: object) -> Future[int]:  # type: ignore[override]
+            os.kill(os.getpid(), signal.SIGINT)
+            self.is_started = True
+            return Future()
+
+    before = signal.getsignal(signal.SIGINT)
+    with Pool() as pool:
+        with pytest.raises(KeyboardInterrupt):
+            start_all(pool)
+        assert pool.is_started and signal.getsignal(signal.SIGINT) is before

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from baselines.ccau.cli import app
 from baselines.ccau.data.novel_split import split_ranked
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World
@@ -32,6 +33,7 @@ from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import StaticKD
 from baselines.ccau.training.train import train
 from baselines.ccau.training.validation_score import validate
+from homage_sdk.cli import run as run_command
 from homage_sdk.errors import (
     CheckpointError,
     ConfigError,
@@ -181,12 +183,14 @@ def as_if_learned_from(run, *names):
     (run / "config.json").write_text(json.dumps(record))
 
 
-def test_nobody_is_judged_on_what_it_learned_from(run, small_shards):
+def test_no_run_is_judged_on_what_it_learned_from(run, small_shards, capsys):
     samples = ShardSet.open(small_shards).samples
     tested = sorted(s.sequence for s in samples if s.split in TEST_SPLITS)
     assert evaluate(run, small_shards, device="cpu")["left_out"] == []
     (run / "results.json").unlink()
     as_if_learned_from(run, tested[0])
+    assert run_command(app, ["evaluate", str(run), "--shards", str(small_shards)]) == 0
+    assert f"the first {tested[0]}" in capsys.readouterr().out
     results = evaluate(run, small_shards, device="cpu")
     assert results["left_out"] == [tested[0]]
     assert sum(results["splits"].values()) == len(tested) - 1

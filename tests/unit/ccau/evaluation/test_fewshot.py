@@ -16,6 +16,7 @@ from baselines.ccau.evaluation import fewshot as fewshot_module
 from baselines.ccau.evaluation.fewshot import draw_support, probe_modality
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores
 from baselines.ccau.runs.json_files import read_json
+from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.training.train import train
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.format.manifest import SampleInfo
@@ -251,7 +252,9 @@ def test_features_are_measured_by_the_base_sequences_that_trained(
 
     monkeypatch.setattr(fewshot_module, "Judge", judge)
     monkeypatch.setattr(fewshot_module, "probe_modality", probe_modality)
-    fewshot_module.fewshot(tmp_path / "run", small_shards, device="cpu")
+    judged = fewshot_module.fewshot(tmp_path / "run", small_shards, device="cpu")
+    weights = load_result(tmp_path / "run").model_sha256
+    assert judged["identity"] == {"model_sha256": weights}  # by which the model card knows it
     parts = read_json(tmp_path / "run", "config.json")["parts"]
     base, novel = asked
     assert base == set(parts["train"]) and not base & novel

@@ -67,15 +67,17 @@ def test_results_stand_in_the_card_of_the_weights_they_are_of(tiny, small_shards
     assert rows[0]["top-1 %"] not in (tmp_path / "README.md").read_text()
 
 
-def test_few_shot_stands_in_the_card_of_the_checkpoint_it_judged(tiny, small_shards, tmp_path):
+def test_few_shot_stands_in_the_card_of_the_weights_it_judged(tiny, small_shards, tmp_path):
     train(tiny(**AUDIO, **{"optim.epochs": 1}), small_shards, tmp_path)
     numbers = {"mean": 0.5, "std": 0.125}
     table = {"audio": {"5": {"accuracy": numbers, "map": numbers}}}
-    judged = {"checkpoint": "checkpoint-best", "draws": 20, "modalities": table}
-    (tmp_path / "fewshot.json").write_text(json.dumps(judged))
-    write_cards(tmp_path)
-    best, last = (tmp_path / f"checkpoint-{name}" / "README.md" for name in ("best", "last"))
-    assert "50.0 ± 12.5" in best.read_text() and "50.0 ± 12.5" not in last.read_text()
+    best = tmp_path / "checkpoint-best"
+    for sha256, is_shown in ((load(best).model_sha256, True), ("0" * 64, False)):
+        identity = {"model_sha256": sha256}
+        judged = {"checkpoint": best.name, "identity": identity, "draws": 20, "modalities": table}
+        (tmp_path / "fewshot.json").write_text(json.dumps(judged))
+        write_cards(tmp_path)
+        assert ("50.0 ± 12.5" in (best / "README.md").read_text()) == is_shown
 
 
 def test_a_text_of_the_users_own_stays(tiny, small_shards, tmp_path):
