@@ -15,6 +15,7 @@ from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.batch_layout import Allocate, BatchLayout
 from homage_sdk.loader.clip_targets import SampleLabels, collate_graphs
 from homage_sdk.loader.decode import UNDECODABLE, Crop, decode_clip
+from homage_sdk.loader.i420 import black
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.sampling import ClipChoice, stream
 from homage_sdk.media.audio import read_flac
@@ -85,7 +86,8 @@ class Assembler:
                     self._sound(batch, b, row)
         for modality, content in (*batch.video.items(), ("audio", batch.logmel)):
             if content is not None and not batch.present[modality].all():
-                content[~batch.present[modality]] = 0
+                is_i420 = content.ndim == 4
+                content[~batch.present[modality]] = black(content.shape[-1]) if is_i420 else 0
         if "scene_graph" in batch.present:
             batch.scene_graph = collate_graphs(graphs)
             batch.present["scene_graph"].copy_(batch.scene_graph.present.any(dim=1))

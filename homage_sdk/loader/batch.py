@@ -14,6 +14,8 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor
 
+from homage_sdk.loader.i420 import to_rgb
+
 
 @dataclass
 class SceneGraphBatch:
@@ -43,7 +45,8 @@ class Batch:
     activity: Tensor  # int64 [B], 0-based activity column, -1 unknown
     atomic_block: Tensor  # float32 [B, N, C], 1 where an action is active in the block's span
     atomic_clip: Tensor  # float32 [B, C]
-    video: dict[str, Tensor] = field(default_factory=dict)  # "ego"/"third": uint8 [B,N,K,H,W,3]
+    # "ego"/"third": uint8 [B,N,K,H,W,3], or in I420 [B,N,K,H*W*3/2] (LoaderOptions.pixels)
+    video: dict[str, Tensor] = field(default_factory=dict)
     view: dict[str, Tensor] = field(default_factory=dict)  # "ego"/"third": int64 [B], view number
     logmel: Tensor | None = None  # float32 [B, n_mels, T], dB relative to the clip's reference
     scene_graph: SceneGraphBatch | None = None
@@ -55,6 +58,12 @@ class Batch:
     def to(self, device: torch.device | str, *, non_blocking: bool = True) -> Batch:
         """The same batch with every tensor on ``device``."""
         return map_tensors(self, lambda t: t.to(device, non_blocking=non_blocking))
+
+    def rgb(self) -> Batch:
+        """The same batch with pictures in RGB; converted where they are."""
+        if all(pictures.ndim == 6 for pictures in self.video.values()):
+            return self
+        return replace(self, video={kind: to_rgb(value) for kind, value in self.video.items()})
 
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory (called by torch's DataLoader)."""

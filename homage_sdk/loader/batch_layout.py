@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.i420 import row_bytes
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.sampling import Grid
 from homage_sdk.media.logmel import n_columns
@@ -37,6 +38,7 @@ class BatchLayout:
     Attributes:
         grid: how a clip lies on the packed frames.
         n_samples: S, samples of sound in a clip.
+        as_i420: whether pictures are handed over as decoded.
 
     """
 
@@ -48,6 +50,20 @@ class BatchLayout:
         self._n_columns = n_columns(self.n_samples, options.n_fft, options.hop)
         self._n_atomic = len(manifest.classes("atomic"))
         self._options = options
+        self.as_i420 = options.pixels == "i420" and self._keeps_size(manifest)
+
+    def _keeps_size(self, manifest: Manifest) -> bool:
+        """Whether no picture of any sample has to be scaled."""
+        size = self._options.size
+        return (
+            size % 2 == 0
+            and self._options.crop in (None, size)
+            and all(
+                min(view.width, view.height) >= size
+                for sample in manifest.samples
+                for view in sample.views
+            )
+        )
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -68,7 +84,7 @@ class BatchLayout:
         def flags(*shape: int) -> Tensor:
             return allocate((rows, *shape), torch.bool)
 
-        pictures = (rows, n, k, size, size, 3)
+        picture = (row_bytes(size),) if self.as_i420 else (size, size, 3)
         sound = "audio" in options.modalities
         return Batch(
             sequence=("",) * rows,
@@ -79,7 +95,7 @@ class BatchLayout:
             activity=whole(),
             atomic_block=real(n, classes),
             atomic_clip=real(classes),
-            video={kind: allocate(pictures, torch.uint8) for kind in self.videos},
+            video={kind: allocate((rows, n, k, *picture), torch.uint8) for kind in self.videos},
             view={kind: whole() for kind in self.videos},
             logmel=real(options.n_mels, self._n_columns) if sound else None,
             present={modality: flags() for modality in options.modalities},

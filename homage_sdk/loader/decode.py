@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import ShardError
+from homage_sdk.loader.i420 import lay_out
 from homage_sdk.media.probe import open_packed, reason
 
 MAX_SIDE = 4096
@@ -64,7 +65,8 @@ def decode_clip(
     """Write the frames of a packed MP4 at ascending ``positions`` (repeats allowed) into ``out``.
 
     ``positions`` int64 [F] count ``fps`` packed frames a second; ``out`` is uint8 [F, S, S, 3]
-    (or [F, h, w, 3] without a crop), C-contiguous. ``place`` says in errors which member this is.
+    (or [F, h, w, 3] without a crop), or I420 [F, S * S * 3 / 2], C-contiguous. ``place`` says in
+    errors which member this is.
     Raises ShardError where the payload is damaged or is not what the manifest says.
     """
     try:
@@ -82,7 +84,10 @@ def decode_clip(
         ) from error
     if flip:
         planes.mirror()
-    _to_rgb(planes, rows, out)
+    if out.ndim == 2:
+        lay_out((planes.luma, planes.u, planes.v), rows, out)
+    else:
+        _to_rgb(planes, rows, out)
 
 
 class _Planes:

@@ -27,7 +27,7 @@ class _Fed:
 def feed(
     batches: Iterable[Batch], device: torch.device, *, threaded: bool | None = None
 ) -> Generator[Batch]:
-    """The same batches on ``device``, in order; an error of ``batches`` comes where it happened.
+    """The same batches on ``device``, in RGB and in order; an error comes where it happened.
 
     On a CUDA device a thread takes each batch from the loader, pins it and copies it on a stream of
     its own while the step before is being computed: the training thread neither pins nor waits for
@@ -36,7 +36,7 @@ def feed(
     """
     if not (device.type == "cuda" if threaded is None else threaded):
         for batch in batches:
-            yield batch.to(device)
+            yield batch.to(device).rgb()
         return
     ready: queue.Queue[_Fed] = queue.Queue(AHEAD)
     ended = threading.Event()
@@ -100,4 +100,4 @@ def _taken_over(fed: _Fed) -> Batch:
             return tensor
 
         map_tensors(fed.batch, used)
-    return fed.batch
+    return fed.batch.rgb()

@@ -36,6 +36,9 @@ class LoaderOptions:
             Left out: random in training, all in evaluation.
         require: keep sequences that have ``any`` or ``all`` of the modalities.
         flip: mirror half of the training clips.
+        pixels: how pictures are handed over: ``rgb``, or as they were decoded, ``i420``, half the
+            bytes, wherever none has to be scaled. ``feed`` converts them on the device, to the same
+            bits.
         seed: of the order and of all random draws.
         workers: processes that decode; 0 decodes in this one. The batches do not depend on it.
         prefetch: batches each worker prepares ahead.
@@ -58,6 +61,7 @@ class LoaderOptions:
     third_views: Literal["random", "first", "all"] | None = None
     require: Literal["any", "all"] = "any"
     flip: bool = True
+    pixels: Literal["rgb", "i420"] = "rgb"
     seed: Annotated[int, Field(strict=False)] = 0
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
     prefetch: Annotated[int, Field(ge=1, le=1000)] = 2

@@ -43,6 +43,7 @@ def open_loader(
         mode="train" if training else "eval",
         third_views="random" if training else data.eval_third_views,
         seed=config.run.seed,
+        pixels="i420" if world.device.type == "cuda" else "rgb",
         workers=data.workers,
         rank=world.rank,
         world_size=world.size,

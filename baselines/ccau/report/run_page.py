@@ -8,6 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from baselines.ccau.evaluation.model_card import data_facts
 from baselines.ccau.evaluation.result_rows import TITLES, own_rows
 from baselines.ccau.report import figures
 from baselines.ccau.runs.json_files import read_json
@@ -83,12 +84,11 @@ def results_section(run: Path) -> Section:
 def made_section(run: Path) -> Section:
     """Versions, seed, hashes: what it takes to make the run again."""
     described, results = read_json(run, "config.json"), read_json(run, "results.json")
-    parts = described["parts"]
     facts = [
         ("seed", described["config"]["run"]["seed"]),
         ("shards, SHA-256 of the manifest", described["shards"]["fingerprint"]),
         ("checkpoint", f"{run / str(results['checkpoint'])}"),
-        *((f"sequences, {name} part", len(keys)) for name, keys in parts.items()),
+        *data_facts(described),
         ("homage_sdk", __version__),
         ("torch", version("torch")),
         ("Python", platform.python_version()),

@@ -8,9 +8,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from homage_sdk.errors import ShardError
 from homage_sdk.loader.decode import Crop, decode_clip
+from homage_sdk.loader.i420 import black, to_rgb
 from homage_sdk.shards import ShardSet
 
 
@@ -53,3 +55,21 @@ def test_what_is_not_there_is_said(packed: bytes) -> None:
         decode_clip(packed, np.array([0]), 10.0, Crop(120, 0, 64), out)
     with pytest.raises(ShardError, match="cannot be decoded"):
         decode_clip(b"RIFF" + packed, np.array([0]), 10.0, Crop(0, 0, 64), out)
+
+
+def test_every_colour_becomes_the_rgb_that_opencv_gives() -> None:
+    """All luma of some chroma, and all chroma of some luma: saturated ones too."""
+    size = 256
+    values = np.arange(256, dtype=np.uint8)
+    luma = np.repeat(values, size).reshape(size, size)
+    u = np.tile(values[::2], (size // 2, 1))
+    pictures = []
+    for v in (0, 1, 15, 127, 128, 129, 240, 255):
+        planes = luma, u, np.full_like(u, v)
+        pictures.append(np.concatenate([plane.reshape(-1) for plane in planes]))
+    draw = np.random.default_rng(0)
+    pictures += list(draw.integers(256, size=(8, size * size * 3 // 2), dtype=np.uint8))
+    for picture in pictures:
+        expected = cv2.cvtColor(picture.reshape(-1, size), cv2.COLOR_YUV2RGB_I420)
+        assert np.array_equal(to_rgb(torch.from_numpy(picture)).numpy(), expected)
+    assert not to_rgb(black(64 * 64 * 3 // 2)).any()

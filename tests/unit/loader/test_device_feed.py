@@ -101,3 +101,29 @@ def test_a_loader_is_fed_as_it_iterates(shards: ShardSet, workers: int) -> None:
     loader.close()
     assert len(plain) == len(fed) > 0
     assert all(torch.equal(a, b) for a, b in zip(plain, fed, strict=True))
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+def test_pictures_travel_as_decoded_at_half_the_bytes_and_arrive_the_same(
+    shards: ShardSet, threaded: bool
+) -> None:
+    options = LoaderOptions(
+        modalities=("ego", "third", "audio"), batch_size=3, blocks=3, block_frames=2, size=48
+    )
+    plain = list(ClipLoader(shards, options))
+    loader = ClipLoader(shards, options.with_(pixels="i420"))
+    for there, here in zip(feed(loader, CPU, threaded=threaded), plain, strict=True):
+        assert there.sequence == here.sequence
+        assert all(torch.equal(there.present[kind], here.present[kind]) for kind in here.present)
+        for kind, pictures in here.video.items():
+            assert torch.equal(there.video[kind], pictures), kind  # absent views too: black
+    assert not all(each.present["ego"].all() for each in plain)
+    travelled = next(iter(loader)).video["ego"]
+    assert travelled.nbytes * 2 == plain[0].video["ego"].nbytes
+
+
+def test_pictures_that_have_to_be_scaled_travel_in_rgb(shards: ShardSet) -> None:
+    options = LoaderOptions(modalities=("ego",), batch_size=2, blocks=2, block_frames=2)
+    for changes in ({"size": 32, "crop": 64}, {"size": 33}, {"size": 400}):
+        scaled = ClipLoader(shards, options.with_(pixels="i420", **changes))
+        assert next(iter(scaled)).video["ego"].shape[-1] == 3
