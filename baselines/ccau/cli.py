@@ -12,6 +12,7 @@ import typer
 from homage_sdk.cli.console import err, out, progress
 from homage_sdk.cli.options import Root, Shown, open_dataset
 from homage_sdk.cli.print_rows import print_rows
+from homage_sdk.cli.report import write_page
 
 app = typer.Typer(
     name="ccau",
@@ -249,18 +250,18 @@ def report(
     sequence: Shown = None,
     root: Root = None,
 ) -> None:
-    """Write one self-contained page: dataset, a sequence, loss curves, results beside chance."""
+    """Write one self-contained page: dataset, a sequence, loss curves, results beside chance.
+
+    What cannot be shown is named. Exit code 1: the sequence has videos and none can be shown.
+    """
     from baselines.ccau.report.run_page import run_sections
     from homage_sdk.report.dataset_page import dataset_sections
-    from homage_sdk.report.html import render_page
-    from homage_sdk.storage import write_file
 
     dataset = open_dataset(catalog, root=root)
     chosen = dataset[sequence] if sequence else None
     sections = [*dataset_sections(dataset, chosen), *run_sections(run)]
     about = f"{len(dataset):,} sequences of {dataset.root or catalog}"
-    write_file(page, render_page("Home Action Genome and CCAU", about, sections))
-    _say(f"page: {page}")
+    write_page(page, "Home Action Genome and CCAU", about, sections)
 
 
 @app.command("import-official")

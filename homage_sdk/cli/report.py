@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from homage_sdk.cli.print_rows import print_rows, row_lines
 
 if TYPE_CHECKING:
     from homage_sdk.media.sync import ViewOffset
+    from homage_sdk.report.html import Section
 
 
 def stats(
@@ -135,12 +137,27 @@ def report(
     sequence: Shown = None,
     root: Root = None,
 ) -> None:
-    """Write one self-contained page: what is in the dataset, its problems, a sequence."""
+    """Write one self-contained page: what is in the dataset, its problems, a sequence.
+
+    What cannot be shown is named. Exit code 1: the sequence has videos and none can be shown.
+    """
     from homage_sdk.report.dataset_page import dataset_sections
-    from homage_sdk.report.html import render_page
-    from homage_sdk.storage import write_file
 
     dataset = open_dataset(catalog, root=root)
     sections = dataset_sections(dataset, dataset[sequence] if sequence else None)
-    write_file(page, render_page("Home Action Genome", str(catalog), sections))
+    write_page(page, "Home Action Genome", str(catalog), sections)
+
+
+def write_page(page: Path, title: str, about: str, sections: Sequence[Section]) -> None:
+    """Write a page and say where it is, and what is missing on it; exit code 1 as ``report``."""
+    from homage_sdk.report.html import render_page
+    from homage_sdk.storage import write_file
+
+    write_file(page, render_page(title, about, sections))
     out.print(f"page: {page}")
+    for section in sections:
+        for line in section.missing:
+            err.print(f"missing on it: {line}")
+    if not all(section.shows_media for section in sections):
+        err.print("no picture and no sound could be shown: see the reasons above")
+        raise typer.Exit(1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from homage_sdk.annotations import SceneGraph
     from homage_sdk.dataset.dataset import Dataset
     from homage_sdk.dataset.sequence import Sequence
+    from homage_sdk.dataset.view import View
 
 _MOMENTS = 6
 _PLACES = 3
@@ -63,67 +66,112 @@ def problems_section(dataset: Dataset) -> Section:
 
 
 def example_sequence(dataset: Dataset) -> Sequence | None:
-    """The sequence that shows most: ego and third views, sound, and the most relationships."""
+    """The sequence that shows most: videos that are there, ego and third, sound, relationships."""
     usable = {str(s.id): s for s in dataset if any(v.path is not None for v in s.views)}
     rows = [
         (row["has_ego"], row["n_views"] > 1, row["has_audio"], row["n_scene_graphs"], key)
         for row in dataset.table("sequences").to_pylist()
         if (key := row["sequence"]) in usable
     ]
-    return usable[max(rows)[-1]] if rows else None
+    ranked = [usable[row[-1]] for row in sorted(rows, reverse=True)]
+    there = (s for s in ranked if any(v.is_available for v in s.views))
+    return next(there, next(iter(ranked), None))
+
+
+@dataclass
+class _Shown:
+    """What could be shown of a sequence's media, and what could not."""
+
+    n_shown: int = 0
+    missing: dict[str, list[MediaError]] = field(default_factory=dict)
+
+    def of(self, what: str, show: Callable[[], str]) -> str | None:
+        """What ``show`` makes, or None: then ``what`` is missing."""
+        try:
+            made = show()
+        except MediaError as error:  # moved, broken, or at a moment that was not recorded
+            self.missing.setdefault(what, []).append(error)
+            return None
+        self.n_shown += 1
+        return made
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is missing, how often, and the first reason."""
+        return tuple(
+            f"{what}: {len(errors)} not shown: {errors[0]}" for what, errors in self.missing.items()
+        )
 
 
 def sequence_section(sequence: Sequence) -> Section:
-    """One sequence: a synchronized film strip, its scene graph on the picture, action lanes."""
+    """One sequence: a synchronized film strip, its scene graph on the picture, action lanes.
+
+    What cannot be shown is named there, and in the section's ``missing``.
+    """
     graph = max(sequence.scene_graphs, key=lambda g: (len(g.relationships), -g.frame), default=None)
     last = max(1, sequence.n_frames)  # a sequence that a list names and nothing else
     now = Frame(graph.frame if graph else max(1, last // 2))
     moments = sorted({now} | {Frame(1 + i * (last - 1) // (_MOMENTS - 1)) for i in range(_MOMENTS)})
-    strips = []
-    for view in sequence.views:
-        pictures: list[tuple[str | None, bool]] = []
-        for moment in moments:
-            try:
-                pictures.append((jpeg_url(view.frame(moment), 220), moment == now))
-            except MediaError:  # past the end of a shorter view, or a broken file: shown as a gap
-                pictures.append((None, moment == now))
-        strips.append((view.kind, str(view.id), pictures))
+    shown = _Shown()
+    strips = [
+        (view.kind, str(view.id), [(_picture(shown, view, m), m == now) for m in moments])
+        for view in sequence.views
+    ]
+    overlay = _overlay(sequence, graph, shown) if graph else None
+    sound = _sound(sequence, shown)
     body = fill(
         "sequence.html.j2",
         sequence=sequence,
         activity=sequence.activity.name if sequence.activity else "no activity label",
         moments=[(m.number, m.seconds().value, m == now) for m in moments],
         strips=strips,
-        overlay=Markup(_overlay(sequence, graph)) if graph else None,
+        has_graph=graph is not None,
+        overlay=overlay and Markup(overlay),
         triples=list(dict.fromkeys(graph.triples)) if graph else [],
         frame=now.number,
         active=[a.name for a in sequence.atomic_actions.at(now)],
         lanes=Markup(lanes_svg(sequence.atomic_actions.lanes(), last, moment=now)),
-        sound=_sound(sequence),
+        sound=sound,
+        missing=shown.lines,
     )
-    return Section("sequence", f"One sequence: {sequence.id}", body)
+    return Section(
+        "sequence",
+        f"One sequence: {sequence.id}",
+        body,
+        missing=shown.lines,
+        shows_media=shown.n_shown > 0 or not shown.missing,
+    )
 
 
-def _overlay(sequence: Sequence, graph: SceneGraph) -> str:
+def _picture(shown: _Shown, view: View, moment: Frame) -> str | None:
+    """The picture of a moment; a gap where the view has ended by then, which is no fault."""
+    if view.duration_s is not None and moment.seconds().value >= view.duration_s:
+        return None
+    return shown.of(f"view {view.id}", lambda: jpeg_url(view.frame(moment), 220))
+
+
+def _overlay(sequence: Sequence, graph: SceneGraph, shown: _Shown) -> str | None:
     view = sequence.view(graph.view)
-    try:
+
+    def draw() -> str:
         frame = view.frame(Frame(graph.frame))
-    except MediaError:
-        return ""
-    height, width = frame.shape[:2]
-    return overlay_svg(graph, jpeg_url(frame, 1024), width, height)
+        height, width = frame.shape[:2]
+        return overlay_svg(graph, jpeg_url(frame, 1024), width, height)
+
+    return shown.of(f"scene graph of frame {graph.frame} on view {view.id}", draw)
 
 
-def _sound(sequence: Sequence) -> str | None:
+def _sound(sequence: Sequence, shown: _Shown) -> str | None:
     if not any(view.has_audio for view in sequence.views) or not sequence.duration_s:
         return None
     ends = [a.interval.end_s() for a in sequence.atomic_actions]
     end = max([sequence.duration_s, *ends])  # as far as the lanes above it
-    try:
+
+    def draw() -> str:
         samples = sequence.audio(Seconds(0.0), Seconds(end), sample_rate=16_000)
-    except MediaError:
-        return None
-    return None if samples is None else spectrogram_url(samples, 16_000)
+        return spectrogram_url(samples, 16_000)
+
+    return shown.of("sound", draw)
 
 
 def dataset_sections(dataset: Dataset, sequence: Sequence | None = None) -> list[Section]:

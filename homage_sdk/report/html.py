@@ -18,6 +18,10 @@ class Section:
     anchor: str
     title: str
     body: str
+    missing: tuple[str, ...] = ()
+    """What it should show and could not, and why; the body says the same."""
+    shows_media: bool = True
+    """False where media are known and none of them could be shown."""
 
 
 def template(name: str) -> str:
