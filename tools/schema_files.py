@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import BaseModel
 
+from baselines.ccau.evaluation.counted import Comparison, Counted
 from homage_sdk.annotations import (
     Activity,
     AtomicAction,
@@ -43,8 +44,10 @@ MODELS: dict[str, type[BaseModel]] = {
     "shards_manifest": Manifest,
     "sample_annotations": Annotations,
     "sample_meta": SampleMeta,
+    "evaluation_counted": Counted,
+    "evaluation_comparison": Comparison,
 }
-"""What a user can hold in Python, what a release's JSON files are, what a shard's are."""
+"""What a user can hold in Python, what the JSON files of a release, of shards and of a run are."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

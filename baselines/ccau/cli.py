@@ -109,12 +109,13 @@ def evaluate(
 ) -> None:
     """Each modality alone on both test splits, beside chance and the paper's numbers."""
     from baselines.ccau.evaluation.evaluate_run import evaluate as evaluate_run
+    from baselines.ccau.evaluation.result_rows import notes
     from baselines.ccau.report.result_rows import result_rows
 
     with progress("evaluate") as update:
         results = evaluate_run(run, shards, device=device, draws=draws, progress=update)
-    splits = " + ".join(f"{name} ({count})" for name, count in results["splits"].items())
-    _say_rows(f"{results['name']}: each modality alone, {splits}", result_rows(results))
+    _say_rows(f"{results['name']}: each modality alone", result_rows(results))
+    _say(*(notes(results) if _is_first() else ()))
     if left_out := results["left_out"]:
         _say(
             f"left out: {len(left_out)} test sequences that the run learned from, the first "
@@ -143,7 +144,7 @@ def fewshot(
 ) -> None:
     """Frozen features of each run on the activities it never saw."""
     from baselines.ccau.evaluation.fewshot import fewshot as judge
-    from baselines.ccau.evaluation.result_rows import fewshot_rows
+    from baselines.ccau.evaluation.result_rows import fewshot_notes, fewshot_rows
     from homage_sdk.errors import UsageError
 
     if not all(k.strip().isdigit() and int(k) > 0 for k in ks.split(",")):
@@ -155,7 +156,7 @@ def fewshot(
                 run, shards, ks=counts, draws=draws, seed=seed, device=device, progress=update
             )
         _say_rows(f"{run}: novel {', '.join(found['split']['novel'])}", fewshot_rows(found))
-        _say(f"split sha256 {found['split']['sha256']}")
+        _say(*fewshot_notes(found), f"split sha256 {found['split']['sha256']}")
 
 
 @app.command()

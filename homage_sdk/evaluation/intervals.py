@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from homage_sdk.errors import UsageError
+
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], float]
 """A metric as a function of how often each sequence counts."""
@@ -32,6 +34,8 @@ class PairedDifference(Interval95):
     """A minus B on the same resamples: mean, 95 % interval, two-sided bootstrap p-value."""
 
     p_value: float
+    n: int
+    """On how many sequences (or other units) the two were compared."""
 
 
 def resamples(groups: Sequence[str], *, draws: int = 1000, seed: int = 0) -> Floats:
@@ -94,15 +98,20 @@ def paired_difference(a: Statistic, b: Statistic, counts: Floats) -> PairedDiffe
     The draws are moved to centre on the value, as in :func:`intervals`, and the p-value is taken
     from the moved ones: it doubles the smaller tail, with one added so that it is never 0. A draw
     within the standard error of their mean counts to both tails: the move is not known better, and
-    accuracies often tie. Draws in which a statistic is undefined (NaN) are left out.
+    accuracies often tie. Draws in which a statistic is undefined (NaN) are left out. Both
+    statistics are of the same S sequences: where two models were judged on different ones, of those
+    that both have. Raises UsageError where S is 0.
     """
-    ones = np.ones(counts.shape[1])
+    n = counts.shape[1]
+    if not n:
+        raise UsageError("nothing to compare", found="no sequence that both have")
+    ones = np.ones(n)
     value = a(ones) - b(ones)
     drawn = _centred(np.array([a(row) - b(row) for row in counts]), value)
     if not len(drawn):
-        return PairedDifference(value, float("nan"), float("nan"), float("nan"))
+        return PairedDifference(value, float("nan"), float("nan"), float("nan"), n)
     low, high = _percentiles(drawn)
     error = drawn.std() / np.sqrt(len(drawn))
     n_below, n_above = int((drawn <= error).sum()), int((drawn >= -error).sum())
     p_value = min(1.0, 2 * (min(n_below, n_above) + 1) / (len(drawn) + 1))
-    return PairedDifference(value, low, high, p_value)
+    return PairedDifference(value, low, high, p_value, n)

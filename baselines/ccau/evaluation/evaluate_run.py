@@ -10,6 +10,7 @@ from typing import Any
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import by_first, join_world, on_first
+from baselines.ccau.evaluation.counted import Comparison
 from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
@@ -86,7 +87,9 @@ def evaluate(
             }
             if world.is_first:
                 prior = recorded_prior(run)
+                results["without_prior"] = [kind for kind, each in prior.items() if not each.any()]
                 saved = SavedPredictions(by_modality, sequences, class_names(shards), prior)
+                results["comparison"] = Comparison.of(by_modality, sequences).model_dump()
                 results["modalities"] = compute_results(saved, draws=identity["draws"])
                 save_predictions(run / "predictions.npz", saved)
                 write_json(run / "results.json", results)
@@ -119,9 +122,9 @@ def _already_done(
     if not (run / "results.json").is_file() or not (run / "predictions.npz").is_file():
         return None
     try:
-        found = read_json(run, "results.json")
+        found = read_json(run, "results.json", "comparison")
     except CheckpointError:
-        return None  # cut: evaluated again
+        return None  # cut, or of an older version: evaluated again
     return found if found.get("identity") == identity else None
 
 

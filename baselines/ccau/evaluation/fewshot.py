@@ -21,6 +21,7 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World, gather, join_world, on_first
+from baselines.ccau.evaluation.counted import Counted
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
 from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
@@ -30,7 +31,7 @@ from baselines.ccau.runs.build_task import load_nets
 from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.learned_from import learned_from
 from baselines.ccau.runs.run_folder import check_run, reserved
-from homage_sdk.errors import ConfigError, ShardError, UsageError
+from homage_sdk.errors import CheckpointError, ConfigError, ShardError, UsageError
 from homage_sdk.evaluation.metrics import accuracy, mean_ap
 from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
@@ -53,8 +54,8 @@ def fewshot(
     """Judge the frozen networks of ``run`` on its novel classes; writes ``fewshot.json`` there.
 
     Holds the run's lock. Raises ConfigError when the run saw the novel classes, UsageError for
-    fewer than 20 draws, ShardError when a novel class has no training or no test sequence,
-    StorageError when another command writes the run.
+    fewer than 20 draws, ShardError when a novel class has no training or no test sequence, or none
+    of any modality, StorageError when another command writes the run.
     """
     if draws < MIN_DRAWS:
         raise UsageError(
@@ -76,6 +77,8 @@ def fewshot(
                 "draws": draws,
                 "ks": list(ks),
                 "features": FEATURES,
+                "judged": {},
+                "not_judged": {},
                 "modalities": {},
             }
             base = tuple(sorted(read_json(run, "config.json")["parts"]["train"]))
@@ -85,22 +88,66 @@ def fewshot(
                 known = judge(nets, on_first(world, progress))
             with closing(Judge(shards, config, nets, labels, world=world)) as judge:
                 found = judge(nets, on_first(world, progress))
-            for modality in sorted(known.keys() & found.keys(), key=list(nets).index):
-                standard = Standard.of(known[modality].clip_embedding)
+            for modality in nets:
+                if why := _why_not(known.get(modality), found.get(modality), labels):
+                    results["not_judged"][modality] = why
+                    continue
+                seen = found[modality]
+                results["judged"][modality] = _judged_on(seen, labels, split)
                 results["modalities"][modality] = probe_modality(
-                    found[modality],
+                    seen,
                     labels,
                     split,
-                    standard,
+                    Standard.of(known[modality].clip_embedding),
                     ks=ks,
                     draws=draws,
                     seed=seed,
                     world=world,
                 )
+            if not results["modalities"]:
+                first, why = next(iter(results["not_judged"].items()))
+                raise ShardError(
+                    "no modality can be judged", place=shards_folder, found=f"{first}: {why}"
+                )
             if world.is_first:
                 write_json(run / "fewshot.json", results)
                 Harmless("the model card")(write_cards, run)
             return results
+
+
+def is_judged(run: Path) -> bool:
+    """Whether ``run`` has few-shot results that can be read."""
+    try:
+        read_json(run, "fewshot.json")
+    except CheckpointError:  # none, cut, or of an older version of the code
+        return False
+    return True
+
+
+def _why_not(
+    known: Predictions | None, found: Predictions | None, labels: dict[str, tuple[str, str]]
+) -> str:
+    """Why a modality cannot be judged; "" where it can."""
+    if known is None:
+        return "no base sequence that trained the run has it: nothing to standardise by"
+    parts = set() if found is None else {labels[name][0] for name in found.sequences}
+    if TRAIN_SPLIT not in parts:
+        return "no training sequence of a novel class has it"
+    return "" if parts - {TRAIN_SPLIT} else "no test sequence of a novel class has it"
+
+
+def _judged_on(
+    found: Predictions, labels: dict[str, tuple[str, str]], split: NovelSplit
+) -> dict[str, Any]:
+    """The test sequences of the novel classes that have the modality, and what has no support."""
+    tested = [name for name in found.sequences if labels[name][0] != TRAIN_SPLIT]
+    supported = {labels[name][1] for name in found.sequences if labels[name][0] == TRAIN_SPLIT}
+    splits = {name: part for name, (part, _) in labels.items()}
+    return {
+        "sequences": tested,
+        "counted": Counted.of(found.only(tested), splits).model_dump(),
+        "without_support": [name for name in split.novel if name not in supported],
+    }
 
 
 def probe_modality(

@@ -6,12 +6,15 @@ sequences; the rows ``prior`` (constant class frequencies) and ``random`` always
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.ccau.evaluation.counted import Comparison, Counted, common_sequences
 from baselines.ccau.evaluation.predictions import Predictions, SavedPredictions
 from homage_sdk.evaluation.intervals import intervals, resamples
 from homage_sdk.evaluation.metrics import AtomicScores, Floats, accuracy, mean_ap, random_scores
@@ -27,45 +30,82 @@ Measure = Callable[[Floats], dict[str, float]]
 
 
 def compute_results(saved: SavedPredictions, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """Every number of an evaluation as JSON values; each ``[value, low, high]`` is in [0, 1]."""
+    """Every number of an evaluation as JSON values; each ``[value, low, high]`` is in [0, 1].
+
+    Each row states what it was ``counted`` on. Where modalities have different sequences each has a
+    row ``common``, of those that all have, unless there are none.
+    """
+    compared = Comparison.of(saved.by_modality, saved.split)
+    common = frozenset() if compared.same else common_sequences(saved.by_modality)
     return {
-        modality: _modality(saved, predictions, draws, seed)
+        modality: _modality(saved, predictions, common, draws, seed)
         for modality, predictions in saved.by_modality.items()
     }
 
 
-def _modality(
-    saved: SavedPredictions, predictions: Predictions, draws: int, seed: int
-) -> dict[str, Any]:
-    splits = [saved.split[s] for s in predictions.sequences]
-    counts = resamples(splits, draws=draws, seed=seed)
-    parts = {**split_rows(splits), POOLED: np.arange(len(splits))}
-    labels = predictions.atomic_label
+@dataclass(frozen=True)
+class _Judged:
+    """The sequences of some predictions: what scores of theirs are measured on."""
 
-    def activity(scores: Scores) -> dict[str, Any]:
-        return _tabulate(activity_measure(scores, predictions.activity_label, parts), counts)
+    saved: SavedPredictions
+    predictions: Predictions
+    draws: int
+    seed: int
 
-    def atomic(scores: Scores) -> dict[str, Any]:
-        table = _tabulate(atomic_measure(scores, labels, parts), counts)
-        for part, rows in parts.items():
+    @cached_property
+    def splits(self) -> list[str]:
+        return [self.saved.split[s] for s in self.predictions.sequences]
+
+    @cached_property
+    def parts(self) -> Parts:
+        return {**split_rows(self.splits), POOLED: np.arange(len(self.splits))}
+
+    @cached_property
+    def counts(self) -> Floats:
+        return resamples(self.splits, draws=self.draws, seed=self.seed)
+
+    def activity(self, scores: Scores) -> dict[str, Any]:
+        labels = self.predictions.activity_label
+        return _tabulate(activity_measure(scores, labels, self.parts), self.counts)
+
+    def atomic(self, scores: Scores) -> dict[str, Any]:
+        labels = self.predictions.atomic_label
+        table = _tabulate(atomic_measure(scores, labels, self.parts), self.counts)
+        for part, rows in self.parts.items():
             whole = mean_ap(scores[rows], labels[rows])
             table[part] |= {"micro": whole.micro, "n_classes": whole.n_classes}
         return table
 
-    shape = predictions.activity.shape
+    def row(self, of: Predictions) -> dict[str, Any]:
+        """A row of its own: what it was computed on, and both measures."""
+        return {
+            "counted": Counted.of(of, self.saved.split).model_dump(),
+            "activity": self.activity(of.activity),
+            "atomic": self.atomic(of.atomic),
+        }
+
+
+def _modality(
+    saved: SavedPredictions,
+    predictions: Predictions,
+    common: Collection[str],
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    judged = _Judged(saved, predictions, draws, seed)
+    labels, shape = predictions.atomic_label, predictions.activity.shape
     results: dict[str, Any] = {
-        "sequences": {split: splits.count(split) for split in sorted(set(splits))},
-        "clips": len(predictions.clip_sequence),
+        "counted": Counted.of(predictions, saved.split).model_dump(),
         "activity": {
-            "model": activity(predictions.activity),
-            "prior": activity(np.broadcast_to(saved.prior["activity"], shape)),
+            "model": judged.activity(predictions.activity),
+            "prior": judged.activity(np.broadcast_to(saved.prior["activity"], shape)),
             # Every order of the classes is equally likely: constant scores give the expectation.
-            "random": activity(np.zeros(shape)),
+            "random": judged.activity(np.zeros(shape)),
         },
         "atomic": {
-            "model": atomic(predictions.atomic),
-            "prior": atomic(np.broadcast_to(saved.prior["atomic"], labels.shape)),
-            "random": _random_atomic(labels, parts, seed),
+            "model": judged.atomic(predictions.atomic),
+            "prior": judged.atomic(np.broadcast_to(saved.prior["atomic"], labels.shape)),
+            "random": _random_atomic(labels, judged.parts, seed),
         },
         "per_clip": _per_clip(predictions),
     }
@@ -75,10 +115,10 @@ def _modality(
             "sequences_with_several": int((n_views > 1).sum()),
             "mean_views": float(n_views.mean()),
         }
-        alone = predictions.one_view()
-        results["one_view"] = {
-            "activity": activity(alone.activity), "atomic": atomic(alone.atomic),
-        }  # fmt: skip
+        results["one_view"] = judged.row(predictions.one_view())
+    if common:
+        shared = predictions.only(common)
+        results["common"] = _Judged(saved, shared, draws, seed).row(shared)
     return results
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.ccau.data.partition import TEST_SPLITS
-from baselines.ccau.evaluation.result_rows import fewshot_rows, own_rows
+from baselines.ccau.evaluation.result_rows import fewshot_notes, fewshot_rows, notes, own_rows
 from baselines.ccau.models.build_nets import MODALITIES
 from baselines.ccau.runs.card_file import write_card
 from baselines.ccau.runs.checkpoint import STATE, CheckpointManifest, is_checkpoint, read_manifest
@@ -19,6 +19,8 @@ from baselines.ccau.runs.run_folder import BEST, LAST
 
 Described = Mapping[str, Any]
 """``config.json`` of a run."""
+_STATES = {"results": "comparison", "fewshot": "judged"}
+"""Of each kind of results, where it states how many sequences it is of."""
 _IMPORTED = "- imported from the authors' files, which do not say on what and how they were trained"
 
 
@@ -46,11 +48,12 @@ def _if_there(run: Path, name: str) -> dict[str, Any]:
 def _of_weights(
     judged: Mapping[str, dict[str, Any]], manifest: CheckpointManifest
 ) -> dict[str, dict[str, Any]]:
-    """The results of these very weights."""
+    """The results of these very weights; those of an older version of the code are none."""
     kinds, sha256 = ("results", "fewshot"), _sha256(manifest)
     found = {kind: judged[f"{kind}.json"] for kind in kinds}
     same = {
-        kind: of.get("identity", {}).get("model_sha256") == sha256 for kind, of in found.items()
+        kind: of.get("identity", {}).get("model_sha256") == sha256 and _STATES[kind] in of
+        for kind, of in found.items()
     }
     return {kind: found[kind] if same[kind] else {} for kind in kinds}
 
@@ -148,12 +151,13 @@ def _items(*facts: Iterator[tuple[str, str]]) -> list[str]:
 def _result_lines(results: Mapping[str, Any], fewshot: Mapping[str, Any]) -> list[str]:
     lines = []
     if results:
-        splits = ", ".join(f"{name} ({count})" for name, count in results["splits"].items())
         lines += [
-            f"Each modality alone, mean over the splits {splits} (micro: pooled), 95 % interval by "
+            "Each modality alone, mean over the test splits (micro: pooled), 95 % interval by "
             f"bootstrap over sequences; {results['selection_note']}.",
             "",
             *_table(own_rows(results)),
+            "",
+            *notes(results),
         ]
     if fewshot:
         draws = f"mean ± standard deviation over {fewshot['draws']} draws of support sets"
@@ -162,6 +166,8 @@ def _result_lines(results: Mapping[str, Any], fewshot: Mapping[str, Any]) -> lis
             f"Few-shot on activities that training never saw, {draws}.",
             "",
             *_table(fewshot_rows(fewshot)),
+            "",
+            *fewshot_notes(fewshot),
         ]
     return lines or ["Not evaluated yet: `ccau evaluate`."]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +62,21 @@ class Predictions:
         kept = self.clip_view == self.clip_view[begins]
         clips = {f.name: getattr(self, f.name) for f in fields(self) if f.name.startswith("clip_")}
         return replace(self, **{name: values[kept] for name, values in clips.items()})
+
+    def only(self, names: Collection[str]) -> Predictions:
+        """The same of these sequences alone; those that are not here are left out."""
+        rows = np.array([i for i, name in enumerate(self.sequences) if name in names], np.int64)
+        place = np.full(len(self.sequences), -1)
+        place[rows] = np.arange(len(rows))
+        kept = place[self.clip_sequence] >= 0
+        clips = {f.name: getattr(self, f.name) for f in fields(self) if f.name.startswith("clip_")}
+        clips = {name: values[kept] for name, values in clips.items()}
+        return Predictions(
+            sequences=tuple(self.sequences[row] for row in rows),
+            activity_label=self.activity_label[rows],
+            atomic_label=self.atomic_label[rows],
+            **{**clips, "clip_sequence": place[clips["clip_sequence"]]},
+        )
 
     @property
     def n_views(self) -> NDArray[np.int64]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from baselines.ccau.evaluation.counted import Comparison, Counted
+
 TITLES = {"ego": "Ego", "third": "3rd person", "audio": "Audio", "scene_graph": "Scene graph"}
 CHANCE = ("prior", "random")
+OTHER_ROWS = {"one_view": "one view", "common": "on common"}
+"""Key in ``results.json`` to the name of a row that not every modality has."""
 
 
 def percent(value: float | list[float] | None) -> str:
@@ -38,21 +42,21 @@ def is_learned(results: Mapping[str, Any], kind: str) -> bool:
 
 
 def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows of a table: ours, one view of several, chance.
+    """Rows of a table: ours, chance, one view of several, ours on the sequences that all have.
 
-    Numbers are means over the test splits (micro: pooled), with 95 % intervals.
+    Numbers are means over the test splits (micro: pooled), with 95 % intervals. Each row says on
+    how many sequences and clips it was computed.
     """
     rows = []
     for modality, found in results["modalities"].items():
-        numbers = {"ours": {kind: found[kind]["model"] for kind in ("activity", "atomic")}}
+        kinds = ("activity", "atomic")
+        numbers = {"ours": {kind: found[kind]["model"] for kind in kinds}}
         for row in CHANCE:
-            numbers[row] = {kind: found[kind][row] for kind in ("activity", "atomic")}
-        if "one_view" in found:
-            numbers["one view"] = found["one_view"]
+            numbers[row] = {kind: found[kind][row] for kind in kinds}
+        numbers |= {name: found[key] for key, name in OTHER_ROWS.items() if key in found}
         for row, each in numbers.items():
             activity, atomic = (
-                each[kind] if row in CHANCE or is_learned(results, kind) else {}
-                for kind in ("activity", "atomic")
+                each[kind] if row in CHANCE or is_learned(results, kind) else {} for kind in kinds
             )
             top = activity.get("mean", {})
             precision = {**atomic.get("mean", {}), "micro": atomic.get("pooled", {}).get("micro")}
@@ -60,6 +64,7 @@ def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
                 {
                     "modality": TITLES.get(modality, modality) if row == "ours" else "",
                     "row": row,
+                    **Counted(**each.get("counted", found["counted"])).cells(),
                     "top-1 %": percent(top.get("top1")),
                     "top-3 %": _plain(top.get("top3")),
                     "mAP, weighted %": percent(precision.get("weighted")),
@@ -71,15 +76,36 @@ def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
+def notes(results: Mapping[str, Any]) -> list[str]:
+    """What has to be said below the rows: what was asked for, what is comparable."""
+    asked = ", ".join(f"{name} {count}" for name, count in results["splits"].items())
+    lines = [f"Asked for: {asked} sequences; each row is of those that have the modality."]
+    if len(results["modalities"]) > 1:
+        lines.append(Comparison(**results["comparison"]).note())
+    lines += [
+        f"prior: no sequence that trained the run has {kind} labels, so that it answers all alike."
+        for kind in results["without_prior"]
+    ]
+    return lines
+
+
 def fewshot_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
     """Rows of what ``fewshot.json`` holds: mean ± deviation over the draws of support sets.
 
     >>> of = {"mean": 0.5, "std": 0.125}
-    >>> fewshot_rows({"modalities": {"ego": {"5": {"accuracy": of, "map": of}}}})
-    [{'modality': 'Ego', 'k': '5', 'accuracy %': '50.0 ± 12.5', 'map %': '50.0 ± 12.5'}]
+    >>> judged = {"sequences": {"test": 9}, "clips": {"test": 20}, "activities": {"test": 9}}
+    >>> table = {"5": {"sequences_in_support": 10, "accuracy": of, "map": of}}
+    >>> rows = fewshot_rows({"modalities": {"ego": table}, "judged": {"ego": {"counted": judged}}})
+    >>> list(rows[0].values())
+    ['Ego', '5', '10', 'test 9', '20', '50.0 ± 12.5', '50.0 ± 12.5']
     """
     return [
-        {"modality": TITLES.get(modality, modality), "k": str(k)}
+        {
+            "modality": TITLES.get(modality, modality),
+            "k": str(k),
+            "support": str(numbers["sequences_in_support"]),
+            **Counted(**found["judged"][modality]["counted"]).cells(),
+        }
         | {
             f"{name} %": f"{percent(numbers[name]['mean'])} ± {percent(numbers[name]['std'])}"
             for name in ("accuracy", "map")
@@ -87,6 +113,20 @@ def fewshot_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
         for modality, table in found["modalities"].items()
         for k, numbers in table.items()
     ]
+
+
+def fewshot_notes(found: Mapping[str, Any]) -> list[str]:
+    """What has to be said below the rows: modalities and classes that could not be judged whole."""
+    lines = [f"{modality}: not judged: {why}" for modality, why in found["not_judged"].items()]
+    for modality, of in found["judged"].items():
+        if names := of["without_support"]:
+            lines.append(
+                f"{modality}: no support of {', '.join(names)}: its sequences count as misses"
+            )
+    judged = [of["sequences"] for of in found["judged"].values()]
+    if any(each != judged[0] for each in judged):
+        lines.append("Modalities were judged on different sequences: do not compare their rows.")
+    return lines
 
 
 def _plain(value: float | list[float] | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from baselines.ccau.config.config import Config, read_config
 from baselines.ccau.evaluation.evaluate_run import evaluate
-from baselines.ccau.evaluation.fewshot import fewshot
+from baselines.ccau.evaluation.fewshot import fewshot, is_judged
 from baselines.ccau.training.train import train
 from homage_sdk.errors import UsageError
 
@@ -91,7 +91,7 @@ def run_arms(
             config = arm_config(arm, out, seed, size=size, settings=settings)
             summary = train(config, shards, run)
             if arm.is_fewshot:
-                if not (run / "fewshot.json").is_file() or not summary.already_done:
+                if not summary.already_done or not is_judged(run):
                     fewshot(run, shards, device=config.run.device)
             else:
                 evaluate(run, shards, device=config.run.device)

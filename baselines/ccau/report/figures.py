@@ -119,7 +119,9 @@ def _bars(axis: Axes, found: dict[str, Any], kind: str, metric: str, title: str)
             "label": label,
         }
         axis.hlines(levels, x - 0.36, x + 0.36, **look)
-    axis.set_xticks(range(len(modalities)), [TITLES.get(m, m) for m in modalities], fontsize=9)
+    counts = [sum(found[m]["counted"]["sequences"].values()) for m in modalities]
+    names = [f"{TITLES.get(m, m)}\nn = {n}" for m, n in zip(modalities, counts, strict=True)]
+    axis.set_xticks(range(len(modalities)), names, fontsize=9)
     axis.set_xlim(-0.6, len(modalities) - 0.2)
     axis.set_ylim(0, 118)  # room for the legend above the bars
     axis.set_yticks(range(0, 101, 20))

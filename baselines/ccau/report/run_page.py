@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from baselines.ccau.evaluation.model_card import data_facts
-from baselines.ccau.evaluation.result_rows import TITLES, own_rows
+from baselines.ccau.evaluation.result_rows import TITLES, notes, own_rows
 from baselines.ccau.report import figures
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import check_run, one_state
@@ -26,8 +26,8 @@ atomic weight <code>{{ config.composition.atomic_weight }}</code>.</p>
 """
 
 _RESULTS = """
-<p>At test time each modality is alone: no other one is looked at. Mean over the test splits
-({{ splits }}), with 95 % intervals by bootstrap over sequences. <i>Prior</i> answers with the
+<p>At test time each modality is alone: no other one is looked at. Mean over the test splits,
+with 95 % intervals by bootstrap over sequences. <i>Prior</i> answers with the
 class frequencies of the training part, <i>random</i> with anything: a modality has learned
 something where its interval lies above both.</p>
 <div class="figure">{{ bars }}</div>
@@ -41,6 +41,8 @@ something where its interval lies above both.</p>
 </tr>
 {% endfor %}
 </table>
+{% for line in notes %}<p>{{ line }}</p>
+{% endfor %}
 <p class="soft">Weights: {{ note }}. These figures are of the data named at the top of this page.
 On a synthetic release they say that the road works, nothing about HOMAGE.</p>
 """
@@ -70,12 +72,12 @@ def training_section(run: Path) -> Section:
 
 def results_section(run: Path) -> Section:
     """Each modality alone beside chance; CheckpointError when it has not been evaluated."""
-    results = read_json(run, "results.json")
+    results = read_json(run, "results.json", "comparison")
     body = fill_text(
         _RESULTS,
         rows=own_rows(results),
         bars=Markup(figures.results(run)),
-        splits=", ".join(f"{name}: {n} sequences" for name, n in results["splits"].items()),
+        notes=notes(results),
         note=results["selection_note"],
     )
     return Section("results", "CCAU: each modality alone", body)

@@ -14,26 +14,33 @@ _NEEDED = {
     "config.json": {"config", "shards", "parts", "prior"},
     "run.json": {"result", "step"},
     "results.json": {"identity", "modalities"},
+    "fewshot.json": {"modalities", "judged"},
 }
+_MADE_BY = {"results.json": "ccau evaluate", "fewshot.json": "ccau fewshot"}
 
 
-def read_json(folder: Path, name: str) -> dict[str, Any]:
-    """A JSON file of a run or checkpoint; CheckpointError: missing, unreadable or incomplete."""
+def read_json(folder: Path, name: str, *more: str) -> dict[str, Any]:
+    """A JSON file of a run or checkpoint; CheckpointError: missing, unreadable or incomplete.
+
+    ``more`` are keys that the caller needs beside those that every reader does.
+    """
     path = folder / name
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        hint = {"results.json": "run `ccau evaluate` first"}.get(name, "run `ccau train` first")
+        hint = f"run `{_MADE_BY.get(name, 'ccau train')}` first"
         raise CheckpointError("no such file in this run", place=path, hint=hint) from error
     except OSError as error:
         raise CheckpointError("cannot be read", place=path, found=error.strerror) from error
     value = parse_json(data, path)
-    if missing := _NEEDED.get(name, set()) - value.keys():
+    if missing := _NEEDED.get(name, set()).union(more) - value.keys():
         raise CheckpointError(
             "an incomplete file of a run",
             place=path,
             found=f"no {', '.join(sorted(missing))}",
-            hint="copy the whole run folder again",
+            hint=f"run `{_MADE_BY[name]}` again"
+            if name in _MADE_BY
+            else "copy the whole run folder again",
         )
     return value
 

@@ -259,3 +259,14 @@ def test_features_are_measured_by_the_base_sequences_that_trained(
     base, novel = asked
     assert base == set(parts["train"]) and not base & novel
     assert len(measured) == 1 and np.isfinite(measured[0].scale).all()
+
+
+def test_a_modality_that_cannot_be_judged_is_named_with_the_reason():
+    labels = {"a": ("train", "sew"), "b": ("test", "sew"), "c": ("train", "mop")}
+    seen = {name: SimpleNamespace(sequences=tuple(name)) for name in ("ab", "a", "b")}
+    why = fewshot_module._why_not
+    assert why(seen["ab"], seen["ab"], labels) == ""
+    assert "standardise" in why(None, seen["ab"], labels)
+    assert "no test sequence" in why(seen["ab"], seen["a"], labels)
+    assert "no training sequence" in why(seen["ab"], seen["b"], labels)
+    assert "no training sequence" in why(seen["ab"], None, labels)

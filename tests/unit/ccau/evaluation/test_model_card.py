@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from baselines.ccau.data.partition import TEST_SPLITS, having
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.result_rows import own_rows
@@ -58,6 +59,14 @@ def test_results_stand_in_the_card_of_the_weights_they_are_of(tiny, small_shards
     judged = (tmp_path / "README.md").read_text()
     assert all(f"| {' | '.join(row.values())} |" in judged for row in rows)
     assert "[" in rows[0]["top-1 %"] and "not evaluated" not in judged
+    samples = ShardSet.open(small_shards).samples
+    said = {}
+    for split in TEST_SPLITS:
+        asked = [s.sequence for s in samples if s.split == split]
+        said[split] = f"{split} {len(having(ShardSet.open(small_shards), asked, 'audio'))}"
+    assert all(row["sequences"] == f"{said['test']}, {said['val']}" for row in rows)
+    asked = ", ".join(f"{split} {n}" for split, n in results["splits"].items())
+    assert f"Asked for: {asked} sequences" in judged
     other = {"checkpoint-last", "checkpoint-best"} - {results["checkpoint"]}
     assert rows[0]["top-1 %"] not in (tmp_path / other.pop() / "README.md").read_text()
     stale = read_json(tmp_path, "results.json")
@@ -70,14 +79,21 @@ def test_results_stand_in_the_card_of_the_weights_they_are_of(tiny, small_shards
 def test_few_shot_stands_in_the_card_of_the_weights_it_judged(tiny, small_shards, tmp_path):
     train(tiny(**AUDIO, **{"optim.epochs": 1}), small_shards, tmp_path)
     numbers = {"mean": 0.5, "std": 0.125}
-    table = {"audio": {"5": {"accuracy": numbers, "map": numbers}}}
+    table = {"audio": {"5": {"sequences_in_support": 9, "accuracy": numbers, "map": numbers}}}
+    counted = {kind: {"test": 7} for kind in ("sequences", "clips", "activities")}
+    of = {"sequences": [f"s{i}" for i in range(7)], "counted": counted, "without_support": ["sew"]}
     best = tmp_path / "checkpoint-best"
     for sha256, is_shown in ((load(best).model_sha256, True), ("0" * 64, False)):
         identity = {"model_sha256": sha256}
-        judged = {"checkpoint": best.name, "identity": identity, "draws": 20, "modalities": table}
+        judged = {
+            "checkpoint": best.name, "identity": identity, "draws": 20, "modalities": table,
+            "judged": {"audio": of}, "not_judged": {"ego": "no test sequence has it"},
+        }  # fmt: skip
         (tmp_path / "fewshot.json").write_text(json.dumps(judged))
         write_cards(tmp_path)
-        assert ("50.0 ± 12.5" in (best / "README.md").read_text()) == is_shown
+        card = (best / "README.md").read_text()
+        said = ("50.0 ± 12.5", "| test 7 |", "no support of sew", "ego: not judged: no test")
+        assert [text in card for text in said] == [is_shown] * len(said)
 
 
 def test_a_text_of_the_users_own_stays(tiny, small_shards, tmp_path):

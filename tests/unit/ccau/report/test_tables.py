@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from baselines.ccau.paper.arms import ARMS
-from baselines.ccau.report import paper_tables as tables
-from baselines.ccau.report.paper_tables import compare
+from baselines.ccau.report import compare_arms, paper_tables
+from baselines.ccau.report.compare_arms import compare
 from homage_sdk.errors import CheckpointError
 
 SINGLE, COOPERATIVE = (
@@ -19,23 +19,27 @@ CELL = ("accuracy", "ego")
 
 @pytest.fixture
 def judged(tmp_path, monkeypatch):
-    """``judged(arm, seed, hits)`` makes a run whose ego accuracy is the mean of ``hits``."""
+    """``judged(arm, seed, hits)`` makes a run whose ego accuracy is the mean of ``hits``.
+
+    ``hits`` belong to the sequences s00, s01, ..., counted from ``first``; each has three clips.
+    """
     saved = {}
 
-    def make(arm, seed, hits):
+    def make(arm, seed, hits, first=0):
         run = tmp_path / arm.name / f"seed-{seed}"
         labels = np.zeros(len(hits), dtype=np.int64)
         scores = np.stack([np.array(hits, float), 0.5 * np.ones(len(hits))], axis=1)
-        names = tuple(f"s{i:02d}" for i in range(len(hits)))
+        names = tuple(f"s{first + i:02d}" for i in range(len(hits)))
         ego = SimpleNamespace(
             sequences=names, activity=scores, activity_label=labels,
             atomic=np.ones((len(hits), 1)), atomic_label=np.ones((len(hits), 1)),
+            clip_sequence=np.repeat(np.arange(len(hits)), 3),
         )  # fmt: skip
-        split = {s: ("val", "test")[i % 2] for i, s in enumerate(names)}
+        split = {s: ("val", "test")[int(s[1:]) % 2] for s in names}
         saved[run / "predictions.npz"] = SimpleNamespace(by_modality={"ego": ego}, split=split)
         return run
 
-    monkeypatch.setattr(tables, "load_predictions", saved.__getitem__)
+    monkeypatch.setattr(compare_arms, "load_predictions", saved.__getitem__)
     return make
 
 
@@ -45,6 +49,27 @@ def test_a_difference_compares_the_seeds_that_both_arms_have(judged):
     found = compare(CELL, coop, single, draws=200)
     assert found.mean == pytest.approx(75.0)
     assert found.difference["value"] == pytest.approx(25.0)  # not 50: seed 1 has no partner
+    assert found.difference["n"] == 4
+    assert found.counted.cells() == {"sequences": "test 2, val 2", "clips": "12"}
+
+
+def test_arms_judged_on_different_sequences_are_compared_on_the_common_ones(judged):
+    single = [judged(SINGLE, 0, [1, 1, 0, 0, 1, 1])]  # s00 to s05
+    coop = [judged(COOPERATIVE, 0, [1, 1, 0, 0], first=2)]  # s02 to s05
+    found = compare(CELL, coop, single, draws=200)
+    assert found.counted.sequences == {"test": 2, "val": 2}
+    # On s02 to s05 the first arm has 50 %, as this one; over all its own it has 67.
+    assert found.difference["value"] == pytest.approx(0.0) and found.difference["n"] == 4
+    assert ", n 4)" in paper_tables.said(found)
+    rows = paper_tables.table_rows("2", {"Cooperative Ours": {CELL: found}})
+    assert rows[0]["sequences"] == "test 2, val 2" and rows[0]["clips"] == "12"
+
+
+def test_arms_without_a_common_sequence_are_marked(judged):
+    single = [judged(SINGLE, 0, [1, 1])]
+    found = compare(CELL, [judged(COOPERATIVE, 0, [1, 0], first=2)], single, draws=10)
+    assert found.difference is None
+    assert paper_tables.said(found) == "50.0 (not comparable: judged on other sequences)"
 
 
 def test_seeds_judged_on_different_sequences_are_refused(judged):
@@ -57,12 +82,15 @@ def test_seeds_judged_on_different_sequences_are_refused(judged):
 def drawn(tmp_path):
     """``drawn(name, draws, n_seeds)`` makes runs whose ego mAP at k = 5 is ``draws``."""
 
-    def make(name, draws, n_seeds=1):
+    def make(name, draws, n_seeds=1, tested=("s00", "s01")):
         runs = [tmp_path / f"{name}-{n_seeds}" / f"seed-{seed}" for seed in range(n_seeds)]
         for run in runs:
             run.mkdir(parents=True)
             table = {"5": {"map": {"draws": list(draws)}}}
-            (run / "fewshot.json").write_text(json.dumps({"modalities": {"ego": table}}))
+            n = {"test": len(tested)}
+            of = {"sequences": tested, "counted": {"sequences": n, "clips": n, "activities": n}}
+            found = {"modalities": {"ego": table}, "judged": {"ego": of}}
+            (run / "fewshot.json").write_text(json.dumps(found))
         return runs
 
     return make
@@ -86,7 +114,15 @@ def test_equal_draws_give_no_interval_and_no_p(drawn):
     draws = np.linspace(0.2, 0.4, 20)
     found = compare(("map@5", "ego"), drawn("ccau", draws - 0.004), drawn("single", draws))
     assert found.difference == {
-        "value": pytest.approx(-0.4), "low": None, "high": None, "p_value": None,
+        "value": pytest.approx(-0.4), "low": None, "high": None, "p_value": None, "n": 20,
     }  # fmt: skip
-    assert tables.said(found) == "29.6 (-0.4, all draws equal)"
+    assert paper_tables.said(found) == "29.6 (-0.4, all 20 draws equal)"
     assert compare(("map@7", "ego"), drawn("short", draws)) is None
+
+
+def test_few_shot_on_other_sequences_is_not_compared(drawn):
+    draws = np.linspace(0.2, 0.4, 20)
+    other = drawn("single", draws, tested=("s00", "s02"))
+    found = compare(("map@5", "ego"), drawn("ccau", draws), other)
+    assert found.difference is None and found.counted.sequences == {"test": 2}
+    assert paper_tables.said(found) == "30.0 (not comparable: judged on other sequences)"
