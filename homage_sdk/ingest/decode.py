@@ -1,4 +1,4 @@
-"""Decoding the pictures of a release, several videos at a time, each in one thread."""
+"""Decoding pictures and sound of a release, several videos at a time, each in one thread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,10 @@ def decode_videos(
 
 def _check(path: Path, index: PtsIndex, everything: bool) -> CheckedPictures | None:
     from homage_sdk.media.check_pictures import check_pictures
+    from homage_sdk.media.soundtrack import check_sound
 
     try:
-        return check_pictures(path, index, everything=everything)
+        pictures = check_pictures(path, index, everything=everything)
+        return replace(pictures, sound=check_sound(path, everything=everything))
     except (HomageError, OSError):
         return None

@@ -82,13 +82,15 @@ class KnownVideos:
         """Of the modules and libraries that decide how a probe comes out, and how it is kept."""
         import av
 
-        from homage_sdk.media import container, probe, pts_index
+        from homage_sdk.media import probe, pts_index
+        from homage_sdk.media.header import container, orientation, tracks
 
         digest = hashlib.sha256(
             repr((av.__version__, sorted(av.library_versions.items()))).encode()
         )
-        for file in (probe.__file__, container.__file__, pts_index.__file__, __file__):
-            digest.update(Path(file).read_bytes())
+        for module in (probe, container, orientation, tracks, pts_index):
+            digest.update(Path(str(module.__file__)).read_bytes())
+        digest.update(Path(__file__).read_bytes())
         return digest.hexdigest()[:16]
 
     def probe(

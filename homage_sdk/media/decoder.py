@@ -19,6 +19,7 @@ import av
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.damage import Doubt, Judged, Picture
+from homage_sdk.media.header.orientation import Form, first_form
 from homage_sdk.media.probe import file_state
 from homage_sdk.media.pts_index import PtsIndex
 from homage_sdk.media.video_source import VideoSource
@@ -26,13 +27,22 @@ from homage_sdk.media.video_source import VideoSource
 _NEAR = 12
 """Decoding so many pictures costs less than a seek."""
 
+_COPY = "copy the video again; `homage validate --deep --decode all` lists what is damaged"
+_REMEDY = "cut the video where its picture changes: each part has one size"
+
 
 class PictureAt(NamedTuple):
-    """What lies at a position of the index: a good picture, or why there is none."""
+    """What lies at a position of the index: a good picture, or why there is none.
+
+    Attributes:
+        is_other: whether it decodes, and has another size or orientation than the first one.
+
+    """
 
     position: int
     frame: av.VideoFrame | None
     fault: str = ""
+    is_other: bool = False
 
 
 class Decoder:
@@ -42,8 +52,10 @@ class Decoder:
         self.path = path
         self.index = index
         self._source = VideoSource(path)
+        self.form = _form(path)
+        """How the pictures are shown; None where none decodes."""
         self._known: set[int] = set()  # where errors were reported once
-        self._faults: dict[int, str] = {}  # by position, of what is known to be damaged
+        self._faults: dict[int, tuple[str, bool]] = {}  # by position, of what is not good
         self._skip = 0  # how many of the starts give no clean pictures in this stream
         self._end_run()
 
@@ -68,27 +80,34 @@ class Decoder:
             if found.frame is None:
                 at_s = float(self.index.seconds[found.position])
                 raise MediaError(
-                    "a picture is damaged",
+                    "a picture has another form" if found.is_other else "a picture is damaged",
                     place=str(self.path),
                     found=f"frame {found.position + 1}, {at_s:.3f} s after the first: "
                     f"{found.fault}",
-                    expected="a picture that decodes cleanly, as all that it refers to",
-                    hint="copy the video again; `homage validate --deep --decode all` lists what "
-                    "is damaged",
+                    expected="one size for all pictures"
+                    if found.is_other
+                    else "a picture that decodes cleanly, as all that it refers to",
+                    hint=_REMEDY if found.is_other else _COPY,
                 )
             yield found.frame
 
     def found(self, positions: Sequence[int]) -> Iterator[PictureAt]:
         """What lies at ascending 0-based ``positions``: damage is a value, not an error."""
         for position in positions:
-            fault = self._faults.get(position, "")
-            picture = None if fault else self._find(position)
-            if picture is None or picture.fault:
-                fault = fault or (picture.fault if picture else "no picture comes of its packet")
-                self._faults[position] = fault
-                yield PictureAt(position, None, fault)
-            else:
+            picture = None if position in self._faults else self._find(position)
+            fault = self._faults.get(position) or self._fault(picture)
+            if fault is None and picture is not None:
                 yield PictureAt(position, picture.frame)
+            elif fault is not None:
+                self._faults[position] = fault
+                yield PictureAt(position, None, *fault)
+
+    def _fault(self, picture: Picture | None) -> tuple[str, bool] | None:
+        """Why a picture is not handed out, and whether it is only of another form."""
+        if picture is None or picture.fault:
+            return (picture.fault if picture else "no picture comes of its packet"), False
+        difference = self.form.difference(picture.frame) if self.form else ""
+        return (difference, True) if difference else None
 
     def _find(self, position: int) -> Picture | None:
         """The picture at a position; decoded from an earlier keyframe where a seek gives none."""
@@ -163,6 +182,13 @@ class Decoder:
 
 def _is_good(picture: Picture | None) -> bool:
     return picture is not None and not picture.fault
+
+
+def _form(path: Path) -> Form | None:
+    try:
+        return first_form(*file_state(path))[0]
+    except (av.FFmpegError, OSError):
+        return None
 
 
 class DecoderPool:

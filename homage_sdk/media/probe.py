@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import HomageError, MediaError
-from homage_sdk.media.container import first_bytes, stated_frames, truncation
+from homage_sdk.media.header.container import first_bytes, stated_frames, truncation
+from homage_sdk.media.header.orientation import first_form
+from homage_sdk.media.header.tracks import main_track, told
 from homage_sdk.media.pts_index import PtsIndex, main_part
 from homage_sdk.problems import quantity
 
@@ -27,9 +29,6 @@ av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported,
 
 SOUND_SLACK_S = 0.01
 """Half a packet of AAC at 48 kHz: a lost packet is more, the rounding of any container less."""
-
-_TRIED_PACKETS = 600
-"""A video without a picture among so many is taken for one without any."""
 
 MAX_PACKETS = 20_000_000
 """Above this a file is no recording of a household task (about 90 hours): refused."""
@@ -42,7 +41,7 @@ class VideoProbe:
     ``width`` and ``height`` are as displayed, after rotation. ``pts`` is int64 [F] in presentation
     order, in ticks of ``time_base``; ``keyframe`` is bool [F]. ``faults`` are one-line findings,
     each beginning with a word of its own: ``truncated:``, ``empty:``, ``header:``,
-    ``timestamps:``, ``picture:``, ``sound:``.
+    ``timestamps:``, ``picture:``, ``sound:``, ``tracks:``, ``angle:``.
     """
 
     path: Path
@@ -59,7 +58,6 @@ class VideoProbe:
     audio_start_s: float | None = None
     sample_rate: int | None = None
     codec: str = ""
-    rotation: int = 0
     header_frames: int | None = None
     faults: tuple[str, ...] = field(default=())
 
@@ -89,7 +87,7 @@ def open_media(path: Path) -> av.container.InputContainer:
             raise MediaError(
                 "no such file", place=str(path), hint="is the release where the catalog saw it?"
             )
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path.absolute()), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         try:
             found = first_bytes(path)
@@ -134,14 +132,19 @@ def probe_video(path: Path) -> VideoProbe:
             error.hint = f"copy it again: {cut}"
         raise
     with container:
-        if not container.streams.video:
+        video = main_track(container.streams.video)
+        if video is None:
             raise MediaError("no picture in this file", place=str(path), expected="a video stream")
-        return _probe(path, container, cut)
+        return _probe(path, container, video, cut)
 
 
-def _probe(path: Path, container: av.container.InputContainer, cut: str | None) -> VideoProbe:
-    video = container.streams.video[0]
-    audio = container.streams.audio[0] if container.streams.audio else None
+def _probe(
+    path: Path,
+    container: av.container.InputContainer,
+    video: av.VideoStream,
+    cut: str | None,
+) -> VideoProbe:
+    audio = main_track(container.streams.audio)
     stamps: list[tuple[int, bool, int]] = []  # pts, keyframe, duration
     heard: list[tuple[float, float]] = []  # begin and length of each packet of sound, seconds
     missing = 0
@@ -167,7 +170,7 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
         faults.append(f"truncated: reading stopped after {len(stamps)} frames ({reason(error)})")
     begins = np.sort(np.array([begin for begin, _ in heard]))
     audio_start = float(begins[main_part(begins)][0]) if heard else None
-    faults += filter(None, [_sound_fault(heard)])
+    faults += filter(None, [_sound_fault(heard), *_track_faults(container)])
     in_order = all(a[0] < b[0] for a, b in pairwise(stamps))
     stamps.sort()
     main = main_part(np.array([s[0] for s in stamps]) * float(base))
@@ -188,10 +191,10 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
     fps, duration = _rate(unique, stamps, base)
     if in_order and video.codec_context.has_b_frames:
         _require_display_order(path)
-    rotation, width, height = _shape(path, video, faults)
+    width, height = _shape(path, video, faults)
     if not n_frames:
         faults.append("empty: not one frame")
-    header = stated_frames(container, n_frames)
+    header = stated_frames(container, video, n_frames)
     if header and abs(header - n_frames) > 1:
         faults.append(f"header: says {header} frames, {n_frames} are there")
     return VideoProbe(
@@ -209,10 +212,15 @@ def _probe(path: Path, container: av.container.InputContainer, cut: str | None) 
         audio_start_s=audio_start,
         sample_rate=audio.codec_context.sample_rate if audio is not None else None,
         codec=video.codec_context.name,
-        rotation=rotation,
         header_frames=header or None,
         faults=tuple(faults),
     )
+
+
+def _track_faults(container: av.container.InputContainer) -> list[str]:
+    streams = container.streams
+    found = [told(streams.video, "video"), told(streams.audio, "sound")]
+    return [f"tracks: {'; '.join(filter(None, found))}"] if any(found) else []
 
 
 def _sound_fault(packets: list[tuple[float, float]]) -> str:
@@ -244,37 +252,28 @@ def _rate(
     return fps, span + (last if 0 < last < 10 * gap else gap)
 
 
-def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, int, int]:
-    """Rotation in degrees, and width and height as displayed, by the first frame that decodes."""
-    context = video.codec_context
-    rotation, width, height = 0, context.width, context.height
+def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, int]:
+    """Width and height as displayed, by the first frame that decodes."""
     refused: Exception | None = None
     try:
-        with open_media(path) as container:
-            for packet in islice(container.demux(video=0), _TRIED_PACKETS):
-                try:
-                    frame = next(iter(packet.decode()), None)
-                except av.FFmpegError as error:
-                    refused = refused or error
-                    continue
-                if frame is not None:
-                    rotation, width, height = frame.rotation % 360, frame.width, frame.height
-                    refused = None
-                    break
+        form, refused = first_form(*file_state(path))
     except (av.FFmpegError, OSError) as error:
-        refused = error
+        form, refused = None, error
     if refused is not None:
         faults.append(f"picture: no frame can be decoded ({reason(refused)})")
-    if rotation in (90, 270):
-        width, height = height, width
-    return rotation, width, height
+    if form is None:
+        return video.codec_context.width, video.codec_context.height
+    if form.off_degrees:
+        faults.append(f"angle: {form.off_degrees} degrees off a quarter turn")
+    return form.displayed
 
 
 def _require_display_order(path: Path) -> None:
     """Refuse a file whose timestamps count packets, not the pictures as they are shown (.avi)."""
     shown = []
     with suppress(av.FFmpegError, OSError), open_media(path) as container:
-        shown = [frame.pts for frame in islice(container.decode(video=0), 100)]
+        video = main_track(container.streams.video)
+        shown = [frame.pts for frame in islice(container.decode(video), 100)]
     known = [stamp for stamp in shown if stamp is not None]
     if any(a >= b for a, b in pairwise(known)):
         raise MediaError(

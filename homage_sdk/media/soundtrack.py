@@ -17,19 +17,20 @@ from itertools import islice
 from math import gcd
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
+from homage_sdk.media.header.tracks import main_track
+from homage_sdk.media.mono import Wave, mono
 from homage_sdk.media.probe import SOUND_SLACK_S, file_state, open_media, reason
-
-Wave = npt.NDArray[np.float32]
 
 _LONGEST_S = 6 * 3600
 """Sound further from the first picture than this is a stray timestamp, and left out."""
+
+_STEP = 1 / 32768
 
 _KEPT_BYTES = 1 << 27
 _PIECE = 1 << 16
@@ -99,9 +100,9 @@ def soundtrack(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack
 
 def _read(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack:
     with open_media(path) as container:
-        if not container.streams.audio:
+        stream = main_track(container.streams.audio)
+        if stream is None:
             raise MediaError("no sound in this file", place=str(path))
-        stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
         reader = _Reader(stream, _first_s(path) if zero_s is None else zero_s)
         runs = [
@@ -118,6 +119,39 @@ def _read(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack:
     return Soundtrack(tuple(runs), reader.n_lost)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedSound:
+    """What decoding the sound of a file found.
+
+    Attributes:
+        is_silent: whether every sample is nearer to zero than one step of 16 bits.
+        n_lost: packets that cannot be decoded, up to where it was looked at.
+
+    """
+
+    is_silent: bool
+    n_lost: int
+
+
+def check_sound(path: Path, *, everything: bool) -> CheckedSound | None:
+    """Decode the sound of ``path`` as packing does; up to what is heard, or all of it.
+
+    None where there is none. Raises MediaError where the file cannot be opened.
+    """
+    with open_media(path) as container:
+        stream = main_track(container.streams.audio)
+        if stream is None:
+            return None
+        stream.codec_context.thread_count = 1
+        reader, is_silent, is_empty = _Reader(stream, 0.0), True, True
+        for frame in reader.frames(container):
+            is_empty = False
+            is_silent = is_silent and float(np.abs(mono(frame)).max(initial=0)) < _STEP
+            if not is_silent and not everything:
+                break
+    return CheckedSound(is_silent and not is_empty, reader.n_lost)
+
+
 class _Reader:
     """Decodes packet by packet: one that cannot be decoded costs no other."""
 
@@ -129,7 +163,7 @@ class _Reader:
         """Each run: its first sample, its rate, its pieces."""
         first = stop = rate = 0
         parts: list[Wave] = []
-        for frame in self._frames(container):
+        for frame in self.frames(container):
             at = self._position(frame, stop if parts else None)
             if at is None:
                 continue
@@ -139,12 +173,12 @@ class _Reader:
                     yield first, rate, parts
                 first = stop = at
                 rate, parts = frame.sample_rate, []
-            parts.append(_mono(frame))
+            parts.append(mono(frame))
             stop += frame.samples
         if parts:
             yield first, rate, parts
 
-    def _frames(self, container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    def frames(self, container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
         packets = container.demux(self._stream)
         while True:
             try:
@@ -167,20 +201,6 @@ class _Reader:
         base = frame.time_base or self._stream.time_base or Fraction(1, 1000)
         seconds = float(frame.pts * base) - self._zero_s
         return round(seconds * frame.sample_rate) if abs(seconds) < _LONGEST_S else None
-
-
-def _mono(frame: av.AudioFrame) -> Wave:
-    """The mean of all channels: float32 within -1..1."""
-    values: npt.NDArray[Any] = frame.to_ndarray()
-    n_channels = len(frame.layout.channels)
-    values = values if frame.format.is_planar else values.reshape(-1, n_channels).T
-    if values.dtype.kind == "u":
-        values = values.astype(np.float32) - 128
-        scale = 1 / 128
-    else:
-        scale = 1.0 if values.dtype.kind == "f" else -1 / np.iinfo(values.dtype).min
-    mono: Wave = np.clip(values.mean(axis=0, dtype=np.float64) * scale, -1, 1).astype(np.float32)
-    return mono
 
 
 def resampled(pieces: list[Wave], first: int, rate: int, wanted: int) -> tuple[int, Wave]:
@@ -214,7 +234,8 @@ def _first_s(path: Path) -> float:
     """The first picture's pts, in seconds; the first sound's where there is no picture."""
     found: list[Fraction] = []
     with open_media(path) as container, suppress(av.FFmpegError, OSError):  # cut: what came counts
-        stream = (container.streams.video or container.streams.audio)[0]
+        tracks = container.streams
+        stream = main_track(tracks.video) or main_track(tracks.audio)
         for packet in islice(container.demux(stream), 17):  # B-frames: the first is among them
             if packet.pts is not None and packet.time_base and not packet.is_discard:
                 found.append(packet.pts * packet.time_base)

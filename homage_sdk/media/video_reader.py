@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.decoder import DECODERS
+from homage_sdk.media.header.orientation import Form
 from homage_sdk.media.probe import VideoProbe, probe_video
 from homage_sdk.media.pts_index import Pick, PtsIndex
 from homage_sdk.time import Moment
@@ -64,11 +65,9 @@ class VideoReader:
         out: npt.NDArray[np.uint8] | None = None
         with DECODERS.borrow(self.path, self.index) as decoder:
             for position, frame in zip(order, decoder.frames(order), strict=True):
-                image = rgb(frame)
+                image = rgb(frame, decoder.form)
                 if out is None:
                     out = self._room(len(wanted), image.shape)
-                if image.shape != out.shape[1:]:
-                    raise MediaError("the picture changes its size", place=str(self.path))
                 out[places[position]] = image
         if out is None:  # unreachable: `wanted` is not empty
             raise MediaError("no frames", place=str(self.path))
@@ -92,8 +91,7 @@ class VideoReader:
         return image
 
 
-def rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+def rgb(frame: av.VideoFrame, form: Form | None) -> npt.NDArray[np.uint8]:
     """A decoded frame as displayed: uint8 [H, W, 3]."""
     image = cast("npt.NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    return image if form is None else form.orientation(image)

@@ -9,6 +9,7 @@ import av.logging
 from av.stream import Discard
 
 from homage_sdk.errors import MediaError
+from homage_sdk.media.header.tracks import main_track
 from homage_sdk.media.probe import open_media
 
 _STRICT = "crccheck+bitstream+buffer"
@@ -56,12 +57,12 @@ class VideoSource:
 
 def _opened(path: Path) -> tuple[av.container.InputContainer, av.VideoStream]:
     container = open_media(path)
-    if not container.streams.video:
+    stream = main_track(container.streams.video)
+    if stream is None:
         container.close()
         raise MediaError("no picture in this file", place=str(path))
     if av.logging.get_level() is None:  # then nothing counts reports
         av.logging.set_level(av.logging.PANIC)
-    stream = container.streams.video[0]
     context = stream.codec_context
     context.thread_count, context.thread_type = 1, "SLICE"
     context.options = {"err_detect": _STRICT + ("" if context.name == H264 else "+explode")}

@@ -14,6 +14,13 @@ from homage_sdk.problems import Code
 
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v")
 
+OTHER_MEDIA_SUFFIXES = (
+    *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".asf", ".flv", ".f4v", ".3gp"),
+    *(".3g2", ".ogv", ".mxf", ".h264", ".264", ".h265", ".265", ".hevc", ".mjpeg", ".dv", ".gif"),
+    *(".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".mka", ".wma"),
+)
+"""Of media that are not read: their timestamps, where they have any, were not tried."""
+
 _SPLIT = re.compile(r"(train|val|valid|validation|test\w*?)_list\.(?:csv|txt)", re.I)
 _CLASSES = (
     ("atomic", re.compile(r"class_?ind_?(?:atomic(?:_?actions?)?|aa)\.(?:txt|csv)", re.I)),

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.release.files.duplicates import at_home
 from homage_sdk.release.files.inventory import FileEntry, Inventory
-from homage_sdk.release.files.layouts import Layout, sequence_in
+from homage_sdk.release.files.layouts import (
+    OTHER_MEDIA_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Layout,
+    sequence_in,
+)
 
 _ARCHIVE = re.compile(
     r"(?P<stem>.+?)(?:\.part\d+)?(?:\.tar)?"
@@ -54,6 +59,16 @@ NOT_FINISHED = Code(
     example="p0002_r000_v000_a000.mkv.crdownload",
 )
 
+NOT_HANDLED = Code(
+    "HOM145",
+    "kind of media file not handled",
+    severity=Severity.WARNING,
+    why="The name is a view's or a sequence's, and the suffix is one of a container or a sound "
+    "file that is not read. It is left out: the view counts as one without a video.",
+    hint="put it into a container that is read: ffmpeg -fflags +genpts -i IN -c copy OUT.mkv",
+    example="action_split_data/V1.0/p0002/p0002_r000_v000_a000.ts",
+)
+
 
 def strays(inventory: Inventory, layout: Layout) -> Iterator[Problem]:
     """Archives, unfinished downloads, label-like files, files in another participant's folder."""
@@ -68,6 +83,8 @@ def strays(inventory: Inventory, layout: Layout) -> Iterator[Problem]:
             beside = f"{entry.path[: -len(entry.name)]}{stem}"
             if beside not in there:
                 yield _stray(NOT_UNPACKED, entry, size, beside)
+        elif entry.name.lower().endswith(OTHER_MEDIA_SUFFIXES) and sequence_in(entry.name):
+            yield _stray(NOT_HANDLED, entry, entry.name, f"one of {', '.join(VIDEO_SUFFIXES)}")
         elif at_home(entry, layout) and entry.name.lower().endswith((".json", ".csv")):
             yield _stray(NOT_RECOGNISED, entry, entry.name)
     for entry in inventory.files:

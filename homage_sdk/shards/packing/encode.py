@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from homage_sdk.errors import MediaError
 from homage_sdk.media.audio import read_sound
 from homage_sdk.media.decoder import Decoder
+from homage_sdk.media.header.orientation import Form, Orientation
 from homage_sdk.media.pts_index import PtsIndex
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sample_meta import in_pairs
@@ -85,7 +87,10 @@ def encode_view(
     buffer = io.BytesIO()
     fps = NOMINAL_FPS / options.stride
     width = height = 0
-    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as out:
+    with (
+        ExitStack() as closing,
+        av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as out,
+    ):
         stream = out.add_stream("libx264", rate=fps)
         stream.codec_context.thread_count = 1
         stream.codec_context.gop_size = options.gop
@@ -101,15 +106,16 @@ def encode_view(
             "x264-params": _X264,
             **({"tune": options.tune} if options.tune else {}),
         }
-        pictures = _repeated(path, index, positions, there or [True] * len(positions))
+        decoder = Decoder(path, index)
+        closing.callback(decoder.close)
+        pictures = _repeated(decoder, positions, there or [True] * len(positions))
         for k, (source, good) in enumerate(pictures):
             is_good.append(good)
             if not width:
-                turned = round(source.rotation / 90) % 2
-                shape = (source.height, source.width) if turned else (source.width, source.height)
-                width, height = packed_size(*shape, options.short_side)
+                form = decoder.form or Form(source.width, source.height)
+                width, height = packed_size(*form.displayed, options.short_side)
                 stream.width, stream.height = width, height
-                scaling = _Scaling(width, height)
+                scaling = _Scaling(width, height, form.orientation)
             frame = scaling(source)
             frame.pts, frame.time_base = k, 1 / Fraction(fps)
             frame.pict_type = 0
@@ -127,28 +133,24 @@ def encode_view(
 
 
 def _repeated(
-    path: Path, index: PtsIndex, positions: Sequence[int], there: Sequence[bool]
+    decoder: Decoder, positions: Sequence[int], there: Sequence[bool]
 ) -> Iterator[tuple[av.VideoFrame, bool]]:
     """For each position a picture, and whether it is the good one of that position."""
-    decoder = Decoder(path, index)
-    try:
-        wanted = dict.fromkeys(p for p, is_there in zip(positions, there, strict=True) if is_there)
-        coming = decoder.found(list(wanted))
-        current = held = None
+    wanted = dict.fromkeys(p for p, is_there in zip(positions, there, strict=True) if is_there)
+    coming = decoder.found(list(wanted))
+    current = held = None
+    n_waiting = 0
+    for position, is_there in zip(positions, there, strict=True):
+        if is_there and (current is None or current.position != position):
+            current = next(coming)
+        good = current.frame if is_there and current is not None else None
+        held = good or held
+        if held is None:
+            n_waiting += 1
+            continue
+        yield from [(held, False)] * n_waiting
         n_waiting = 0
-        for position, is_there in zip(positions, there, strict=True):
-            if is_there and (current is None or current.position != position):
-                current = next(coming)
-            good = current.frame if is_there and current is not None else None
-            held = good or held
-            if held is None:
-                n_waiting += 1
-                continue
-            yield from [(held, False)] * n_waiting
-            n_waiting = 0
-            yield held, good is not None
-    finally:
-        decoder.close()
+        yield held, good is not None
 
 
 def _gaps(is_there: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
@@ -162,13 +164,13 @@ class _Scaling:
     They are scaled as they are: conversion of the small picture is cheap, and can be exact.
     """
 
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
+    def __init__(self, width: int, height: int, orientation: Orientation) -> None:
+        self.width, self.height, self.orientation = width, height, orientation
         self._scale, self._convert = VideoReformatter(), VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        turns = round(frame.rotation / 90) % 4
-        sides = (self.height, self.width) if turns % 2 else (self.width, self.height)
+        turned = self.orientation.is_transposed
+        sides = (self.height, self.width) if turned else (self.width, self.height)
         scaled = frame
         if not frame.format.has_palette:
             scaled = self._scale.reformat(frame, *sides, interpolation=Interpolation.AREA)
@@ -182,17 +184,16 @@ class _Scaling:
             dst_color_range=ColorRange.MPEG,
             interpolation=_EXACT,
         )
-        return _turned(small, turns) if turns else small
+        return small if self.orientation == Orientation() else self._as_displayed(small)
 
-
-def _turned(frame: av.VideoFrame, turns: int) -> av.VideoFrame:
-    """A YUV 4:2:0 frame, turned by so many quarters against the clock."""
-    size = frame.width * frame.height
-    planes = np.split(frame.to_ndarray().reshape(-1), [size, size * 5 // 4])
-    shapes = [(frame.height, frame.width), *[(frame.height // 2, frame.width // 2)] * 2]
-    turned = [np.rot90(p.reshape(s), turns) for p, s in zip(planes, shapes, strict=True)]
-    tall = np.concatenate([plane.ravel() for plane in turned])
-    return av.VideoFrame.from_ndarray(tall.reshape(-1, turned[0].shape[1]), format="yuv420p")
+    def _as_displayed(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A YUV 4:2:0 frame, turned and mirrored plane by plane."""
+        size = frame.width * frame.height
+        planes = np.split(frame.to_ndarray().reshape(-1), [size, size * 5 // 4])
+        shapes = [(frame.height, frame.width), *[(frame.height // 2, frame.width // 2)] * 2]
+        turned = [self.orientation(p.reshape(s)) for p, s in zip(planes, shapes, strict=True)]
+        flat = np.concatenate([plane.ravel() for plane in turned])
+        return av.VideoFrame.from_ndarray(flat.reshape(-1, self.width), format="yuv420p")
 
 
 def encode_sound(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Check, Finding, error, info, warning
 
 if TYPE_CHECKING:
+    from homage_sdk.media.check_pictures import Stretch
     from homage_sdk.media.probe import VideoProbe
 
 _PLACES = 20
@@ -142,13 +143,98 @@ def damaged_pictures(data: Data) -> Iterator[Finding]:
     for file, sequence, probe in probed(data) if data.checked else ():
         checked = data.checked.get(data.paths[file])
         if checked is not None and checked.damaged and not probe.fault("picture"):
-            places = [f"{count} from {at_s:.3f} s" for _, count, at_s in checked.damaged]
-            more = f", and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
-            found = (
-                f"{quantity(len(checked.positions), 'picture')} at "
-                f"{quantity(len(places), 'place')}: {', '.join(places[:_PLACES])}{more}"
-            )
+            found = _where(checked.damaged)
             yield data.at_file(file, found, "pictures that decode cleanly", sequence=sequence)
+
+
+def _where(stretches: Sequence[Stretch]) -> str:
+    """How many pictures, and where."""
+    places = [f"{count} from {at_s:.3f} s" for _, count, at_s in stretches]
+    more = f", and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+    return (
+        f"{quantity(sum(count for _, count, _ in stretches), 'picture')} at "
+        f"{quantity(len(places), 'place')}: {', '.join(places[:_PLACES])}{more}"
+    )
+
+
+@warning(
+    "HOM617",
+    "picture changes in mid-stream",
+    why="These pictures have another size than the first one, or are turned or mirrored otherwise: "
+    "files were put one after the other, or a camera was switched over. Boxes in pixels fit one "
+    "size only. The handle raises MediaError for them, packing marks them, and loaders mask them. "
+    "By default a sample of each video is decoded: with --decode all every picture.",
+    example="60 pictures at 1 place: 60 from 2.000 s",
+    hint="cut the video where its picture changes: each part has one size",
+    deep=True,
+)
+def other_form(data: Data) -> Iterator[Finding]:
+    """What decoding found, by the function that packing decides with."""
+    for file, sequence, probe in probed(data) if data.checked else ():
+        checked = data.checked.get(data.paths[file])
+        if checked is not None and checked.other:
+            expected = f"{probe.width}x{probe.height} as the first picture"
+            yield data.at_file(file, _where(checked.other), expected, sequence=sequence)
+
+
+@warning(
+    "HOM618",
+    "sound is silent",
+    why="The sound track that is used holds nothing but digital silence (no sample reaches one "
+    "step of 16 bits): a muted recorder, or another track than the one that was recorded on. It "
+    "is packed and handed out as it is: silence.",
+    example="a first sound track of zeros, in a file with two",
+    hint="copy the video with the track that was recorded on marked as default",
+    deep=True,
+)
+def silent_sound(data: Data) -> Iterator[Finding]:
+    """Found by decoding, until something is heard."""
+    for file, sequence, probe in probed(data) if data.checked else ():
+        checked = data.checked.get(data.paths[file])
+        if checked is not None and checked.sound is not None and checked.sound.is_silent:
+            found = "; ".join(filter(None, ["digital silence", probe.fault("tracks")]))
+            yield data.at_file(file, found, "sound that can be heard", sequence=sequence)
+
+
+@warning(
+    "HOM619",
+    "damaged sound",
+    why="The decoder refuses packets of sound. Packing marks them as not recorded, with silence in "
+    "their place. Counted with --decode all.",
+    example="12 packets cannot be decoded",
+    hint="copy the video again where another copy is whole",
+    deep=True,
+)
+def damaged_sound(data: Data) -> Iterator[Finding]:
+    """Found by decoding the sound as packing does."""
+    for file, sequence, _ in probed(data) if data.checked else ():
+        checked = data.checked.get(data.paths[file])
+        if checked is not None and checked.sound is not None and checked.sound.n_lost:
+            found = f"{quantity(checked.sound.n_lost, 'packet')} cannot be decoded"
+            yield data.at_file(file, found, "packets that decode", sequence=sequence)
+
+
+several_tracks = info(
+    "HOM620",
+    "several tracks",
+    why="The file has more than one video or sound track. The one marked as default is used, as "
+    "players do; the first where none is, or all are; one without a packet only where there is no "
+    "other.",
+    example="2 sound tracks, number 2 is used, without a packet: 1",
+    hint="nothing, if it is the right one; else copy the video with that track alone",
+    deep=True,
+)(_told("tracks", "one track of a kind"))
+
+
+odd_angle = warning(
+    "HOM621",
+    "picture turned by an odd angle",
+    why="The file says that its picture is to be turned by an angle that is no quarter turn. It is "
+    "shown and packed at the nearest quarter turn.",
+    example="29.9 degrees off a quarter turn",
+    hint="turn the picture itself: ffmpeg -i IN -c:a copy OUT.mkv",
+    deep=True,
+)(_told("angle", "a multiple of 90 degrees"))
 
 
 cannot_decode = error(

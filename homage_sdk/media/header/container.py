@@ -89,10 +89,12 @@ def first_bytes(path: Path) -> str:
     return f"bytes {head.hex(' ', 4)}"
 
 
-def stated_frames(container: av.container.InputContainer, n_frames: int) -> int:
+def stated_frames(
+    container: av.container.InputContainer, video: av.VideoStream, n_frames: int
+) -> int:
     """How many frames a file says it has, 0 where it does not; ``n_frames`` are there."""
-    video = container.streams.video[0]
-    return video.frames or _tagged_frames(video.metadata) or _implied_frames(container, n_frames)
+    tagged = video.frames or _tagged_frames(video.metadata)
+    return tagged or _implied_frames(container, video, n_frames)
 
 
 def _tagged_frames(metadata: dict[str, str]) -> int:
@@ -103,14 +105,15 @@ def _tagged_frames(metadata: dict[str, str]) -> int:
     return 0
 
 
-def _implied_frames(container: av.container.InputContainer, n_frames: int) -> int:
+def _implied_frames(
+    container: av.container.InputContainer, video: av.VideoStream, n_frames: int
+) -> int:
     """Duration times the header's rate, which OpenCV takes for a count, where that is milliseconds.
 
     So it is when the rate is really the clock's (1000 a second in .mkv); 0 otherwise.
     """
     import av
 
-    video = container.streams.video[0]
     rate, base = video.average_rate, video.time_base
     if not rate or not base or not container.duration or rate * base != 1:
         return 0

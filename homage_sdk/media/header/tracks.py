@@ -1,0 +1,50 @@
+"""Which track of a file is used where it has several: the one marked as default, as players do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import av
+from av.stream import Discard, Disposition
+
+Track = TypeVar("Track", av.VideoStream, av.AudioStream)
+
+
+def main_track(tracks: Sequence[Track]) -> Track | None:
+    """The first that is marked as default, else the first; one without a packet comes last.
+
+    A cover picture counts where there is nothing else.
+    """
+    order = _order(tracks)
+    if len(order) < 2:
+        return order[0] if order else None
+    return next(filter(_has_packets, order), order[0])
+
+
+def told(tracks: Sequence[Track], kind: str) -> str:
+    """Which of several tracks is used, in words; "" where there is one. Numbers count from 1."""
+    main = main_track(tracks)
+    if main is None or len(tracks) < 2:
+        return ""
+    empty = [str(n) for n, track in enumerate(tracks, 1) if not _has_packets(track)]
+    used = f"{len(tracks)} {kind} tracks, number {tracks.index(main) + 1} is used"
+    return used + (f", without a packet: {', '.join(empty)}" if empty else "")
+
+
+def _order(tracks: Sequence[Track]) -> list[Track]:
+    def rank(track: Track) -> tuple[bool, bool]:
+        marks = track.disposition
+        return bool(marks & Disposition.attached_pic), not marks & Disposition.default
+
+    return sorted(tracks, key=rank)
+
+
+def _has_packets(track: av.VideoStream | av.AudioStream) -> bool:
+    with suppress(av.FFmpegError, OSError), av.open(track.container.name) as container:
+        for other in container.streams:
+            if other.index != track.index:
+                other.discard = Discard["all"]
+        return any(packet.size for packet in container.demux(container.streams[track.index]))
+    return False
