@@ -313,6 +313,11 @@ def browser_still_writes(copy: Copy) -> At:
     return At(copy.write("action_split_data/V1.0/p0001/p0001_r009_v000_a000.mkv.crdownload", b"x"))
 
 
+@fault("HOM145")
+def video_in_another_container(copy: Copy) -> At:
+    return At(copy.write("action_split_data/V1.0/p0001/p0001_r009_v000_a000.ts", b"G"))
+
+
 @fault("HOM150")
 def unknown_sensor(copy: Copy) -> At:
     path = copy.sensors[0]
@@ -419,6 +424,7 @@ FAULTS = (
     archive_of_labels,
     packed_sensor_file,
     browser_still_writes,
+    video_in_another_container,
     line_without_a_comma,
     malformed_id_in_a_list,
     wrongly_padded_id_in_a_list,

@@ -45,7 +45,7 @@ def _remux(
                 out.mux(changed)
 
 
-def _remade(copy: Copy, path: str, **how: Any) -> At:
+def remade(copy: Copy, path: str, **how: Any) -> At:
     """Replace a video by a remuxed one."""
     old = copy.root / path
     new = old.with_name("new.tmp")
@@ -108,7 +108,7 @@ def _overwritten(kind: str, index: int, packet: Any) -> Any:
 
 @fault("HOM616", deep=True)
 def one_packet_overwritten(copy: Copy) -> At:
-    return _remade(copy, unannotated_video(copy), change=_overwritten)
+    return remade(copy, unannotated_video(copy), change=_overwritten)
 
 
 @fault("HOM160", deep=True)
@@ -130,7 +130,7 @@ def _sound_only(kind: str, index: int, packet: Any) -> Any:
 
 @fault("HOM601", deep=True)
 def sound_without_pictures(copy: Copy) -> At:
-    return _remade(copy, unannotated_video(copy), change=_sound_only)
+    return remade(copy, unannotated_video(copy), change=_sound_only)
 
 
 @fault("HOM602", deep=True)
@@ -141,22 +141,22 @@ def one_view_longer(copy: Copy) -> At:
 
 @fault("HOM603", deep=True)
 def sound_gone(copy: Copy) -> At:
-    return _remade(copy, unannotated_video(copy), sound=False)
+    return remade(copy, unannotated_video(copy), sound=False)
 
 
 @fault("HOM604", deep=True)
 def starts_after_a_second(copy: Copy) -> At:
-    return _remade(copy, unannotated_video(copy), change=_shifted("both", Fraction(1)))
+    return remade(copy, unannotated_video(copy), change=_shifted("both", Fraction(1)))
 
 
 @fault("HOM605", deep=True)
 def sound_after_a_second(copy: Copy) -> At:
-    return _remade(copy, unannotated_video(copy), change=_shifted("audio", Fraction(1)))
+    return remade(copy, unannotated_video(copy), change=_shifted("audio", Fraction(1)))
 
 
 @fault("HOM606", deep=True)
 def milliseconds_for_frames(copy: Copy) -> At:
-    return _remade(copy, unannotated_video(copy), tags={"NUMBER_OF_FRAMES": "47342"})
+    return remade(copy, unannotated_video(copy), tags={"NUMBER_OF_FRAMES": "47342"})
 
 
 @fault("HOM607", deep=True)
@@ -182,7 +182,7 @@ def shared_timestamps(copy: Copy) -> At:
         copy_of[0] = packet.pts if kind == "video" else copy_of.get(0, 0)
         return packet
 
-    return _remade(copy, path, change=repeat)
+    return remade(copy, path, change=repeat)
 
 
 @fault("HOM610", deep=True)
@@ -195,7 +195,7 @@ def damaged_packets(copy: Copy) -> At:
         damaged.time_base, damaged.is_keyframe = packet.time_base, packet.is_keyframe
         return damaged
 
-    return _remade(copy, unannotated_video(copy), change=damage)
+    return remade(copy, unannotated_video(copy), change=damage)
 
 
 @fault("HOM614", deep=True)
@@ -203,7 +203,7 @@ def lost_pictures(copy: Copy) -> At:
     def lose(kind: str, index: int, packet: Any) -> Any:
         return None if kind == "video" and index in (60, 61) else packet
 
-    return _remade(copy, unannotated_video(copy), change=lose)
+    return remade(copy, unannotated_video(copy), change=lose)
 
 
 @fault("HOM615", deep=True)
@@ -211,7 +211,7 @@ def lost_sound(copy: Copy) -> At:
     def lose(kind: str, index: int, packet: Any) -> Any:
         return None if kind == "audio" and 20 <= index < 30 else packet
 
-    return _remade(copy, unannotated_video(copy), change=lose)
+    return remade(copy, unannotated_video(copy), change=lose)
 
 
 @fault("HOM611", deep=True)

@@ -20,6 +20,7 @@ from tests.faults import (
     list_faults,
     media_faults,
     sensor_faults,
+    stream_faults,
 )
 from tests.faults.kit import At, Copy, Fault, places
 
@@ -30,6 +31,7 @@ FAULTS: tuple[Fault, ...] = (
     *graph_faults.FAULTS,
     *sensor_faults.FAULTS,
     *media_faults.FAULTS,
+    *stream_faults.FAULTS,
 )
 
 _PROBES: dict[int, VideoProbe | HomageError] = {}
@@ -78,7 +80,7 @@ def test_a_planted_fault_is_found_at_its_place_and_nothing_else(
     if copy.scene_graph_map:
         mapping = tmp_path / "map.toml"
         mapping.write_text(copy.scene_graph_map)
-    decode = fault.code == "HOM616"
+    decode = "HOM616" <= fault.code <= "HOM619"
     problems = _problems(copy.root, deep=fault.deep, decode=decode, scene_graph_map=mapping)
     assert places(problems) == sorted(
         (at.code or fault.code, replace(at, code="")) for at in expected
