@@ -51,6 +51,7 @@ class Form(NamedTuple):
         width, height: pixels, as stored.
         orientation: how they are shown.
         off_degrees: how far the stated angle is from a quarter turn, 0 within 2 degrees.
+        angle: as PyAV says it, in degrees.
 
     """
 
@@ -58,6 +59,7 @@ class Form(NamedTuple):
     height: int
     orientation: Orientation = Orientation()
     off_degrees: float = 0.0
+    angle: int = 0
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -68,15 +70,14 @@ class Form(NamedTuple):
     def difference(self, frame: av.VideoFrame) -> str:
         """Why a picture of the same video is not to be shown like the first one; "" for most.
 
-        A stream may state its matrix once: no matrix differs from none.
+        A stream may state its matrix once: where it states none, nothing changes.
         """
         if (frame.width, frame.height) != (self.width, self.height):
             return (
                 f"its size is {frame.width}x{frame.height}, the video's {self.width}x{self.height}"
             )
-        stated = _matrix(frame)
-        if stated is not None and _orientation(stated)[0] != self.orientation:
-            return "it is turned or mirrored otherwise than the first picture"
+        if frame.rotation not in (0, self.angle):
+            return f"it is turned by {frame.rotation} degrees, the first picture by {self.angle}"
         return ""
 
 
@@ -102,14 +103,18 @@ def first_form(path: str, *state: object) -> tuple[Form | None, Exception | None
                 if frame is not None:
                     matrix = _matrix(frame)
                     stated = (Orientation(), 0.0) if matrix is None else _orientation(matrix)
-                    return Form(frame.width, frame.height, *stated), None
+                    return Form(frame.width, frame.height, *stated, frame.rotation), None
         except (av.FFmpegError, OSError) as error:
             refused = error
     return None, refused
 
 
 def _matrix(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
-    """The four numbers of a display matrix that turn and mirror; None where none is stated."""
+    """The four numbers of a display matrix that turn and mirror; None where none is stated.
+
+    Only for a frame that is not used: PyAV keeps it in a cycle from now on, until the collector
+    comes, which may be in a forked child.
+    """
     stated = frame.side_data.get("DISPLAYMATRIX")
     if stated is None:
         return None

@@ -11,7 +11,7 @@ from homage_sdk.validation.data import Data
 from homage_sdk.validation.rule import Check, Finding, error, info, warning
 
 if TYPE_CHECKING:
-    from homage_sdk.media.check_pictures import Stretch
+    from homage_sdk.media.check_pictures import CheckedPictures, Stretch
     from homage_sdk.media.probe import VideoProbe
 
 _PLACES = 20
@@ -29,6 +29,14 @@ def probed(data: Data) -> Iterator[tuple[int, str, VideoProbe]]:
         probe = data.probes.get(file)
         if probe is not None and probe.n_frames > 0:
             yield file, sequence, probe
+
+
+def _decoded(data: Data) -> Iterator[tuple[int, str, VideoProbe, CheckedPictures]]:
+    """Videos that were decoded, with what that gave."""
+    for file, sequence, probe in probed(data) if data.checked else ():
+        checked = data.checked.get(data.paths[file])
+        if checked is not None:
+            yield file, sequence, probe, checked
 
 
 def each(
@@ -140,9 +148,8 @@ sound_breaks = warning(
 )
 def damaged_pictures(data: Data) -> Iterator[Finding]:
     """What decoding found, by the function that packing decides with; of no picture see HOM610."""
-    for file, sequence, probe in probed(data) if data.checked else ():
-        checked = data.checked.get(data.paths[file])
-        if checked is not None and checked.damaged and not probe.fault("picture"):
+    for file, sequence, probe, checked in _decoded(data):
+        if checked.damaged and not probe.fault("picture"):
             found = _where(checked.damaged)
             yield data.at_file(file, found, "pictures that decode cleanly", sequence=sequence)
 
@@ -160,7 +167,7 @@ def _where(stretches: Sequence[Stretch]) -> str:
 @warning(
     "HOM617",
     "picture changes in mid-stream",
-    why="These pictures have another size than the first one, or are turned or mirrored otherwise: "
+    why="These pictures have another size than the first one, or are turned otherwise: "
     "files were put one after the other, or a camera was switched over. Boxes in pixels fit one "
     "size only. The handle raises MediaError for them, packing marks them, and loaders mask them. "
     "By default a sample of each video is decoded: with --decode all every picture.",
@@ -170,9 +177,8 @@ def _where(stretches: Sequence[Stretch]) -> str:
 )
 def other_form(data: Data) -> Iterator[Finding]:
     """What decoding found, by the function that packing decides with."""
-    for file, sequence, probe in probed(data) if data.checked else ():
-        checked = data.checked.get(data.paths[file])
-        if checked is not None and checked.other:
+    for file, sequence, probe, checked in _decoded(data):
+        if checked.other:
             expected = f"{probe.width}x{probe.height} as the first picture"
             yield data.at_file(file, _where(checked.other), expected, sequence=sequence)
 
@@ -189,9 +195,8 @@ def other_form(data: Data) -> Iterator[Finding]:
 )
 def silent_sound(data: Data) -> Iterator[Finding]:
     """Found by decoding, until something is heard."""
-    for file, sequence, probe in probed(data) if data.checked else ():
-        checked = data.checked.get(data.paths[file])
-        if checked is not None and checked.sound is not None and checked.sound.is_silent:
+    for file, sequence, probe, checked in _decoded(data):
+        if checked.sound is not None and checked.sound.is_silent:
             found = "; ".join(filter(None, ["digital silence", probe.fault("tracks")]))
             yield data.at_file(file, found, "sound that can be heard", sequence=sequence)
 
@@ -207,9 +212,8 @@ def silent_sound(data: Data) -> Iterator[Finding]:
 )
 def damaged_sound(data: Data) -> Iterator[Finding]:
     """Found by decoding the sound as packing does."""
-    for file, sequence, _ in probed(data) if data.checked else ():
-        checked = data.checked.get(data.paths[file])
-        if checked is not None and checked.sound is not None and checked.sound.n_lost:
+    for file, sequence, _, checked in _decoded(data):
+        if checked.sound is not None and checked.sound.n_lost:
             found = f"{quantity(checked.sound.n_lost, 'packet')} cannot be decoded"
             yield data.at_file(file, found, "packets that decode", sequence=sequence)
 
