@@ -15,6 +15,7 @@ from homage_sdk.errors import HomageError, UnknownIdError
 from homage_sdk.ingest import changed_files, class_ids
 from homage_sdk.problems import Code, by_code, declared
 from homage_sdk.shards.verifying import members, verify
+from homage_sdk.storage import dataset_card
 from homage_sdk.validation import CODES as OF_A_RELEASE
 
 OF_ERRORS = by_code(
@@ -27,8 +28,8 @@ OF_ERRORS = by_code(
 OF_INGEST = declared(changed_files, class_ids)
 """The codes that only ingest can report."""
 
-OF_SHARDS = declared(verify, members)
-"""The codes that ``homage verify`` reports."""
+OF_SHARDS = declared(verify, members, dataset_card)
+"""The codes that ``homage verify`` reports of shards; the last also of a catalog."""
 
 CODES: dict[str, Code] = by_code(
     code for room in (OF_ERRORS, OF_A_RELEASE, OF_INGEST, OF_SHARDS) for code in room.values()

@@ -62,9 +62,10 @@ _INTRO = f"""# The catalog
 `homage ingest RELEASE CATALOG` writes a folder of Parquet files (zstd) and `catalog.json`. It
 exists whole or not at all: it is built in `.tmp-new` inside the folder, flushed to disk, and counts
 with one rename to `.tmp-commit`, from where its files are moved to their places. The next ingest
-replaces these files and no others: shards and notes beside them stay. CATALOG may be a link; a
-release and its catalog may not lie in one another. This page is schema version {SCHEMA_VERSION};
-`schemas/tables/` holds the same as JSON.
+replaces these files and no others: shards and notes beside them stay. With them goes `README.md`,
+by which Hugging Face's `datasets` opens the folder (docs/exports.md); one that is not ours stays.
+CATALOG may be a link; a release and its catalog may not lie in one another. This page is schema
+version {SCHEMA_VERSION}; `schemas/tables/` holds the same as JSON.
 
 ```python
 import duckdb, pandas, pyarrow.dataset

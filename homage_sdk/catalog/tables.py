@@ -16,12 +16,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from homage_sdk.catalog.dataset_card import catalog_card
 from homage_sdk.catalog.info import CatalogInfo, read_info, stamp
 from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
 from homage_sdk.errors import CatalogError, ReleaseError, UnknownIdError, require_known
 from homage_sdk.problems import Problem
 from homage_sdk.progress import Meter, Progress
+from homage_sdk.storage.dataset_card import other_card
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
 
@@ -220,7 +222,7 @@ def verify_catalog(path: Path, progress: Progress | None = None) -> list[Problem
         except CatalogError as error:
             problems.append(error.to_problem())
         meter.advance()
-    return problems
+    return [*problems, *other_card(path, catalog_card(info.counts))]
 
 
 def _whole_state(path: Path) -> tuple[CatalogInfo, tuple[int, ...] | None]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from homage_sdk.catalog.dataset_card import catalog_card
 from homage_sdk.catalog.info import (
     CatalogInfo,
     Options,
@@ -24,6 +25,7 @@ from homage_sdk.errors import CatalogError, StorageError
 from homage_sdk.folders import CATALOG_FILE, PROBES_FILE, look
 from homage_sdk.storage import explained, write_file
 from homage_sdk.storage.commit import OUR_NAMES, current, real, refuse_in_the_way, replacing
+from homage_sdk.storage.dataset_card import CARD, CardState, read_card, stays
 from homage_sdk.taxonomy import KINDS
 
 _ROWS_A_GROUP = 1 << 14
@@ -47,7 +49,8 @@ def write_catalog(
 ) -> CatalogInfo:
     """Write every table and ``catalog.json``; those of an older catalog are replaced at once.
 
-    Nothing else in ``target`` is touched. ``check`` may refuse what stands there, under
+    With them goes ``README.md``, unless the one there is not ours. Nothing else in ``target`` is
+    touched. ``check`` may refuse what stands there, under
     the lock. Raises StorageError when ``target`` is something other than a catalog, when
     another process writes it, or when the disk refuses.
     """
@@ -72,6 +75,8 @@ def write_catalog(
             files=files,
         ).sealed()
         write_file(folder / CATALOG_FILE, info.to_json())
+        if not stays(real(target)):
+            write_file(folder / CARD, catalog_card(info.counts))
     return info
 
 
@@ -80,10 +85,9 @@ def check_target(target: Path) -> None:
     target = real(target)
     if not os.path.lexists(target):
         return
-    owned = _owned(target)
-    ours = (*OUR_NAMES, PROBES_FILE)
+    ours = (*OUR_NAMES, PROBES_FILE, *_owned_card(target))
     is_free = target.is_dir() and all(path.name in ours for path in target.iterdir())
-    if not owned and not is_free:
+    if not _owned_tables(target) and not is_free:
         raise StorageError(
             "this is no catalog, and will not be replaced by one",
             place=target,
@@ -91,7 +95,7 @@ def check_target(target: Path) -> None:
             expected="a new path, or a catalog to replace",
             hint="choose another path for the catalog",
         )
-    refuse_in_the_way(target, _names(TABLES), owned)
+    refuse_in_the_way(target, _names(TABLES), _owned(target))
 
 
 def check_apart(release: Path, target: Path) -> None:
@@ -108,7 +112,16 @@ def check_apart(release: Path, target: Path) -> None:
 
 
 def _owned(folder: Path) -> tuple[str, ...]:
-    """The files of the catalog in ``folder``; nothing where there is none."""
+    """The files of the catalog in ``folder``, and the card where it is ours."""
+    return (*_owned_tables(folder), *_owned_card(folder))
+
+
+def _owned_card(folder: Path) -> tuple[str, ...]:
+    return (CARD,) if read_card(folder)[0] is CardState.OURS else ()
+
+
+def _owned_tables(folder: Path) -> tuple[str, ...]:
+    """``catalog.json`` and its tables; nothing where there is no catalog."""
     if not current(folder, CATALOG_FILE).is_file():
         return ()
     try:

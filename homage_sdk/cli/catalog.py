@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homage_sdk.cli.console import Stopped, err, out, progress
+from homage_sdk.cli.console import Stopped, err, out, progress, tell_card
 from homage_sdk.cli.options import CatalogPath
 from homage_sdk.cli.print_rows import print_counts
 from homage_sdk.folders import MANIFEST_FILE
@@ -77,6 +77,7 @@ def ingest(
     else:
         out.print(f"wrote {catalog}")
     _show(summary.info)
+    tell_card(catalog, summary.card)
     errors = [problem for problem in summary.problems if problem.severity == "error"]
     _first(summary.class_changes, "classes that differ from the older catalog")
     _first(errors, f"errors: `homage validate {catalog}` lists them")

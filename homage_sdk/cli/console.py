@@ -14,7 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from homage_sdk.errors import HomageError
+    from homage_sdk.storage.dataset_card import CardState
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -29,6 +32,15 @@ def fail(error: HomageError) -> int:
     err.print("error", style="bold red", end="")
     err.print(f" {error.code}: " + str(error).replace("\n", " "))
     return 2
+
+
+def tell_card(folder: Path, card: CardState) -> None:
+    """Say that the ``README.md`` of a folder was left, where it is not ours."""
+    if card is not card.OURS:
+        err.print(
+            f"{folder}/README.md is {card.value}, and stays: `datasets` reads the folder as it "
+            "says. Move it away and run the same command again for a card of ours"
+        )
 
 
 @dataclass

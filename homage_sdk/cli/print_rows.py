@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from homage_sdk.cli.console import err, out
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 RowFormat = Literal["table", "csv", "json"]
 _CELL = 60
 """Characters of a cell in a table; csv and json have all of them."""
+_BEYOND_64_BITS = 1 << 63
 _NUMBER = re.compile(r"-?[\d,.]+(e[+-]\d+)?( %)?")
 
 
@@ -32,7 +34,7 @@ def print_rows(
 
         for row in zip(*columns, strict=True):
             document = dict(zip(names, row, strict=True))
-            sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
+            sys.stdout.write(orjson.dumps(document, default=_in_json).decode() + "\n")
     elif form == "csv":
         import csv
 
@@ -50,11 +52,13 @@ def print_rows(
 
 
 def print_counts(title: str, counts: Mapping[str, int]) -> None:
-    """Print how many there are of what, as rows below a title."""
+    """Print how many there are of what, as rows below a title; every name in full."""
     out.print(title, style="bold")
-    rows = [{"what": name, "count": f"{count:,}"} for name, count in counts.items()]
-    for line in row_lines(rows)[1:]:
-        out.print(f"  {line}")
+    names = [_printable(name) for name in counts]
+    numbers = [f"{count:,}" for count in counts.values()]
+    name_width, number_width = (max(map(len, each), default=0) for each in (names, numbers))
+    for name, number in zip(names, numbers, strict=True):
+        out.print(f"  {name.ljust(name_width)}  {number.rjust(number_width)}")
 
 
 def _columns(
@@ -87,5 +91,18 @@ def _said(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    text = "".join(c if c.isprintable() else " " for c in text)
+    text = _printable(text)
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def _in_json(value: object) -> object:
+    """What JSON has no type for; the decimals of an SQL sum are numbers there too."""
+    if not isinstance(value, Decimal):
+        return str(value)
+    if value == value.to_integral_value():
+        return int(value) if abs(value) < _BEYOND_64_BITS else str(value)
+    return float(value)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

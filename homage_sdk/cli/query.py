@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.console import fail, out, progress
 from homage_sdk.cli.options import CatalogPath, Root, Split, open_dataset
 from homage_sdk.cli.print_rows import RowFormat, print_counts, print_rows
 from homage_sdk.cli.sheet import sheet
@@ -127,20 +127,29 @@ def export(
         Path | None,
         typer.Option(help="Also cut the annotated frames from the videos into this folder."),
     ] = None,
+    unsure: Annotated[
+        bool, typer.Option("--unsure", help="Action Genome: label objects without attention so.")
+    ] = False,
     root: Root = None,
 ) -> None:
     """Write labels in another tool's format, with the pictures they belong to if wanted.
 
-    Exit code 1: some pictures could not be cut; their number and the reason are printed.
+    What has no place in the format is counted as left out, and what its readers are known to skip
+    or take otherwise under beware. Exit code 1: there is nothing to export, or some pictures could
+    not be cut; their number and the reason are printed.
     """
+    from homage_sdk.export import NothingToExportError, export_pictures
     from homage_sdk.export import export as write_export
-    from homage_sdk.export import export_pictures
     from homage_sdk.export.write import check_target
 
     dataset = open_dataset(catalog, split=split, root=root)
     if pictures is not None:
         check_target("pictures", pictures)
-    counts = write_export(dataset, to, out_path)
+    try:
+        counts = write_export(dataset, to, out_path, unsure=unsure)
+    except NothingToExportError as error:
+        fail(error)
+        raise typer.Exit(1) from None
     print_counts(f"wrote {out_path}", counts)
     if pictures is None:
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.console import out, progress, tell_card
 from homage_sdk.cli.options import CatalogPath, Root, ShardsPath, Split, Workers, open_dataset
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def pack(
         out.print(f"and {more} more views; the manifest names them all")
     if summary.damaged:
         out.print("what is damaged or was not recorded is marked, and loaders mask it")
+    tell_card(shards, summary.card)
     _say_left_out(summary.quarantine)
 
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 def coco_document(dataset: Dataset) -> dict[str, Any]:
     """Every annotated frame of the selection as one COCO document.
 
-    ``bbox`` is xywh in pixels, as COCO has it; categories keep their catalog ids. Images carry
-    ``sequence``, ``view`` and ``frame`` (1-based) besides COCO's own keys, annotations their
-    ``object_id``, and ``relationships`` hold what COCO has no place for: subject and object as
-    annotation ids. Readers of COCO ignore keys they do not know.
+    ``bbox`` is xywh in pixels, as COCO has it, and ``segmentation`` the outline of that box, for
+    readers that ask for one. Categories keep their catalog ids. Images carry ``sequence``, ``view``
+    and ``frame`` (1-based) besides COCO's own keys, annotations their ``object_id``, and
+    ``relationships`` hold what COCO has no place for: subject and object as annotation ids. Readers
+    of COCO ignore keys they do not know. ``info.beware`` counts what some of them take otherwise.
 
     Raises UsageError where a frame lacks the size of its view, which COCO requires.
 
@@ -42,6 +43,7 @@ def coco_document(dataset: Dataset) -> dict[str, Any]:
                     "image_id": image_id,
                     "category_id": item.class_id,
                     "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "segmentation": [[x1, y1, x1, y2, x2, y2, x2, y1]],
                     "area": (x2 - x1) * (y2 - y1),
                     "iscrowd": 0,
                     "object_id": item.object_id,
@@ -57,7 +59,11 @@ def coco_document(dataset: Dataset) -> dict[str, Any]:
                 }
             )
     return {
-        "info": {"description": "HOMAGE scene graphs", "version": "1"},
+        "info": {
+            "description": "HOMAGE scene graphs",
+            "version": "1",
+            "beware": _beware(images, annotations),
+        },
         "licenses": [],
         "images": images,
         "annotations": annotations,
@@ -70,6 +76,17 @@ def coco_document(dataset: Dataset) -> dict[str, Any]:
             {"id": c.id, "name": c.raw} for c in dataset.taxonomy("relationship").values()
         ],
     }
+
+
+def _beware(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> dict[str, int]:
+    """What some readers take otherwise, by kind."""
+    doubles = len(images) - len({image["file_name"] for image in images})
+    background = sum(each["category_id"] == 0 for each in annotations)
+    found = {
+        "images of the same picture, as it was annotated twice": doubles,
+        "annotations of category 0, which some readers take for background": background,
+    }
+    return {what: n for what, n in found.items() if n}
 
 
 def _image(row: FrameRow, image_id: int) -> dict[str, Any]:

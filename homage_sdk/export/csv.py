@@ -47,6 +47,11 @@ def csv_tables(dataset: Dataset) -> dict[str, str]:
     "sequence","action_id","class_id","name","first_frame","last_frame","begin_s","end_s"
     "p0001_r001_a001",0,5,"take cup from swh",1,30,0,1
     """
+    return {name: csv_text(table) for name, table in arrow_tables(dataset).items()}
+
+
+def arrow_tables(dataset: Dataset) -> dict[str, pa.Table]:
+    """The tables that ``csv_tables`` writes, by name."""
     import pyarrow as pa
 
     actions = dataset.sql(_ACTIONS)
@@ -58,17 +63,17 @@ def csv_tables(dataset: Dataset) -> dict[str, str]:
     ]
     begin = pa.array([interval.begin_s() for interval in intervals], pa.float64())
     end = pa.array([interval.end_s() for interval in intervals], pa.float64())
-    tables = {
+    return {
         "sequences": dataset.sql(_SEQUENCES),
         "atomic_actions": actions.append_column("begin_s", begin).append_column("end_s", end),
         "objects": dataset.sql(_OBJECTS),
         "relationships": dataset.sql(_RELATIONSHIPS),
         "classes": dataset.sql("SELECT kind, id, raw, slug FROM classes ORDER BY kind, id"),
     }
-    return {name: _text(table) for name, table in tables.items()}
 
 
-def _text(table: pa.Table) -> str:
+def csv_text(table: pa.Table) -> str:
+    """A table as CSV: header, UTF-8, quoted where it must be."""
     import pyarrow.csv
 
     buffer = io.BytesIO()

@@ -60,6 +60,8 @@ class FrameRow:
 def frame_rows(dataset: Dataset) -> Iterator[FrameRow]:
     """Every annotated frame of the selection, by sequence, view and frame.
 
+    A frame without a size of its own has that of its view, where its video was probed.
+
     Raises CatalogError for a relationship whose subject or object is not in its frame.
     """
     objects = dataset.taxonomy("object")
@@ -75,6 +77,10 @@ def frame_rows(dataset: Dataset) -> Iterator[FrameRow]:
         graph: tuple(EdgeRow(row[1], row[2], row[3], predicates[row[3]].raw) for row in rows)
         for graph, rows in _grouped(dataset, "relationships").items()
     }
+    sizes = {
+        (row["sequence"], row["view"]): (row["width"], row["height"])
+        for row in dataset.table("views").to_pylist()
+    }
     splits = {row["sequence"]: row["split"] for row in dataset.table("sequences").to_pylist()}
     rows = dataset.table("frames").drop_columns(["action_ids"]).to_pylist()
     for row in sorted(rows, key=itemgetter("sequence", "view", "frame", "scene_graph_id")):
@@ -87,6 +93,9 @@ def frame_rows(dataset: Dataset) -> Iterator[FrameRow]:
                     place=str(dataset.path),
                     hint="run `homage ingest` again",
                 )
+        if row["width"] is None or row["height"] is None:
+            unknown = (None, None)
+            row["width"], row["height"] = sizes.get((row["sequence"], row["view"]), unknown)
         yield FrameRow(
             **row,
             split=splits[row["sequence"]],

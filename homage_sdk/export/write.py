@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
 from homage_sdk.errors import UsageError, require_known
+from homage_sdk.export.action_genome_classes import PERSON
 from homage_sdk.export.images import action_genome_name, coco_name, exported, mark, write_pictures
 from homage_sdk.progress import Progress
 from homage_sdk.storage import write_file
@@ -20,17 +22,24 @@ if TYPE_CHECKING:
 FORMATS = ("coco", "action-genome", "csv")
 
 
-def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
+class NothingToExportError(UsageError):
+    """No frame of the selection can be held by the format; nothing was written."""
+
+
+def export(dataset: Dataset, to: str, out: Path, *, unsure: bool = False) -> dict[str, int]:
     """Write the selection in another tool's format; what was written, and what had no place.
 
     ``coco`` writes one JSON file at ``out``; ``action-genome`` and ``csv`` a folder, which takes
-    the place of an earlier export there; files in it that are not the export's stay. Raises
-    UsageError for another format, where ``out`` is a folder of something else, or where the
-    selection has no annotated frame that such a format could hold.
+    the place of an earlier export there; files in it that are not the export's stay. ``unsure``
+    gives objects without an attention label that one (``action-genome`` alone). Raises UsageError
+    for another format, where ``out`` is a folder of something else, or where the selection has no
+    annotated frame that such a format could hold (NothingToExportError).
     """
     check_target(to, out)
+    if unsure and to != "action-genome":
+        raise UsageError("unsure is for action-genome", found=to)
     if to != "csv" and not any(sequence.scene_graphs for sequence in dataset):
-        raise UsageError(
+        raise NothingToExportError(
             "nothing to export: no frame of the selection is annotated",
             found=f"{len(dataset)} sequences without scene graphs",
             hint="ingest a release with scene graphs, or choose another split",
@@ -38,8 +47,10 @@ def export(dataset: Dataset, to: str, out: Path) -> dict[str, int]:
     if to == "coco":
         return _write_coco(dataset, out)
     with new_folder(out, exported) as folder:
-        write = _write_csv if to == "csv" else _write_action_genome
-        counts = write(dataset, folder)
+        if to == "csv":
+            counts = _write_csv(dataset, folder)
+        else:
+            counts = _write_action_genome(dataset, folder, unsure=unsure)
         mark(folder, to)
     return counts
 
@@ -74,36 +85,64 @@ def _write_coco(dataset: Dataset, out: Path) -> dict[str, int]:
 
     document = coco_document(dataset)
     write_file(out, orjson.dumps(document))
-    return {name: len(document[name]) for name in ("images", "annotations", "relationships")}
+    counts = {name: len(document[name]) for name in ("images", "annotations", "relationships")}
+    return counts | _said("beware", document["info"]["beware"])
 
 
 def _write_csv(dataset: Dataset, folder: Path) -> dict[str, int]:
-    from homage_sdk.export.csv import csv_tables
+    from homage_sdk.export.csv import arrow_tables, csv_text
 
-    tables = csv_tables(dataset)
-    for name, text in tables.items():
-        (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
-    return {name: len(text.splitlines()) - 1 for name, text in tables.items()}
+    tables = arrow_tables(dataset)
+    for name, table in tables.items():
+        (folder / f"{name}.csv").write_text(csv_text(table), encoding="utf-8", newline="")
+    return {name: table.num_rows for name, table in tables.items()}
 
 
-def _write_action_genome(dataset: Dataset, folder: Path) -> dict[str, int]:
+def _write_action_genome(dataset: Dataset, folder: Path, *, unsure: bool) -> dict[str, int]:
     """The files under the names its readers look for: pickles, for they read nothing else."""
     import numpy as np
 
     from homage_sdk.export.action_genome import action_genome
 
-    made = action_genome(dataset)
+    made = action_genome(dataset, unsure=unsure)
+    if not made.frame_list:
+        raise NothingToExportError(
+            "nothing to export: Action Genome has no frame without an object",
+            found=f"{made.left_out['frames without an object']} annotated frames, none with one",
+            hint="choose another split, or another format",
+        )
     persons = {
         name: {**entry, "bbox": np.array(entry["bbox"], np.float32).reshape(-1, 4)}
         for name, entry in made.person_bbox.items()
     }
     objects = made.object_bbox_and_relationship
+    together = {
+        name: [
+            *(
+                {"class": PERSON, "bbox": box, "bbox_size": entry["bbox_size"]}
+                for box in entry["bbox"]
+            ),
+            *objects[name],
+        ]
+        for name, entry in made.person_bbox.items()
+    }
+    counts, left_out, beware = made.counts, dict(made.left_out), dict(made.beware)
+    documents = {
+        "object_bbox_and_relationship": objects,
+        "person_bbox": made.person_bbox,
+        "action_genome": together,
+        "relationship_groups": made.relationship_groups,
+        "summary": {**counts, "left_out": left_out, "beware": beware},
+    }
     (folder / "person_bbox.pkl").write_bytes(pickle.dumps(persons, protocol=4))
     (folder / "object_bbox_and_relationship.pkl").write_bytes(pickle.dumps(objects, protocol=4))
-    (folder / "object_bbox_and_relationship.json").write_bytes(orjson.dumps(objects))
-    (folder / "person_bbox.json").write_bytes(orjson.dumps(made.person_bbox))
+    for name, document in documents.items():
+        (folder / f"{name}.json").write_bytes(orjson.dumps(document))
     for name in ("object_classes", "relationship_classes", "frame_list"):
         lines = getattr(made, name)
-        (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
-    counts = {"frames": len(made.frame_list), "objects": sum(map(len, objects.values()))}
-    return counts | {f"left out: {what}": n for what, n in sorted(made.left_out.items())}
+        (folder / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return counts | _said("left out", left_out) | _said("beware", beware)
+
+
+def _said(title: str, counts: Mapping[str, int]) -> dict[str, int]:
+    return {f"{title}: {what}": n for what, n in sorted(counts.items())}

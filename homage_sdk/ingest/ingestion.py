@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from homage_sdk import __version__
+from homage_sdk.catalog.dataset_card import catalog_card
 from homage_sdk.catalog.info import CatalogInfo, Options, Source
 from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import check_apart, check_target, write_catalog
@@ -33,6 +34,7 @@ from homage_sdk.release.sensors import SensorReader
 from homage_sdk.soundness import judge
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import require_writable, settle
+from homage_sdk.storage.dataset_card import CardState, read_card, stays
 
 if TYPE_CHECKING:
     from homage_sdk.ingest.known_videos import KnownVideos
@@ -55,6 +57,8 @@ class IngestSummary:
     unchanged: bool = False
     class_changes: tuple[Problem, ...] = ()
     """How the classes differ from those of the catalog that stood here before."""
+    card: CardState = CardState.OURS
+    """Whose ``README.md`` is; one that is not as we wrote it was left as it is."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -117,7 +121,7 @@ def ingest(
         current = _up_to_date(catalog, inventory, source, options, versions)
         if current is not None and not (strict and current.severities.get("error")):
             settle(catalog, CATALOG_FILE)
-            return IngestSummary(catalog, current, unchanged=True)
+            return IngestSummary(catalog, current, unchanged=True, card=read_card(catalog)[0])
 
     # Room as for the label files: what the tables take is known only when they are made.
     require_writable(catalog, sum(e.bytes for e in inventory.files if e.kind in _LABELS))
@@ -163,7 +167,8 @@ def ingest(
     if known is not None:
         known.tidy()
     changed = (*changes(raw, older, built.taxonomies), *built.problems)
-    return IngestSummary(catalog, info, tuple(problems), class_changes=changed)
+    card, _ = read_card(catalog)
+    return IngestSummary(catalog, info, tuple(problems), class_changes=changed, card=card)
 
 
 def _read_videos(
@@ -227,7 +232,8 @@ def _up_to_date(
                     return None
     except CatalogError:
         return None
-    return info
+    is_current = stays(catalog) or read_card(catalog)[1] == catalog_card(info.counts)
+    return info if is_current else None
 
 
 def _refuse(problems: list[Problem]) -> None:

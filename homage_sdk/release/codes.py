@@ -10,10 +10,10 @@ from homage_sdk.problems import declared
 from homage_sdk.release import read, sensor_csv, sensors
 from homage_sdk.release.files import duplicates, inventory, layouts, misplaced, text
 from homage_sdk.release.labels import json_records, json_text, lists
-from homage_sdk.release.scene_graphs import exact
+from homage_sdk.release.scene_graphs import exact, reshape
 
 READER_CODES = declared(
     *(inventory, text, layouts, misplaced, duplicates, read),
-    *(json_text, json_records, lists, exact, sensors, sensor_csv),
+    *(json_text, json_records, lists, exact, reshape, sensors, sensor_csv),
 )
 """Every code that reading can report, in order."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.faults.clean import HEIGHT, WIDTH
 from tests.faults.kit import At, Copy, fault
 
@@ -315,6 +317,99 @@ def fractions_of_an_unknown_size(copy: Copy) -> At:
     return At(copy.write_json(path, document))
 
 
+_GROUPS = {"looking_at": "attention_relationship"}
+
+
+def _as_action_genome(copy: Copy) -> str:
+    """Every scene-graph file in Action Genome's shape; the first one."""
+    copy.scene_graph_map = (
+        '[files]\nshape = "action-genome"\n[boxes]\nformat = "xywh"\nperson_format = "xyxy"\n'
+    )
+    for path in copy.graphs:
+        document = copy.json(path)
+        size = [document["width"], document["height"]]
+        shaped = {}
+        for frame in document["frames"]:
+            entries = {item["id"]: {"class": item["category"]} for item in frame["objects"]}
+            (person,) = (key for key, each in entries.items() if each["class"] == "person")
+            for item in frame["objects"]:
+                x1, y1, x2, y2 = item["bbox"]
+                box = [x1, y1, x2, y2] if item["id"] == person else [x1, y1, x2 - x1, y2 - y1]
+                entries[item["id"]]["bbox"] = box
+            for link in frame["relationships"]:
+                if link["subject"] == person:
+                    group = _GROUPS.get(link["category"], "contacting_relationship")
+                    entries[link["object"]].setdefault(group, []).append(link["category"])
+            entries[person]["bbox_size"] = size
+            shaped[f"{document['video']}.mp4/{frame['frame']:06d}.png"] = list(entries.values())
+        copy.write_json(path, shaped)
+    return copy.graphs[0]
+
+
+def _entries(copy: Copy, path: str) -> tuple[str, int, list[dict[str, Any]]]:
+    """A frame whose person is related to something: its key, its place, its entries."""
+    for index, (name, entries) in enumerate(copy.json(path).items()):
+        if any(key.endswith("_relationship") for entry in entries for key in entry):
+            return name, index, entries
+    raise AssertionError
+
+
+@fault("HOM135")
+def action_genome_without_persons(copy: Copy) -> list[At]:
+    path = _as_action_genome(copy)
+    name, index, entries = _entries(copy, path)
+    copy.set(path, [each for each in entries if each["class"] != "person"], name)
+    return [At(path, "/" + name.replace("/", "~1")), At(path, f"/frames/{index}", code="HOM428")]
+
+
+@fault("HOM136")
+def action_genome_with_two_persons(copy: Copy) -> list[At]:
+    path = _as_action_genome(copy)
+    name, index, entries = _entries(copy, path)
+    other = {"class": "person", "bbox": [1, 1, 40, 60]}
+    copy.set(path, [*entries, other], name)
+    return [At(path, "/" + name.replace("/", "~1")), At(path, f"/frames/{index}", code="HOM429")]
+
+
+@fault("HOM137")
+def label_of_an_image_that_is_not_there(copy: Copy) -> At:
+    copy.scene_graph_map = '[files]\nshape = "coco"\n[boxes]\nformat = "xywh"\n'
+    for path in copy.graphs:
+        document = copy.json(path)
+        names = sorted({item["category"] for f in document["frames"] for item in f["objects"]})
+        shaped: dict[str, list[dict[str, Any]]] = {
+            **{"images": [], "annotations": [], "relationships": []},
+            "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
+        }
+        for number, frame in enumerate(document["frames"]):
+            shaped["images"].append(
+                {
+                    "id": number,
+                    "file_name": f"{document['video']}/{frame['frame']:06d}.jpg",
+                    **{side: document[side] for side in ("width", "height")},
+                }
+            )
+            for item in frame["objects"]:
+                x1, y1, x2, y2 = item["bbox"]
+                shaped["annotations"].append(
+                    {
+                        "id": item["id"],
+                        "image_id": number,
+                        "category_id": names.index(item["category"]),
+                        "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    }
+                )
+            for link in frame["relationships"]:
+                ends = {"subject_id": link["subject"], "object_id": link["object"]}
+                shaped["relationships"].append(
+                    {"image_id": number, "predicate": link["category"], **ends}
+                )
+        copy.write_json(path, shaped)
+    path = copy.graphs[0]
+    lost = copy.json(path)["relationships"][0] | {"image_id": 10**6}
+    return At(path, copy.add(path, lost, "relationships").pointer + "/image_id")
+
+
 FAULTS = (
     frame_zero,
     frame_after_the_video,
@@ -350,4 +445,7 @@ FAULTS = (
     object_of_relationships_without_a_box,
     category_id_unknown,
     fractions_of_an_unknown_size,
+    action_genome_without_persons,
+    action_genome_with_two_persons,
+    label_of_an_image_that_is_not_there,
 )

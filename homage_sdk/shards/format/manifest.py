@@ -16,8 +16,9 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.folders import INDEX_FILE, MANIFEST_FILE, Kind, look, refusal
 from homage_sdk.problems import Place
+from homage_sdk.shards.format.annotations import ANNOTATIONS
 from homage_sdk.shards.format.pack_options import PackOptions
-from homage_sdk.shards.format.sample_meta import Count, SampleFacts
+from homage_sdk.shards.format.sample_meta import META, Count, SampleFacts
 from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 from homage_sdk.storage.commit import current, reading
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
@@ -35,6 +36,12 @@ class SampleInfo(SampleFacts):
     """What a loader must know of a sample before it opens a shard."""
 
     shard: ShardName
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The members that the sample must have, in their order."""
+        extra = [part.field for part in (self.sound, self.sensors) if part is not None]
+        return (META, ANNOTATIONS, *extra, *(view.field for view in self.views))
 
 
 class StoredFile(StrictModel):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import StorageError
+from homage_sdk.shards.dataset_card import shards_card
 from homage_sdk.shards.format.index import index_bytes
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -25,6 +26,7 @@ from homage_sdk.shards.packing.stage import clean, sweep
 from homage_sdk.shards.packing.survey import Survey
 from homage_sdk.storage import sha256_file, write_file
 from homage_sdk.storage.commit import commit
+from homage_sdk.storage.dataset_card import CARD, stays
 from homage_sdk.taxonomy import KINDS
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def finish(out: Path, dataset: Dataset, found: Survey, stage: Path) -> tuple[Man
     """
     records = {record.info.name: record for record in collect(stage, found.todo)} | found.records
     manifest, files = describe(dataset, found.plan, [records[s.name] for s in found.plan.shards])
+    if not stays(out):
+        files[CARD] = shards_card(manifest)
     new = set()
     for name, record in records.items():
         if (stage / name).is_file():
@@ -52,7 +56,7 @@ def finish(out: Path, dataset: Dataset, found: Survey, stage: Path) -> tuple[Man
         for name, data in files.items():
             write_file(stage / name, data)
         sweep(stage)
-        ours = {*files, *found.earlier.infos} if found.earlier else set()
+        ours = {*files, *found.earlier.infos} if found.earlier else {CARD} & files.keys()
         commit(out, stage, ours & {*new, *files, *found.removed}, MANIFEST)
     elif differ:
         write_file(out / INPUTS, files[INPUTS])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from homage_sdk.errors import MediaError, UsageError, require_known
 from homage_sdk.folders import PARTS_FOLDER, look
 from homage_sdk.progress import Meter, Progress
+from homage_sdk.shards.dataset_card import shards_card
 from homage_sdk.shards.format.manifest import MANIFEST, Manifest, Quarantined, read_manifest
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.shard_set import ShardSet, other_sizes
@@ -29,6 +30,7 @@ from homage_sdk.storage.commit import (
     real,
     refuse_in_the_way,
 )
+from homage_sdk.storage.dataset_card import CARD, CardState, read_card, stays
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
@@ -48,6 +50,8 @@ class PackSummary:
     quarantine: tuple[Quarantined, ...]
     damaged: tuple[str, ...] = ()
     """Packed views that lack good pictures, in words: those frames are marked (``gaps``)."""
+    card: CardState = CardState.OURS
+    """Whose ``README.md`` is; one that is not as we wrote it was left as it is."""
 
 
 def pack(
@@ -158,7 +162,8 @@ def _survey(out: Path, job: Job, plan: Plan, options: PackOptions) -> Survey:
 
 
 def _others(out: Path) -> bool:
-    return out.is_dir() and any(path.name not in (LOCK, PARTS_FOLDER) for path in out.iterdir())
+    ours = (LOCK, PARTS_FOLDER, *((CARD,) if read_card(out)[0] is CardState.OURS else ()))
+    return out.is_dir() and any(path.name not in ours for path in out.iterdir())
 
 
 def _require_options(out: Path, there: dict[str, Any], plan: Plan, options: PackOptions) -> None:
@@ -187,6 +192,8 @@ def _complete(out: Path, dataset: Dataset, plan: Plan, options: PackOptions) -> 
     manifest = read_manifest(out)
     _require_options(out, manifest.options, plan, options)
     if not plan.is_of(manifest) or manifest.quarantine:
+        return None
+    if not stays(out) and read_card(out)[1] != shards_card(manifest):
         return None
     ShardSet.open(out)  # every file is there
     there = Earlier.read(out, manifest)
@@ -220,6 +227,7 @@ def _summary(out: Path, manifest: Manifest, made: int) -> PackSummary:
         bytes=sum(shard.bytes for shard in manifest.shards),
         made=made,
         quarantine=manifest.quarantine,
+        card=read_card(out)[0],
         damaged=tuple(
             f"{sample.key} v{view.number:03d}: {view.n_missing} of {view.n_frames} pictures"
             for sample in manifest.samples

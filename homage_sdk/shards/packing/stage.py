@@ -21,13 +21,14 @@ from homage_sdk.shards.format.manifest import INDEX, INPUTS, MANIFEST
 from homage_sdk.shards.packing.inputs import made_by
 from homage_sdk.shards.packing.plan import Plan
 from homage_sdk.storage import explained, write_file
+from homage_sdk.storage.dataset_card import CARD
 
 _STAGE = re.compile(r"[0-9a-f]{16}")
 _SHARD = r"[a-z0-9_]{1,40}-\d{5,}\.tar"
 _TEMPORARY = r"\.tmp-{}-\d+"
 _RECORD = rf"[0-9a-f]{{16}}\.({_SHARD}|plan)\.json"
 _BESIDE = re.compile(rf"{_RECORD}|{_TEMPORARY.format(f'({_RECORD})')}")
-_FILE = "|".join((_SHARD, *map(re.escape, (INDEX, MANIFEST, INPUTS))))
+_FILE = "|".join((_SHARD, *map(re.escape, (INDEX, MANIFEST, INPUTS, CARD))))
 _INSIDE = re.compile(rf"{_FILE}|\.removed|{_TEMPORARY.format(f'({_FILE})')}")
 
 

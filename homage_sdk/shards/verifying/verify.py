@@ -9,7 +9,7 @@ from homage_sdk.errors import ShardError
 from homage_sdk.folders import PARTS_FOLDER
 from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.progress import Meter, Progress
-from homage_sdk.shards.format.annotations import ANNOTATIONS
+from homage_sdk.shards.dataset_card import shards_card
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -21,11 +21,11 @@ from homage_sdk.shards.format.manifest import (
     is_still,
     read_manifest,
 )
-from homage_sdk.shards.format.sample_meta import META
 from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, crc32, parse_header
 from homage_sdk.shards.verifying.members import Mismatch, check_member, damage
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import settle
+from homage_sdk.storage.dataset_card import CARD, other_card
 
 NO_MANIFEST = damage(
     "HOM901",
@@ -100,7 +100,7 @@ def verify(
         manifest = read_manifest(folder)
     except ShardError as error:
         return [NO_MANIFEST.at(Place(MANIFEST), error.message, found=str(error))]
-    problems = list(_strangers(folder, manifest))
+    problems = [*_strangers(folder, manifest), *other_card(folder, shards_card(manifest))]
     index = _index(folder, manifest, problems)
     samples = {sample.key: sample for sample in manifest.samples}
     if index is not None:
@@ -119,7 +119,7 @@ def _in_shard(file: str, key: str, field: str, sequence: str) -> Place:
 
 
 def _strangers(folder: Path, manifest: Manifest) -> Iterator[Problem]:
-    known = {MANIFEST, INDEX, INPUTS, PARTS_FOLDER, *(shard.name for shard in manifest.shards)}
+    known = {MANIFEST, INDEX, INPUTS, CARD, PARTS_FOLDER, *(s.name for s in manifest.shards)}
     for entry in sorted(folder.iterdir()):
         if entry.name not in known or entry.is_symlink():
             what = "a link" if entry.is_symlink() else "not in the manifest"
@@ -157,18 +157,12 @@ def _membership(samples: dict[str, SampleInfo], index: Index) -> Iterator[Proble
         yield NOT_IN_BOTH.at(Place(INDEX, f"/{key}", sequence=key), found=f"only in {where}")
     for key in sorted(samples.keys() & index.keys()):
         sample = samples[key]
-        for field in required(sample):
+        for field in sample.required:
             if field not in index[key]:
                 yield NO_MEMBER.at(
                     _in_shard(sample.shard, key, field, sample.sequence),
                     found=", ".join(index[key]),
                 )
-
-
-def required(sample: SampleInfo) -> tuple[str, ...]:
-    """The members that a sample must have, in their order."""
-    extra = [part.field for part in (sample.sound, sample.sensors) if part is not None]
-    return (META, ANNOTATIONS, *extra, *(view.field for view in sample.views))
 
 
 def _check_shard(

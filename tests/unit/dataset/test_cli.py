@@ -82,6 +82,12 @@ def test_query_prints_tables_csv_and_json(
     assert len(out.splitlines()) == 14 and not err
 
 
+def test_an_sql_sum_is_a_number_in_json(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "SELECT sum(n) AS n, 1.5 AS x, (2::HUGEINT ** 80)::HUGEINT AS big FROM range(4) t(n)"
+    _, out, _ = homage(capsys, "query", example, sql, "--format", "json")
+    assert json.loads(out) == {"n": 6, "x": 1.5, "big": str(2**80)}
+
+
 def test_query_restricts_to_a_split(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ask = ("query", example, "SELECT count(*) AS n FROM atomic_actions", "--format", "csv")
     assert homage(capsys, *ask, "--split", "test")[1].split() == ["n", "2"]

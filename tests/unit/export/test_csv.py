@@ -67,6 +67,8 @@ def test_names_with_commas_quotes_and_lines_survive(tmp_path: Path) -> None:
     assert sorted(r["name"] for r in rows) == sorted(names)
     assert list(pd.read_csv(io.StringIO(tables["relationships"]))["predicate"]) == [names[1]]
     assert list(pd.read_csv(io.StringIO(tables["sequences"]))["activity"]) == [names[2]]
+    counts = export(Dataset(tmp_path / "catalog"), "csv", tmp_path / "out")
+    assert counts["atomic_actions"] == len(names), "rows, not lines"
 
 
 def test_files_hold_the_tables(ds: Dataset, tmp_path: Path) -> None:

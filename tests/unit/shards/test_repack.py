@@ -403,7 +403,7 @@ def test_a_full_disk_leaves_the_old_state(place: Place, monkeypatch: pytest.Monk
     place.require_fresh()
 
 
-@pytest.mark.parametrize("moves", range(5))
+@pytest.mark.parametrize("moves", range(6))
 def test_a_commit_that_is_cut_short_reads_as_the_new_state(
     place: Place, monkeypatch: pytest.MonkeyPatch, moves: int
 ) -> None:
@@ -420,7 +420,7 @@ def test_a_commit_that_is_cut_short_reads_as_the_new_state(
         return real(self, target)
 
     monkeypatch.setattr(Path, "replace", move)
-    with pytest.raises(StopError) if moves < 4 else pytest.MonkeyPatch.context():
+    with pytest.raises(StopError) if moves < 5 else pytest.MonkeyPatch.context():
         pack(ds, place.shards, TINY, workers=1)
     monkeypatch.undo()
     pack(ds, place.folder / "new", TINY, workers=1)
