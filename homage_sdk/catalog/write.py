@@ -74,9 +74,9 @@ def write_catalog(
             dropped=dict(sorted(dropped.items())),
             files=files,
         ).sealed()
-        write_file(folder / CATALOG_FILE, info.to_json())
         if not stays(real(target)):
             write_file(folder / CARD, catalog_card(info.counts))
+        write_file(folder / CATALOG_FILE, info.to_json())
     return info
 
 

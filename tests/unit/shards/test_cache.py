@@ -24,6 +24,7 @@ from homage_sdk.loader import ClipLoader, LoaderOptions
 from homage_sdk.shards import ShardSet, verify
 from homage_sdk.shards.format.far import Patience
 from homage_sdk.shards.format.manifest import INPUTS
+from homage_sdk.storage.dataset_card import CARD
 from tests.unit.loader.batches import all_same
 from tests.unit.shards.servers import send, serving
 
@@ -36,7 +37,7 @@ HASTY = Patience(tries=3, pause_s=0.01, stall_s=5.0)
 @pytest.fixture
 def far(barcode_shards: Path, tmp_path: Path) -> Path:
     """A folder to serve, and to change."""
-    ignore = shutil.ignore_patterns(INPUTS)  # serves the next pack alone
+    ignore = shutil.ignore_patterns(INPUTS, CARD)  # serve the next pack, and other tools
     return Path(shutil.copytree(barcode_shards, tmp_path / "far", ignore=ignore))
 
 

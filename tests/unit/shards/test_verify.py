@@ -166,7 +166,8 @@ def test_a_sample_without_a_required_member_is_named(copy: Path) -> None:
         for s in manifest.samples
     ]
     reseal(copy, samples=tuple(samples))
-    assert named(verify(copy)) == {("HOM908", "p0002_r000_a003.v009.mp4")}
+    card = ("HOM915", "README.md")  # which speaks of the samples as they were
+    assert named(verify(copy)) == {("HOM908", "p0002_r000_a003.v009.mp4"), card}
 
 
 def test_a_damaged_index_or_manifest_is_found(copy: Path) -> None:
