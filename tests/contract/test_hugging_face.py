@@ -18,6 +18,7 @@ from homage_sdk.cli import app, run
 from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack, verify
 from homage_sdk.storage.dataset_card import CardState, read_card
+from tests.unit.release.tiny import whole
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when it is imported
 datasets = pytest.importorskip("datasets")
@@ -53,6 +54,20 @@ def test_every_table_of_a_catalog_is_a_config_with_its_rows(
     assert load(small_catalog, split="full").num_rows == tables["sequences"].num_rows
     streamed = load(small_catalog, "frames", split="full", streaming=True)
     assert list(streamed) == tables["frames"].to_pylist()
+
+
+def test_tables_without_rows_have_no_config_and_hinder_none(tmp_path: Path, load: Load) -> None:
+    """``datasets`` refuses what is empty: of labels alone there are no frame times."""
+    release = whole(tmp_path / "release")
+    ingest(release.root, tmp_path / "catalog", media=False)
+    counts = Dataset(tmp_path / "catalog").info.counts
+    empty = {name for name in TABLES if not counts[name]}
+    assert "pts" in empty
+    names = datasets.get_dataset_config_names(str(tmp_path / "catalog"))
+    assert set(names) == TABLES.keys() - empty
+    for name in names:
+        assert load(tmp_path / "catalog", name, split="full").num_rows == counts[name]
+    assert "pts (empty: no config)" in (tmp_path / "catalog" / CARD).read_text()
 
 
 def test_every_sample_of_shards_is_a_row_with_its_members(small_shards: Path, load: Load) -> None:
