@@ -136,8 +136,10 @@ def again(release: Path, catalog: Path, shards: Path, **options: Any) -> tuple[C
     return first.card, pack(Dataset(catalog)[:2], shards, TINY, workers=1).card
 
 
-@pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("own", ["a file", "an edited card", "a link", "a folder"])
+@pytest.mark.parametrize(
+    ("own", "force"),
+    [("a file", True), ("an edited card", True), ("a link", False), ("a folder", False)],
+)
 def test_a_readme_that_is_not_ours_stays_and_is_said(
     folders: tuple[Path, Path],
     small_release: Path,
