@@ -8,10 +8,14 @@ for it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 
 from homage_sdk.problems import Code, Place, Problem
+
+_LISTED = 12
+"""So many known names are listed; of more, the nearest."""
 
 
 class HomageError(Exception):
@@ -93,27 +97,44 @@ class UsageError(HomageError):
     )
 
 
-def require_known(what: str, value: object, known: Iterable[str]) -> None:
-    """Raise UsageError unless ``value`` is one of the ``known``.
-
-    >>> require_known("pick", "closest", ("nearest", "before", "after"))
-    Traceback (most recent call last):
-    homage_sdk.errors.UsageError: unknown pick 'closest'; expected one of nearest, before, after
-    """
-    if value not in (names := tuple(known)):
-        raise UsageError(f"unknown {what} {value!r}", expected=f"one of {', '.join(names)}")
-
-
-class UnknownIdError(HomageError, KeyError):
-    """No such sequence, view or class; the hint names the nearest ones."""
+class UnknownIdError(UsageError, KeyError):
+    """No such sequence, view, class, table, column, sensor or option; the nearest are named."""
 
     kind = Code(
         "HOM003",
         "unknown name",
-        "Nothing has the id or name that was asked for: a sequence, a view, a class, a code.",
+        "Nothing has the id or name that was asked for: a sequence, a view, a class, a table, a "
+        "column, a sensor, an option, a code.",
         "take one of the nearest names in the message",
     )
     __str__ = HomageError.__str__
+
+
+def unknown(
+    what: str, name: object, known: Iterable[object], *, place: Path | str | None = None
+) -> UnknownIdError:
+    """The error for a name that is not among the ``known``: all of them, or the nearest of many.
+
+    >>> str(unknown("pick", "neerest", ("nearest", "before", "after")))
+    "unknown pick 'neerest'; expected one of nearest, before, after"
+    >>> str(unknown("class", "cap", [f"cup {n}" for n in range(20)] + ["cape"]))
+    "unknown class 'cap'; expected one of 21 names (nearest: cape, cup 9, cup 8)"
+    """
+    names = [str(each) for each in known]
+    listed = ", ".join(names) if len(names) <= _LISTED else f"{len(names):,} names"
+    near = get_close_matches(str(name), names, n=3, cutoff=0.5) if len(names) > _LISTED else []
+    return UnknownIdError(
+        f"unknown {what} {str(name)[:80]!r}",
+        place=place,
+        expected=f"one of {listed}" if names else f"nothing: there is no {what}",
+        hint=f"nearest: {', '.join(near)}" if near else None,
+    )
+
+
+def require_known(what: str, value: object, known: Iterable[object]) -> None:
+    """Raise UnknownIdError unless ``value`` is one of the ``known``."""
+    if value not in (names := tuple(known)):
+        raise unknown(what, value, names)
 
 
 class StorageError(HomageError):

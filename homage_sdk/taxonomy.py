@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from itertools import count
 from unicodedata import normalize
 
-from homage_sdk.errors import UnknownIdError
+from homage_sdk.errors import unknown
 
 KINDS = ("activity", "atomic", "object", "relationship")
 """The four taxonomies of a catalog."""
@@ -104,30 +104,30 @@ class ClassName:
 
     kind: str
     id: int
-    raw: str
+    name: str
     slug: str
 
     @property
     def key(self) -> str:
         """What the class is compared by."""
-        return class_key(self.raw)
+        return class_key(self.name)
 
     @property
     def verb(self) -> str | None:
         """The verb of an atomic action, where the name is clear about it."""
-        return parse_action(self.raw)[0] if self.kind == "atomic" else None
+        return parse_action(self.name)[0] if self.kind == "atomic" else None
 
     @property
     def objects(self) -> tuple[str, ...] | None:
         """The things an atomic action names; None where the name leaves them open."""
-        return parse_action(self.raw)[1] if self.kind == "atomic" else None
+        return parse_action(self.name)[1] if self.kind == "atomic" else None
 
 
 class Taxonomy(Mapping[int, ClassName]):
     """The classes of one kind, by id; ``find`` takes any spelling of the name.
 
     >>> t = Taxonomy.build("atomic", listed={1: "take_cup", 5: "fold_towel"}, used=["wash cup"])
-    >>> [(c.id, c.raw) for c in t.values()]
+    >>> [(c.id, c.name) for c in t.values()]
     [(1, 'take_cup'), (5, 'fold_towel'), (6, 'wash cup')]
     >>> t.find("take cup").id, t.index(5)
     (1, 1)
@@ -175,10 +175,7 @@ class Taxonomy(Mapping[int, ClassName]):
         try:
             return self._by_id[class_id]
         except KeyError:
-            raise UnknownIdError(
-                f"no {self.kind} class with id {class_id}",
-                expected=f"one of {len(self)} ids" if self._by_id else "nothing: no classes",
-            ) from None
+            raise unknown(f"id of {self.kind} class", class_id, self) from None
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._by_id)
@@ -193,11 +190,18 @@ class Taxonomy(Mapping[int, ClassName]):
         """The class of that name in any spelling; UnknownIdError suggests the nearest names."""
         found = self._by_key.get(class_key(name))
         if found is None:
-            near = get_close_matches(class_key(name), self._by_key, n=3)
-            raise UnknownIdError(
-                f"no {self.kind} class {name!r}",
-                hint=f"nearest: {', '.join(self._by_key[k].raw for k in near)}" if near else None,
-            )
+            raise unknown(f"{self.kind} class", name, self.names)
+        return found
+
+    def matching(self, pattern: str) -> tuple[ClassName, ...]:
+        """The classes whose name fits, in any spelling; ``*`` and ``?`` as in file names.
+
+        Raises UnknownIdError, with the nearest names, where none does.
+        """
+        key = class_key(pattern)
+        found = tuple(each for each in self.values() if fnmatchcase(each.key, key))
+        if not found:
+            raise unknown(f"{self.kind} class", pattern, self.names)
         return found
 
     def get_name(self, name: str) -> ClassName | None:
@@ -211,4 +215,4 @@ class Taxonomy(Mapping[int, ClassName]):
     @property
     def names(self) -> tuple[str, ...]:
         """Raw names in column order."""
-        return tuple(c.raw for c in self._by_id.values())
+        return tuple(c.name for c in self._by_id.values())

@@ -7,16 +7,14 @@ may speak seconds since the start of the sequence. Nowhere else is a frame divid
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import total_ordering
-from math import floor
+from math import ceil, floor
 from numbers import Real
-from operator import index
 from typing import SupportsIndex
 
-from homage_sdk.errors import LabelError, UsageError, require_known
+from homage_sdk.errors import LabelError, UsageError
 
 NOMINAL_FPS = Fraction(30)
 """The rate that HOMAGE's annotations count frames in."""
@@ -27,7 +25,7 @@ class Frame:
     """A frame number as the annotations count: the first frame of a video is ``Frame(1)``.
 
     >>> Frame(31).seconds()
-    Seconds(value=1.0)
+    Seconds(1.0)
     >>> Frame(1).index
     0
     """
@@ -42,6 +40,9 @@ class Frame:
 
     def __int__(self) -> int:
         return self.number
+
+    def __repr__(self) -> str:
+        return f"Frame({self.number})"
 
     @property
     def index(self) -> int:
@@ -64,9 +65,9 @@ class Seconds:
     """A moment in seconds from the start of the sequence.
 
     >>> Seconds(1.0).frame()
-    Frame(number=31)
+    Frame(31)
     >>> Seconds(0.999).frame()
-    Frame(number=30)
+    Frame(30)
     """
 
     value: float
@@ -80,8 +81,11 @@ class Seconds:
     def __float__(self) -> float:
         return self.value
 
+    def __repr__(self) -> str:
+        return f"Seconds({float(self.value)})"
+
     def __lt__(self, other: Seconds) -> bool:
-        return self.value < other.value
+        return self.value < other.value if isinstance(other, Seconds) else NotImplemented
 
     def frame(self, fps: Fraction = NOMINAL_FPS) -> Frame:
         """The frame on screen at this moment.
@@ -92,84 +96,68 @@ class Seconds:
         return Frame(1 + floor(Fraction(self.value) * fps + Fraction(1, 10**6) * fps))
 
 
-Moment = Frame | Seconds
-"""What a user may name a moment by."""
+When = Frame | Seconds
+"""What a user names a moment by."""
 
 
-def as_frame(moment: Moment | SupportsIndex | float, fps: Fraction = NOMINAL_FPS) -> Frame:
-    """The annotation frame of a moment; a bare whole number is a frame, any other is seconds."""
+def as_moment(moment: When) -> When:
+    """The moment itself; raises UsageError for anything else, as no unit is ever guessed.
+
+    >>> as_moment(31)
+    Traceback (most recent call last):
+    homage_sdk.errors.UsageError: not a moment; found 31; expected Frame(31) or Seconds(31.0)
+    """
+    if isinstance(moment, Frame | Seconds):
+        return moment
+    expected = "Frame(...) or Seconds(...)"
+    if isinstance(moment, Real):  # numpy's numbers too
+        number = float(moment)
+        frame = f"{number:.0f}" if number.is_integer() and number >= 1 else "..."
+        expected = f"Frame({frame}) or Seconds({number})"
+    raise UsageError("not a moment", found=str(moment)[:80], expected=expected)
+
+
+def as_frame(moment: When, fps: Fraction = NOMINAL_FPS) -> Frame:
+    """The annotation frame on screen at a moment."""
     named = as_moment(moment)
     return named.frame(fps) if isinstance(named, Seconds) else named
 
 
-def as_seconds(moment: Moment | float, fps: Fraction = NOMINAL_FPS) -> Seconds:
-    """The moment in seconds; a bare ``float`` is seconds already."""
-    if isinstance(moment, Frame):
-        return moment.seconds(fps)
-    return moment if isinstance(moment, Seconds) else Seconds(moment)
+def as_seconds(moment: When, fps: Fraction = NOMINAL_FPS) -> Seconds:
+    """The moment in seconds; for a frame, when it begins."""
+    named = as_moment(moment)
+    return named.seconds(fps) if isinstance(named, Frame) else named
 
 
-def as_moment(moment: Moment | SupportsIndex | float) -> Moment:
-    """A moment as named: a whole number (numpy's too) is a frame, any other number is seconds.
+def as_seconds_range(begin: When | Interval, end: When | None) -> tuple[float, float]:
+    """Begin and end of a range in seconds: a ``Frame`` at its end is shown to its own end.
 
-    >>> as_moment(31), as_moment(1.5)
-    (Frame(number=31), Seconds(value=1.5))
+    Raises UsageError for an empty range, and for one without an end.
     """
-    if isinstance(moment, Frame | Seconds):
-        return moment
-    if isinstance(moment, SupportsIndex):
-        return Frame(index(moment))
-    return Seconds(moment if isinstance(moment, float) else _real(moment))
+    if isinstance(begin, Interval):
+        _require_alone(end)
+        return begin.begin_s(), begin.end_s()
+    if end is None:
+        raise UsageError("a range without an end", found=f"{begin} alone")
+    begin_s = as_seconds(begin).value
+    end_s = Interval(1, end.number).end_s() if isinstance(end, Frame) else as_seconds(end).value
+    if end_s <= begin_s:
+        raise _no_range(begin, end)
+    return begin_s, end_s
 
 
-def _real(value: object) -> float:
-    if isinstance(value, Real):  # numpy's scalars too
-        return float(value)
-    raise LabelError(
-        "not a moment", found=repr(value), expected="a frame number, seconds, Frame() or Seconds()"
-    )
+def _no_range(begin: object, end: object) -> UsageError:
+    return UsageError("not a range", found=f"{begin} to {end}", expected="an end after the begin")
 
 
-RELATIONS = (
-    "before",
-    "meets",
-    "overlaps",
-    "starts",
-    "during",
-    "finishes",
-    "equals",
-    "after",
-    "met_by",
-    "overlapped_by",
-    "started_by",
-    "contains",
-    "finished_by",
-)
-"""Allen's thirteen relations between two intervals; exactly one holds for any pair."""
+def _require_alone(end: object) -> None:
+    if end is not None:
+        raise UsageError("an interval has its own end", found=f"another: {end}")
 
 
-def checked_relations(relation: str | Iterable[str]) -> tuple[str, ...]:
-    """One or several of Allen's relations; raises UsageError for another word."""
-    names = (relation,) if isinstance(relation, str) else tuple(relation)
-    for name in names:
-        require_known("relation", name, RELATIONS)
-    return names
-
-
-Within = Seconds | int
-"""The largest gap between two intervals: seconds, or a number of frames."""
-
-
-def within_frames(within: Within) -> int:
-    """A gap in frames; a gap in seconds allows as many frames as it fully holds.
-
-    >>> within_frames(Seconds(2)), within_frames(15)
-    (60, 15)
-    """
-    frames = within.frame().index if isinstance(within, Seconds) else within
-    if frames < 0:
-        raise UsageError("a gap cannot be negative", found=str(within))
-    return frames
+def _frames_before(end_s: float, fps: Fraction = NOMINAL_FPS) -> int:
+    """How many frames begin before a moment, to a microsecond."""
+    return max(0, ceil((Fraction(end_s) - Fraction(1, 10**6)) * fps))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -185,6 +173,9 @@ class Interval:
 
     first: int
     last: int
+
+    def __repr__(self) -> str:
+        return f"Interval({self.first}, {self.last})"
 
     def __post_init__(self) -> None:
         if self.first < 1 or self.last < self.first:
@@ -212,13 +203,26 @@ class Interval:
         return float(self.last / fps)
 
     @classmethod
-    def from_seconds(cls, begin_s: float, end_s: float, fps: Fraction = NOMINAL_FPS) -> Interval:
-        """The frames on screen from ``begin_s`` up to, not including, ``end_s``."""
-        first = Seconds(begin_s).frame(fps).number
-        last = Seconds(end_s).frame(fps).number - 1
-        return cls(first, max(first, last))
+    def of(cls, begin: When | Interval, end: When | None = None) -> Interval:
+        """The frames of a range: a ``Frame`` at its end is included, ``Seconds`` are not.
 
-    def __contains__(self, moment: Moment | int) -> bool:
+        Without an end, the one frame on screen at ``begin``. Raises UsageError for an empty range.
+
+        >>> Interval.of(Frame(31), Frame(60)), Interval.of(Seconds(1.0), Seconds(2.0))
+        (Interval(31, 60), Interval(31, 60))
+        """
+        if isinstance(begin, Interval):
+            _require_alone(end)
+            return begin
+        first = as_frame(begin).number
+        if end is None:
+            return cls(first, first)
+        last = end.number if isinstance(end, Frame) else _frames_before(as_seconds(end).value)
+        if last < first:
+            raise _no_range(begin, end)
+        return cls(first, last)
+
+    def __contains__(self, moment: When) -> bool:
         return self.first <= as_frame(moment).number <= self.last
 
     def intersection(self, other: Interval) -> Interval | None:
@@ -235,7 +239,7 @@ class Interval:
         return max(0, max(self.first, other.first) - min(self.last, other.last) - 1)
 
     def relation(self, other: Interval) -> str:
-        """Which of Allen's relations holds, one of ``RELATIONS``.
+        """Which of Allen's relations holds, one of the thirteen (``homage_sdk.query.relations``).
 
         Frames are discrete and inclusive: ``a`` meets ``b`` when ``a.last + 1 == b.first``.
         """

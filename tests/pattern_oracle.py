@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from homage_sdk.query.patterns import Action, Lasting, Pattern, Related, Showing, Triple
 from homage_sdk.taxonomy import class_key
-from homage_sdk.time import Interval
+from homage_sdk.time import Frame, Interval
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Oracle:
         def rows(table: str) -> list[dict]:
             return pq.read_table(catalog / f"{table}.parquet").to_pylist()
 
-        names = {(c["kind"], c["id"]): c["raw"] for c in rows("classes")}
+        names = {(c["kind"], c["id"]): c["name"] for c in rows("classes")}
         self.sequences = [r["sequence"] for r in rows("sequences")]
         self.acts: dict[str, list[Act]] = defaultdict(list)
         for r in rows("atomic_actions"):
@@ -162,7 +162,7 @@ class Oracle:
                 [
                     ids
                     for ids, _ in self._actions(sequence, action)
-                    if e.frame in self._interval(sequence, ids[0])
+                    if Frame(e.frame) in self._interval(sequence, ids[0])
                 ]
                 for action in pattern.actions
             ]
@@ -195,6 +195,6 @@ def as_set(matches: object) -> set[tuple]:
         else:
             edge = (m.view, m.frame.number, m.scene_graph_id, m.subject_id, m.object_id)
             edge += (m.predicate,)
-            rows.append((str(m.sequence), edge, tuple(a.action_id for a in m.actions)))
+            rows.append((str(m.sequence), edge, tuple(a.action_id for a in m.atomic_actions)))
     assert len(rows) == len(set(rows)), "the same match twice"
     return set(rows)

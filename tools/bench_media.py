@@ -136,7 +136,7 @@ def measure_moments(sequence: Sequence, shards: ShardSet, sample: SampleInfo) ->
 
     def original() -> None:
         for view in sequence.views[:3]:
-            view.frame(Frame(int(draw.integers(1, 200))))
+            view.image(Frame(int(draw.integers(1, 200))))
 
     def p95_ms(work: Callable[[], None], times: int) -> float:
         waits = []

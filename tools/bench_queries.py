@@ -90,7 +90,7 @@ QUESTIONS: dict[str, Question] = {
         Triple("person", "holding", "book").subject_also("sitting on", "*")
     ),
     "actions a class (SQL)": sql(
-        "SELECT name, count(*) AS n FROM actions GROUP BY name HAVING n >= $n",
+        "SELECT name, count(*) AS n FROM atomic_actions GROUP BY name HAVING n >= $n",
         {"n": 100},
         lambda o: [
             (name, n) for name, n in count(a.name for s in o.acts.values() for a in s) if n >= 100

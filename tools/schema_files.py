@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from baselines.ccau.evaluation.counted import Comparison, Counted
 from homage_sdk.annotations import (
@@ -31,7 +32,7 @@ from homage_sdk.shards.format.sample_meta import SampleMeta
 from homage_sdk.soundness import Reason
 from homage_sdk.storage import write_file
 
-MODELS: dict[str, type[BaseModel]] = {
+MODELS: dict[str, type] = {
     "activity": Activity,
     "atomic_action": AtomicAction,
     "box": Box,
@@ -135,12 +136,20 @@ def schema_files() -> dict[str, str]:
     """Every generated file: path relative to the repository, and its content."""
     files = {}
     for name, model in MODELS.items():
-        schema = {"$schema": _DIALECT} | model.model_json_schema(by_alias=True)
+        schema = {"$schema": _DIALECT} | _closed(TypeAdapter(model).json_schema(by_alias=True))
         files[f"schemas/models/{name}.schema.json"] = _json(schema)
     for name, table in TABLES.items():
         files[f"schemas/tables/{name}.json"] = _json(table_schema(name, table))
     files["docs/catalog.md"] = catalog_page()
     return files
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema, in which no object takes another property."""
+    for each in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in each:
+            each.setdefault("additionalProperties", False)
+    return schema
 
 
 def table_schema(name: str, schema: pa.Schema) -> dict[str, object]:

@@ -34,8 +34,18 @@ class Old:
 
 Step = Callable[[Old], Old]
 
-STEPS: dict[int, Step] = {}
-"""From version N to N + 1. Version 1 is the first: no step yet."""
+
+def _one_word_each(old: Old) -> Old:
+    """To version 2: a class has a ``name``, and ``frame`` is an annotation frame everywhere."""
+    tables = dict(old.tables)
+    for table, before, now in (("classes", "raw", "name"), ("pts", "frame", "position")):
+        columns = [now if name == before else name for name in tables[table].column_names]
+        tables[table] = tables[table].rename_columns(columns)
+    return Old(tables, old.document)
+
+
+STEPS: dict[int, Step] = {1: _one_word_each}
+"""From version N to N + 1."""
 
 
 def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[int, int]:
@@ -50,6 +60,16 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
     if before >= SCHEMA_VERSION:
         Catalog(catalog)  # refuses what is newer or damaged
         return before, before
+    _write(catalog, upgraded(catalog, steps), document)
+    return before, SCHEMA_VERSION
+
+
+def upgraded(catalog: Path, steps: Mapping[int, Step] | None = None) -> Old:
+    """The tables of an older catalog in this SDK's schema; nothing is written.
+
+    Raises CatalogError when the catalog is damaged, or so old that no steps lead here.
+    """
+    before, document = read_version(catalog)
     steps = STEPS if steps is None else steps
     old = Old(_tables(catalog, document), document)
     for version in range(before, SCHEMA_VERSION):
@@ -59,9 +79,16 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
                 place=catalog,
                 hint=AGAIN,
             )
-        old = steps[version](old)
-    _write(catalog, old, document)
-    return before, SCHEMA_VERSION
+        try:
+            old = steps[version](old)
+        except (KeyError, pa.ArrowException) as error:
+            raise CatalogError(
+                f"this is no catalog of schema version {version}",
+                place=catalog,
+                found=f"{type(error).__name__}: {str(error)[:120]}",
+                hint=AGAIN,
+            ) from error
+    return old
 
 
 def _tables(catalog: Path, document: Mapping[str, Any]) -> dict[str, pa.Table]:

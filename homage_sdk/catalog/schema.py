@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
@@ -114,7 +114,7 @@ TABLES: dict[str, pa.Schema] = {
         "One row a class of a taxonomy.",
         _field("kind", pa.string(), "activity, atomic, object or relationship"),
         _field("id", pa.int32(), "Stable: of the older catalog, else of the class list"),
-        _field("raw", pa.string(), "The name: as in the older catalog, else as published"),
+        _field("name", pa.string(), "The name: as in the older catalog, else as published"),
         _field("slug", pa.string(), "Safe in a file name"),
     ),
     "problems": _table(
@@ -134,7 +134,7 @@ TABLES: dict[str, pa.Schema] = {
         "One row a video frame in presentation order: the index that makes time exact.",
         _field("sequence", pa.string(), "Sequence id"),
         _field("view", pa.int16(), "View number"),
-        _field("frame", pa.int32(), "1-based position in presentation order"),
+        _field("position", pa.int32(), "1-based, in presentation order"),
         _field("pts", pa.int64(), "Presentation timestamp, in ticks of the view's time base"),
         _field("keyframe", pa.bool_(), "Decoding can begin here"),
     ),

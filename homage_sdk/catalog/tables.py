@@ -20,7 +20,7 @@ from homage_sdk.catalog.dataset_card import catalog_card
 from homage_sdk.catalog.info import CatalogInfo, read_info, stamp
 from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
-from homage_sdk.errors import CatalogError, ReleaseError, UnknownIdError, require_known
+from homage_sdk.errors import CatalogError, ReleaseError, require_known
 from homage_sdk.problems import Problem
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.dataset_card import other_card
@@ -132,10 +132,7 @@ class Catalog:
     # Tables
 
     def _table(self, name: str) -> ParquetTable:
-        if name not in TABLES:
-            raise UnknownIdError(
-                f"unknown table {name!r}", expected=f"one of {', '.join(TABLES)}", place=self.path
-            )
+        require_known("table", name, TABLES)
         if name not in self._open:
             try:
                 opened = ParquetTable(self.path, name, self.info.files.get(name))

@@ -31,7 +31,7 @@ from homage_sdk.taxonomy import KINDS
 _ROWS_A_GROUP = 1 << 14
 """Small, so that the labels of one sequence cost two milliseconds to read, not ten."""
 
-_CLIMBING = {"pts": ("frame", "pts")}
+_CLIMBING = {"pts": ("position", "pts")}
 """Columns, by table, whose values go up step by step: stored as steps they take a tenth."""
 
 _TABLE = re.compile(r"[a-z][a-z0-9_]*")

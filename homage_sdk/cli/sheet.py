@@ -114,7 +114,7 @@ def _graphs(sequence: Sequence) -> Iterator[str]:
     if not graphs:
         yield "scene graphs: none"
         return
-    objects = Counter(o.category for g in graphs for o in g.objects)
+    objects = Counter(o.name for g in graphs for o in g.objects)
     triples = Counter(" ".join(t) for g in graphs for t in g.triples)
     views = ", ".join(f"v{number:03d}" for number in graphs.views)
     yield (

@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from homage_sdk.annotations import AtomicAction
 from homage_sdk.errors import require_known
+from homage_sdk.query.notebook import Handle, html_table
+from homage_sdk.query.relations import Within, checked_relations, within_frames
 from homage_sdk.taxonomy import class_key
-from homage_sdk.time import (
-    Interval,
-    Moment,
-    Within,
-    as_frame,
-    checked_relations,
-    within_frames,
-)
+from homage_sdk.time import Interval, When, as_frame
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 
-class AtomicActions(SequenceABC[AtomicAction]):
+class AtomicActions(Handle, SequenceABC[AtomicAction]):
     """The atomic actions of a sequence, ordered by first frame, then last frame, then id.
 
     >>> actions = AtomicActions([
@@ -61,7 +56,9 @@ class AtomicActions(SequenceABC[AtomicAction]):
         return iter(self._actions)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, AtomicActions) and self._actions == other._actions
+        if not isinstance(other, AtomicActions):
+            return NotImplemented
+        return self._actions == other._actions
 
     def __hash__(self) -> int:
         return hash(self._actions)
@@ -69,23 +66,37 @@ class AtomicActions(SequenceABC[AtomicAction]):
     def __repr__(self) -> str:
         return f"AtomicActions({len(self)} actions)"
 
-    def at(self, moment: Moment | int) -> AtomicActions:
-        """The actions going on at a moment (a bare int is a frame number)."""
+    def _repr_html_(self) -> str:
+        rows = (
+            {
+                "name": a.name,
+                "first_frame": a.first_frame,
+                "last_frame": a.last_frame,
+                "begin_s": a.interval.begin_s(),
+                "duration_s": a.interval.duration_s(),
+            }
+            for a in self
+        )
+        return html_table(f"{len(self)} atomic actions", rows, len(self))
+
+    def at(self, moment: When) -> AtomicActions:
+        """The actions going on at a moment."""
         number = as_frame(moment).number
         return AtomicActions(a for a in self if a.first_frame <= number <= a.last_frame)
 
     def between(
         self,
-        begin: Moment | int,
-        end: Moment | int,
+        begin: When | Interval,
+        end: When | None = None,
         how: Literal["overlapping", "inside"] = "overlapping",
     ) -> AtomicActions:
-        """The actions that share a frame with ``begin`` to ``end`` (both on screen), or lie inside.
+        """The actions that share a frame with a range, or lie inside it.
 
-        Raises LabelError where ``end`` comes before ``begin``.
+        The range is an interval, or ``begin`` to ``end``: frames included, seconds not. Raises
+        UsageError where ``end`` comes before ``begin``.
         """
         require_known("value of how", how, ("overlapping", "inside"))
-        window = Interval(as_frame(begin).number, as_frame(end).number)
+        window = Interval.of(begin, end)
         if how == "inside":
             return AtomicActions(
                 a for a in self if window.first <= a.first_frame and a.last_frame <= window.last

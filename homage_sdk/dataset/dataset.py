@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
 from homage_sdk.catalog.tables import Catalog, SequenceRow
 from homage_sdk.dataset import selection
+from homage_sdk.dataset.described import Described
 from homage_sdk.dataset.selection import Wanted
 from homage_sdk.dataset.sequence import Sequence, converted
-from homage_sdk.errors import UnknownIdError, UsageError
+from homage_sdk.errors import UsageError, require_known
 from homage_sdk.ids import SequenceId
 from homage_sdk.query.patterns import Action, Triple
-from homage_sdk.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from homage_sdk.catalog.info import CatalogInfo
     from homage_sdk.query.matches import ActionMatch, Matches, TripleMatch
     from homage_sdk.query.sql import Parameters, SqlSession
 
 
-class Dataset:
+class Dataset(Described):
     """The sequences of a catalog, in order of id; filters give smaller Datasets.
 
     Opening reads the list of sequences and nothing else; it pickles as path and selection.
@@ -56,21 +55,6 @@ class Dataset:
         return (_reopen, (self._catalog, self._some))
 
     # Sequences
-
-    @property
-    def path(self) -> Path:
-        """The catalog folder."""
-        return self._catalog.path
-
-    @property
-    def info(self) -> CatalogInfo:
-        """What ``catalog.json`` said when this was opened."""
-        return self._catalog.info
-
-    @property
-    def root(self) -> Path | None:
-        """Where the media lie; None where neither the caller nor the catalog says."""
-        return self._catalog.root
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -127,21 +111,27 @@ class Dataset:
 
     def split(self, *names: str) -> Dataset:
         """The sequences of these splits; raises UnknownIdError for one that no list names."""
-        there = sorted({row.split for row in self._catalog.rows if row.split})
+        known = sorted({row.split for row in self._catalog.rows if row.split})
         for name in names:
-            if name not in there:
-                raise UnknownIdError(f"no split {name!r}", expected=", ".join(there) or "no lists")
+            require_known("split", name, known)
         return self._keep(lambda row: row.split in names)
 
     def activity(self, *names: str) -> Dataset:
-        """The sequences of these activities, in any spelling; UnknownIdError suggests others."""
-        classes = {self.taxonomy("activity").find(name).id for name in names}
+        """The sequences of these activities, in any spelling; ``*`` and ``?`` as in file names.
+
+        UnknownIdError names the nearest.
+        """
+        taxonomy = self.taxonomy("activity")
+        classes = {each.id for name in names for each in taxonomy.matching(name)}
         return self._keep(lambda row: row.activity_id in classes)
 
-    def participants(self, numbers: Collection[int]) -> Dataset:
-        """The sequences of these participants."""
-        wanted = set(numbers)
-        return self._keep(lambda row: row.participant in wanted)
+    def participant(self, *numbers: int) -> Dataset:
+        """The sequences of these participants; UnknownIdError for one that has none."""
+        known = sorted({row.participant for row in self._catalog.rows})
+        known = sorted({row.participant for row in self._catalog.rows})
+        for number in numbers:
+            require_known("participant", number, known)
+        return self._keep(lambda row: row.participant in numbers)
 
     def select(self, ids: Iterable[str | SequenceId]) -> Dataset:
         """These sequences (in order of id); UnknownIdError for one that is not selected here."""
@@ -211,13 +201,6 @@ class Dataset:
 
     # Tables
 
-    def taxonomy(self, kind: str) -> Taxonomy:
-        """The classes of a kind: ``activity``, ``atomic``, ``object`` or ``relationship``.
-
-        Always those of the whole catalog, so that ids and columns are the same for every selection.
-        """
-        return self._catalog.taxonomy(kind)
-
     @overload
     def table(self, name: str, as_: Literal["arrow"] = "arrow") -> pa.Table: ...
     @overload
@@ -249,12 +232,13 @@ class Dataset:
     def sql(self, statement: str, parameters: Parameters | None = None) -> pa.Table:
         """The rows of one SELECT over the catalog's tables, restricted to this selection.
 
-        Every catalog table is there under its name, and two more: ``actions`` (atomic actions with
-        their names) and ``triples`` (relationships with subject, object, frame and names). Values
-        are bound: ``$name`` with a dict, ``?`` with a list. Queries only read, and reach no file.
+        Every catalog table is there under its name, with names of classes beside their ids, and
+        two more: ``triples`` (relationships with subject, object, frame and names) and ``edges``
+        (the same by class id). Values are bound: ``$name`` with a dict, ``?`` with a list. Queries
+        only read, and reach no file.
 
         >>> Dataset(catalog).sql(
-        ...     "SELECT count(*) AS n FROM actions WHERE name LIKE $name", {"name": "pour%"}
+        ...     "SELECT count(*) AS n FROM atomic_actions WHERE name LIKE $name", {"name": "pour%"}
         ... ).to_pylist()
         [{'n': 3}]
 
@@ -263,11 +247,13 @@ class Dataset:
         return self._session.run(statement, parameters)
 
     @overload
-    def find(self, pattern: Action) -> Matches[ActionMatch]: ...
+    def find(self, pattern: Action | str) -> Matches[ActionMatch]: ...
     @overload
     def find(self, pattern: Triple) -> Matches[TripleMatch]: ...
-    def find(self, pattern: Action | Triple) -> Matches[ActionMatch] | Matches[TripleMatch]:
+    def find(self, pattern: Action | Triple | str) -> Matches[ActionMatch] | Matches[TripleMatch]:
         """Where a pattern of atomic actions and scene graphs occurs, in order of sequence and time.
+
+        A string is a name of an atomic action: ``ds.find("pour*")``.
 
         >>> from homage_sdk import Action, Seconds
         >>> found = Dataset(catalog).find(
@@ -276,11 +262,15 @@ class Dataset:
         [('p0001_r001_a001', 'pour tea', [31, 60, 90]), ('p0001_r001_a002', 'pour tea', [60])]
 
         Nothing runs until the result is looked at; ``found.explain()`` shows the SQL. Raises
-        QueryError where a name fits no class, with the nearest.
+        UnknownIdError where a name fits no class, with the nearest.
         """
+        if isinstance(pattern, str):
+            pattern = Action(pattern)
         if not isinstance(pattern, Action | Triple):
             raise UsageError(
-                "not a pattern", found=repr(pattern)[:80], expected="Action(...) or Triple(...)"
+                "not a pattern",
+                found=repr(pattern)[:80],
+                expected="a name, Action(...) or Triple(...)",
             )
         from homage_sdk.query.compile import compile_pattern
         from homage_sdk.query.matches import Matches

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from homage_sdk.annotations import SceneGraph
 from homage_sdk.dataset.atomic_actions import AtomicActions
 from homage_sdk.dataset.view import View
 from homage_sdk.errors import UsageError, require_known
-from homage_sdk.time import Frame, Seconds, as_moment, as_seconds
-from homage_sdk.time import Moment as When
+from homage_sdk.query.notebook import Handle
+from homage_sdk.time import Frame, Seconds, When, as_moment, as_seconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,20 +22,26 @@ if TYPE_CHECKING:
     from homage_sdk.release.sensors import SensorValues
 
 
-class Moment:
+class Moment(Handle):
     """A moment of a sequence, on the clock that starts with the first frame of each view.
 
     ``pick`` decides which video frame and which scene graph stand for the moment: the nearest, the
     one at or before it, or the one at or after it. What does not exist is None.
 
     >>> moment = Dataset(catalog)["p0001_r001_a001"].at(Frame(45))
-    >>> moment.seconds, [a.name for a in moment.actions]
-    (Seconds(value=1.4666666666666666), ['pour tea', 'hold_cup'])
+    >>> moment.seconds, [a.name for a in moment.atomic_actions]
+    (Seconds(1.4666666666666666), ['pour tea', 'hold_cup'])
     >>> moment.scene_graph.frame
     31
     """
 
-    def __init__(self, sequence: Sequence, when: When | int, pick: Pick = "nearest") -> None:
+    _instead: ClassVar = {
+        "actions": "use atomic_actions",
+        "sound": "use audio(window_s)",
+        "graph": "use scene_graph",
+    }
+
+    def __init__(self, sequence: Sequence, when: When, pick: Pick = "nearest") -> None:
         from homage_sdk.media.pts_index import PICKS
 
         require_known("pick", pick, PICKS)
@@ -51,23 +57,23 @@ class Moment:
 
     # Pictures
 
-    def image(self, view: View | int) -> npt.NDArray[np.uint8] | None:
+    def image(self, view: View | int | str) -> npt.NDArray[np.uint8] | None:
         """One view's picture: uint8 [H, W, 3], RGB.
 
         None where the release had no video of the view, the view ends before the moment, or the
         moment lies in a hole (``PtsIndex.covers``). Raises MediaError when the video should be
         there and is not, or the picture is damaged.
         """
-        chosen = self.sequence.view(view) if isinstance(view, int) else view
+        chosen = view if isinstance(view, View) else self.sequence.view(view)
         index = self._position(chosen)
         if index is None:
             return None
         picture: npt.NDArray[np.uint8] = chosen.reader.frames([index])[0]
         return picture
 
-    def shown_at(self, view: View | int) -> Seconds | None:
+    def shown_at(self, view: View | int | str) -> Seconds | None:
         """When the picture that ``image`` gives appears, exactly; None where it gives none."""
-        chosen = self.sequence.view(view) if isinstance(view, int) else view
+        chosen = view if isinstance(view, View) else self.sequence.view(view)
         index = self._position(chosen)
         return None if index is None else Seconds(float(chosen.index.seconds[index]))
 
@@ -92,7 +98,7 @@ class Moment:
     # Sound and sensors
 
     def audio(
-        self, window_s: float = 1.0, sample_rate: int = 16000, view: int | None = None
+        self, window_s: float = 1.0, sample_rate: int = 16000, view: int | str | None = None
     ) -> npt.NDArray[np.float32] | None:
         """Mono sound around the moment: float32 [S], silence outside; None without any sound."""
         from homage_sdk.media.audio import read_audio
@@ -107,7 +113,7 @@ class Moment:
         """The samples around the moment by (kind, position); empty without sensors."""
         begin, end = self._window(window_s)
         return {
-            (each.kind, each.position): each.window(max(0.0, begin), end)
+            (each.kind, each.position): each.window(Seconds(max(0.0, begin)), Seconds(end))
             for each in self.sequence.sensors
         }
 
@@ -119,7 +125,7 @@ class Moment:
     # Labels
 
     @property
-    def actions(self) -> AtomicActions:
+    def atomic_actions(self) -> AtomicActions:
         """The atomic actions going on."""
         return self.sequence.atomic_actions.at(self.frame)
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydantic import ValidationError
-
 from homage_sdk.annotations import AtomicAction, Box, Relationship, SceneGraph, SceneObject
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.catalog.tables import Catalog
 from homage_sdk.dataset.atomic_actions import AtomicActions
 from homage_sdk.dataset.scene_graphs import SceneGraphs
-from homage_sdk.errors import CatalogError
+from homage_sdk.errors import CatalogError, LabelError
 
 
 @contextmanager
@@ -20,7 +18,7 @@ def _of(sequence: str) -> Iterator[None]:
     """Labels that break their own rules mean that something else wrote the catalog."""
     try:
         yield
-    except (ValidationError, KeyError) as error:
+    except (LabelError, KeyError) as error:
         raise CatalogError(
             f"the labels of {sequence} contradict the catalog's rules",
             found=str(error).splitlines()[0],
@@ -36,7 +34,7 @@ def read_atomic_actions(catalog: Catalog, sequence: str) -> AtomicActions:
             AtomicAction(
                 action_id=row["action_id"],
                 class_id=row["class_id"],
-                name=names[row["class_id"]].raw,
+                name=names[row["class_id"]].name,
                 first_frame=row["first_frame"],
                 last_frame=row["last_frame"],
             )
@@ -75,7 +73,7 @@ def _objects(catalog: Catalog, graphs: list[int]) -> dict[int, list[SceneObject]
             SceneObject(
                 object_id=object_id,
                 class_id=class_id,
-                category=names[class_id].raw,
+                name=names[class_id].name,
                 box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
             )
         )
@@ -93,7 +91,7 @@ def _relationships(catalog: Catalog, graphs: list[int]) -> dict[int, list[Relati
                 subject_id=subject_id,
                 object_id=object_id,
                 class_id=class_id,
-                category=names[class_id].raw,
+                name=names[class_id].name,
             )
         )
     return grouped

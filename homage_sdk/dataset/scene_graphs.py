@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, overload
 
 from homage_sdk.annotations import SceneGraph
 from homage_sdk.errors import require_known
+from homage_sdk.query.notebook import Handle, html_table
 from homage_sdk.taxonomy import class_key
-from homage_sdk.time import Interval, Moment, as_frame
+from homage_sdk.time import Interval, When, as_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from homage_sdk.media.pts_index import Pick
 
 
-class SceneGraphs(SequenceABC[SceneGraph]):
+class SceneGraphs(Handle, SequenceABC[SceneGraph]):
     """The annotated frames of a sequence, ordered by frame, then view, then id."""
 
     def __init__(self, graphs: Iterable[SceneGraph]) -> None:
@@ -40,13 +41,25 @@ class SceneGraphs(SequenceABC[SceneGraph]):
         return iter(self._graphs)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SceneGraphs) and self._graphs == other._graphs
+        return self._graphs == other._graphs if isinstance(other, SceneGraphs) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._graphs)
 
     def __repr__(self) -> str:
         return f"SceneGraphs({len(self)} annotated frames)"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            {
+                "frame": g.frame,
+                "view": g.view,
+                "objects": [item.name for item in g.objects],
+                "relationships": [" ".join(triple) for triple in g.triples],
+            }
+            for g in self
+        )
+        return html_table(f"{len(self)} annotated frames", rows, len(self))
 
     @property
     def views(self) -> tuple[int, ...]:
@@ -57,12 +70,12 @@ class SceneGraphs(SequenceABC[SceneGraph]):
         """Those of one view."""
         return SceneGraphs(g for g in self if g.view == number)
 
-    def at(self, moment: Moment | int) -> SceneGraph | None:
+    def at(self, moment: When) -> SceneGraph | None:
         """The scene graph of exactly this frame, or None."""
         number = as_frame(moment).number
         return next((g for g in self if g.frame == number), None)
 
-    def nearest(self, moment: Moment | int, pick: Pick = "nearest") -> SceneGraph | None:
+    def nearest(self, moment: When, pick: Pick = "nearest") -> SceneGraph | None:
         """The annotated frame nearest to a moment; the earlier of two as near; None without any.
 
         ``pick="before"``: the last at or before it, ``"after"``: the first at or after it.
@@ -77,14 +90,10 @@ class SceneGraphs(SequenceABC[SceneGraph]):
             return next((g for g in self._graphs if g.frame >= number), None)
         return min(self._graphs, key=lambda g: abs(g.frame - number), default=None)
 
-    def between(self, begin: Moment | int, end: Moment | int) -> SceneGraphs:
-        """Those from ``begin`` to ``end``, both included."""
-        window = Interval(as_frame(begin).number, as_frame(end).number)
+    def between(self, begin: When | Interval, end: When | None = None) -> SceneGraphs:
+        """Those of an interval, or from ``begin`` to ``end``: frames included, seconds not."""
+        window = Interval.of(begin, end)
         return SceneGraphs(g for g in self if window.first <= g.frame <= window.last)
-
-    def during(self, interval: Interval) -> SceneGraphs:
-        """Those within an interval."""
-        return self.between(interval.first, interval.last)
 
     def with_triple(
         self,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from difflib import get_close_matches
 from pathlib import Path
 
 from homage_sdk.catalog.tables import Catalog, SequenceRow
-from homage_sdk.errors import UnknownIdError, UsageError
+from homage_sdk.errors import UnknownIdError, UsageError, require_known, unknown
 
 Wanted = Callable[[SequenceRow], bool]
 """Whether a sequence is kept."""
@@ -18,11 +17,8 @@ def with_views(catalog: Catalog, views: Collection[str | int] | str | int) -> Wa
     wanted: set[str | int] = {views} if isinstance(views, str | int) else set(views)
     numbers = {each for each in wanted if isinstance(each, int)}
     kinds = wanted - numbers
-    if not kinds <= {"ego", "third"}:
-        raise UsageError(
-            f"unknown kind of view {sorted(map(str, kinds - {'ego', 'third'}))[0]!r}",
-            expected="ego, third or a view number",
-        )
+    for kind in sorted(map(str, kinds)):
+        require_known("kind of view", kind, ("ego", "third"))
     views_of = catalog.values_of("views", "view") if numbers else {}
 
     def there(row: SequenceRow) -> bool:
@@ -41,12 +37,8 @@ def with_sensors(catalog: Catalog, sensors: Collection[str]) -> Wanted:
     wanted = {sensors} if isinstance(sensors, str) else set(sensors)
     found = catalog.values_of("sensors", "sensor")
     there = set(SENSOR_TYPES).union(*found.values())
-    for unknown in sorted(wanted - there):
-        near = get_close_matches(unknown, sorted(there), n=3)
-        raise UsageError(
-            f"unknown type of sensor {unknown!r}",
-            hint=f"nearest: {', '.join(near)}" if near else None,
-        )
+    for sensor in sorted(wanted):
+        require_known("type of sensor", sensor, sorted(there))
     return lambda row: wanted <= found.get(row.sequence, set())
 
 
@@ -57,12 +49,7 @@ def unknown_sequence(catalog: Catalog, selected: Collection[str], key: str) -> U
             f"sequence {key} is in the catalog but not in this selection",
             hint=f"open it unfiltered: Dataset({str(catalog.path)!r})",
         )
-    near = get_close_matches(key, selected, n=3, cutoff=0.5)
-    return UnknownIdError(
-        f"no sequence {key[:80]!r}",
-        place=str(catalog.path),
-        hint=f"nearest: {', '.join(near)}" if near else None,
-    )
+    return unknown("sequence", key, selected, place=catalog.path)
 
 
 def root_folder(root: str | Path | None) -> Path | None:

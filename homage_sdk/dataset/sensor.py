@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from homage_sdk.errors import LabelError, MediaError, UsageError, require_known
-from homage_sdk.time import Moment, as_seconds
+from homage_sdk.time import Interval, When, as_seconds_range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,25 +67,34 @@ class Sensor:
         return readings
 
     def window(
-        self, begin: Moment | float, end: Moment | float, reader: SensorReader | None = None
+        self,
+        begin: When | Interval,
+        end: When | None = None,
+        *,
+        reader: SensorReader | None = None,
     ) -> SensorValues:
-        """The samples from ``begin`` up to, not including, ``end`` (a bare number is seconds)."""
+        """The samples of an interval, or from ``begin`` up to, not including, ``end``.
+
+        A ``Frame`` at the end is included: its samples are those until the next frame begins.
+        """
         from homage_sdk.release.sensors import SensorValues
 
+        begin_s, end_s = as_seconds_range(begin, end)
         all_of_it = self.values(reader)
         times = all_of_it.time_s
-        inside = (times >= as_seconds(begin).value) & (times < as_seconds(end).value)
+        inside = (times >= begin_s) & (times < end_s)
         return SensorValues(all_of_it.columns, times[inside], all_of_it.values[inside])
 
     def resampled(
         self,
-        begin: Moment | float,
-        end: Moment | float,
+        begin: When | Interval,
+        end: When | None = None,
+        *,
         rate_hz: float,
         how: Literal["linear", "previous"] = "linear",
         reader: SensorReader | None = None,
     ) -> npt.NDArray[np.float64]:
-        """Values on an even clock: float64 [S, C] at ``begin + k / rate_hz`` before ``end``.
+        """Values on an even clock: float64 [S, C] at ``begin + k / rate_hz``; range as ``window``.
 
         ``linear`` interpolates between neighbours, ``previous`` holds the last sample (for presence
         and other states). Where the sensor had not begun or had ended: NaN.
@@ -95,7 +104,7 @@ class Sensor:
         require_known("value of how", how, ("linear", "previous"))
         if not rate_hz > 0:
             raise UsageError("not a rate", found=f"{rate_hz} Hz", expected="more than 0")
-        begin_s, end_s = as_seconds(begin).value, as_seconds(end).value
+        begin_s, end_s = as_seconds_range(begin, end)
         clock = begin_s + np.arange(max(0, np.ceil((end_s - begin_s) * rate_hz - 1e-9))) / rate_hz
         source = self.values(reader)
         order = np.argsort(source.time_s, kind="stable")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, overload
 
 from homage_sdk.annotations import Activity
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES
@@ -14,10 +14,10 @@ from homage_sdk.dataset.read_labels import read_atomic_actions, read_scene_graph
 from homage_sdk.dataset.scene_graphs import SceneGraphs
 from homage_sdk.dataset.sensor import Sensor
 from homage_sdk.dataset.view import View
-from homage_sdk.errors import MediaError, UnknownIdError, UsageError, require_known
+from homage_sdk.errors import MediaError, UnknownIdError, require_known
 from homage_sdk.ids import SequenceId
-from homage_sdk.time import Moment as When
-from homage_sdk.time import as_seconds, n_frames_in
+from homage_sdk.query.notebook import Handle, html_table
+from homage_sdk.time import Interval, Seconds, When, as_seconds_range, n_frames_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from homage_sdk.media.soundtrack import Sound
 
 
-class Sequence:
+_START = Seconds(0.0)
+
+
+class Sequence(Handle):
     """All views of one take, with everything said about it. Get one from a ``Dataset``.
 
     Labels are read at the first question and kept with the handle. Nothing here needs a video
@@ -46,6 +49,14 @@ class Sequence:
 
     """
 
+    _instead: ClassVar = {
+        "actions": "use atomic_actions",
+        "graphs": "use scene_graphs",
+        "frames": "use view(...).images(begin, end) for pictures, scene_graphs for labels",
+        "image": "use at(moment).image(view), or view(...).image(moment)",
+        "name": "use id, or activity.name",
+    }
+
     def __init__(self, catalog: Catalog, row: SequenceRow) -> None:
         self._catalog = catalog
         self._row = row
@@ -58,6 +69,18 @@ class Sequence:
     def __repr__(self) -> str:
         activity = self.activity.name if self.activity else "no activity"
         return f"Sequence({str(self.id)!r}, {activity!r}, {self._row.n_views} views)"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "activity": self.activity.name if self.activity else None,
+            "split": self.split,
+            "seconds": self.duration_s,
+            "views": [f"v{view.number:03d}" for view in self.views],
+            "sound": self.has_audio,
+            "atomic_actions": len(self.atomic_actions),
+            "scene_graphs": len(self.scene_graphs),
+        }
+        return html_table(f"Sequence {self.id}", [facts], 1)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -78,12 +101,17 @@ class Sequence:
         return 0 if self.duration_s is None else n_frames_in(self.duration_s)
 
     @property
+    def duration(self) -> Seconds | None:
+        """``duration_s`` as a moment: where the sequence ends."""
+        return None if self.duration_s is None else Seconds(self.duration_s)
+
+    @property
     def activity(self) -> Activity | None:
         """What the sequence shows as a whole; None where no list says."""
         if self._row.activity_id is None:
             return None
         name = self._catalog.taxonomy("activity")[self._row.activity_id]
-        return Activity(id=name.id, name=name.raw)
+        return Activity(id=name.id, name=name.name)
 
     # Views
 
@@ -102,15 +130,19 @@ class Sequence:
         """The third-person views."""
         return tuple(view for view in self.views if view.kind == "third")
 
-    def view(self, number: int) -> View:
-        """The view of that number; raises UnknownIdError naming those there are."""
-        for view in self.views:
-            if view.number == number:
-                return view
-        named = f"v{number:03d}" if isinstance(number, int) else repr(number)
-        there = ", ".join(f"v{view.number:03d}" for view in self.views)
+    def view(self, name: int | str) -> View:
+        """A view by its number, ``"v001"``, its id, or ``"ego"``; UnknownIdError names the others.
+
+        ``"third"`` is the third-person view where there is one only.
+        """
+        fitting = [
+            v for v in self.views if name in (v.number, f"v{v.number:03d}", v.kind, str(v.id))
+        ]
+        if len(fitting) == 1:
+            return fitting[0]
         raise UnknownIdError(
-            f"sequence {self.id} has no view {named}", expected=there or "nothing: no views"
+            f"sequence {self.id} has {'several views' if fitting else 'no view'} {name!r}",
+            expected=", ".join(f"v{v.number:03d} ({v.kind})" for v in self.views) or "no views",
         )
 
     # Labels
@@ -149,8 +181,8 @@ class Sequence:
 
     # Moments, sound, sensors
 
-    def at(self, when: When | int, pick: Pick = "nearest") -> Moment:
-        """Everything about one moment (a bare int is a frame number): see ``Moment``.
+    def at(self, when: When, pick: Pick = "nearest") -> Moment:
+        """Everything about one moment: see ``Moment``.
 
         ``seq.at(Seconds(12.4), pick="before").image(0)`` is the ego picture on screen then.
         """
@@ -158,33 +190,31 @@ class Sequence:
 
     def audio(
         self,
-        begin: When | float = 0.0,
-        end: When | float | None = None,
+        begin: When | Interval = _START,
+        end: When | None = None,
+        *,
         sample_rate: int = 16000,
-        view: int | None = None,
+        view: int | str | None = None,
     ) -> npt.NDArray[np.float32]:
         """The samples of :meth:`sound`: float32 [S], zeros where nothing was recorded."""
-        return self.sound(begin, end, sample_rate, view).samples
+        return self.sound(begin, end, sample_rate=sample_rate, view=view).samples
 
     def sound(
         self,
-        begin: When | float = 0.0,
-        end: When | float | None = None,
+        begin: When | Interval = _START,
+        end: When | None = None,
+        *,
         sample_rate: int = 16000,
-        view: int | None = None,
+        view: int | str | None = None,
     ) -> Sound:
-        """Mono sound from ``begin`` to ``end``: its samples, and which of them were recorded.
+        """Mono sound of a range: its samples, and which of them were recorded.
 
-        A bare number is seconds since the start of the sequence; ``end`` defaults to its end. The
-        sound is the ego view's, else the first view's that has any; or that of ``view``. Raises
-        MediaError when there is none.
+        Of an interval, or from ``begin`` up to, not including, ``end`` (a ``Frame`` is included);
+        by default to the end of the sequence. The sound is the ego view's, else the first view's
+        that has any; or that of ``view``. Raises MediaError when there is none.
         """
         from homage_sdk.media.audio import read_sound
 
-        begin_s = as_seconds(begin).value
-        end_s = self.duration_s if end is None else as_seconds(end).value
-        if end_s is None or end_s <= begin_s:
-            raise UsageError("no such stretch of sound", found=f"{begin_s} s to {end_s} s")
         source = self.sounding(view)
         if source is None:
             whose = f"sequence {self.id}" if view is None else f"view {self.view(view).id}"
@@ -193,13 +223,16 @@ class Sequence:
                 place=str(self._catalog.path),
                 hint="select those with sound: ds.having(audio=True)",
             )
+        if end is None and not isinstance(begin, Interval):
+            end = self.duration
+        begin_s, end_s = as_seconds_range(begin, end)
         return read_sound(
             source.file(), begin_s, end_s, sample_rate, video_start_s=source.start_time_s
         )
 
-    def sounding(self, number: int | None = None) -> View | None:
+    def sounding(self, view: int | str | None = None) -> View | None:
         """The view whose sound stands for the sequence: the first that has any, or that one."""
-        candidates = self.views if number is None else (self.view(number),)
+        candidates = self.views if view is None else (self.view(view),)
         return next((view for view in candidates if view.has_audio), None)
 
     @cached_property

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from homage_sdk.dataset.atomic_actions import AtomicActions
 from homage_sdk.errors import UsageError, require_known
 from homage_sdk.taxonomy import Taxonomy
-from homage_sdk.time import Interval, Moment, as_frame
+from homage_sdk.time import Interval, When, as_frame
 
 Multihot = npt.NDArray[np.float32]
 """float32, 1 where active; the last axis is C, in the column order of the atomic taxonomy."""
@@ -35,28 +35,24 @@ class Targets:
         """What each column stands for."""
         return self._taxonomy.names
 
-    def at(self, moment: Moment | int) -> Multihot:
+    def at(self, moment: When) -> Multihot:
         """Float32 [C]: 1 where an action of the class is going on at this moment."""
         number = as_frame(moment).number
         return self._spans(np.array([[number, number]])).reshape(-1)
 
     def over(
         self,
-        begin: Moment | int | Interval,
-        end: Moment | int | None = None,
+        begin: When | Interval,
+        end: When | None = None,
         how: Literal["any", "fraction"] = "any",
     ) -> Multihot:
-        """Float32 [C] over an interval, or from ``begin`` to ``end`` (both on screen).
+        """Float32 [C] over an interval, or ``begin`` to ``end``: frames included, seconds not.
 
         ``how="any"``: 1 where an action of the class shares a frame with it. ``how="fraction"``:
         the share of its frames during which the class is active, 0 to 1.
         """
         require_known("value of how", how, ("any", "fraction"))
-        if isinstance(begin, Interval):
-            span = begin
-        else:
-            last = begin if end is None else end
-            span = Interval(as_frame(begin).number, as_frame(last).number)
+        span = Interval.of(begin, end)
         if how == "any":
             return self._spans(np.array([[span.first, span.last]])).reshape(-1)
         active = np.zeros((self.n_classes, span.n_frames), dtype=bool)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from homage_sdk.catalog.tables import Catalog, ViewRow
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.ids import SequenceId, ViewId
-from homage_sdk.time import Frame, Moment, as_frame, as_moment
+from homage_sdk.query.notebook import Handle
+from homage_sdk.time import Frame, Interval, When, as_moment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from homage_sdk.media.video_reader import VideoReader
 
 
-class View:
+class View(Handle):
     """One camera's video of a sequence.
 
     Everything known is in the catalog; the video file is looked for when a picture is asked for.
@@ -39,6 +40,13 @@ class View:
         sha256: of the file, where ingest was asked to hash media.
 
     """
+
+    _instead: ClassVar = {
+        "frame": "use image(moment): uint8 [H, W, 3]",
+        "frames": "use images(interval) or images(begin, end): uint8 [n, H, W, 3]",
+        "audio": "use the sequence's audio(begin, end, view=...)",
+        "video": "use path, image(moment) or images(begin, end)",
+    }
 
     def __init__(self, catalog: Catalog, row: ViewRow) -> None:
         self._catalog = catalog
@@ -103,7 +111,7 @@ class View:
         if row.time_base_num is None or row.time_base_den is None or not row.n_frames:
             return None
         table = self._catalog.table("pts", [row.sequence])
-        table = table.filter(pc.equal(table["view"], row.view)).sort_by("frame")
+        table = table.filter(pc.equal(table["view"], row.view)).sort_by("position")
         if not len(table):
             return None
         return PtsIndex(
@@ -151,35 +159,34 @@ class View:
 
         return VideoReader(self.file(), self.index)
 
-    def frame(self, moment: Moment | int, pick: Pick = "nearest") -> npt.NDArray[np.uint8]:
+    def image(self, moment: When, pick: Pick = "nearest") -> npt.NDArray[np.uint8]:
         """The picture of a moment: uint8 [H, W, 3], RGB.
 
         Raises MediaError when the file is not there, the moment lies outside the video or in a
         hole of it, or the picture is damaged.
         """
-        return self.reader.at(as_moment(moment), pick)
+        named = as_moment(moment)
+        return self.reader.at(named, pick)
 
-    def frames(
+    def images(
         self,
-        first: Moment | int,
-        last: Moment | int | None = None,
+        begin: When | Interval,
+        end: When | None = None,
+        *,
         stride: int = 1,
         pick: Pick = "nearest",
     ) -> npt.NDArray[np.uint8]:
         """The pictures of every ``stride``-th annotation frame: uint8 [n, H, W, 3], RGB.
 
-        From ``first`` to ``last``, both included (``last`` defaults to ``first``). One picture for
+        Of an interval, or from ``begin`` to ``end``: frames included, seconds not. One picture for
         each annotation frame (30 a second), whatever the rate of the video.
         """
         import numpy as np
 
         if stride < 1:
             raise UsageError("a stride is 1 or more", found=str(stride))
-        begin = as_frame(as_moment(first)).number
-        end = begin if last is None else as_frame(as_moment(last)).number
-        if end < begin:
-            raise UsageError("the last frame lies before the first", found=f"{begin} to {end}")
+        numbers = range((span := Interval.of(begin, end)).first, span.last + 1, stride)
         reader = self.reader
-        reader.index.at(Frame(end - (end - begin) % stride), pick)  # the last must be there
-        moments = [Frame(n).seconds().value for n in range(begin, end + 1, stride)]
+        reader.index.at(Frame(numbers[-1]), pick)  # the last must be there
+        moments = [Frame(number).seconds().value for number in numbers]
         return reader.frames(reader.index.at_many(np.array(moments), pick))

@@ -95,15 +95,15 @@ def action_genome(
     Counter({'relationships that do not start at a person': 5})
     """
     made = ActionGenome()
-    made.object_classes = object_classes(c.raw for c in dataset.taxonomy("object").values())
-    predicates = [c.raw for c in dataset.taxonomy("relationship").values()]
+    made.object_classes = object_classes(c.name for c in dataset.taxonomy("object").values())
+    predicates = [c.name for c in dataset.taxonomy("relationship").values()]
     made.relationship_classes, made.relationship_groups = relationship_classes(predicates, groups)
     n_frames: Counter[str] = Counter()
     for row in frame_rows(dataset):
         name = action_genome_name(row)
         if name in made.person_bbox:
             _leave_out(made, row, "second annotations of the same frame")
-        elif all(class_key(item.category) == PERSON for item in row.objects):
+        elif all(class_key(item.name) == PERSON for item in row.objects):
             _leave_out(made, row, "frames without an object")
         else:
             _add(made, row, name, groups, unsure)
@@ -131,7 +131,7 @@ def _leave_out(made: ActionGenome, row: FrameRow, why: str) -> None:
 def _add(
     made: ActionGenome, row: FrameRow, name: str, groups: Mapping[str, str] | None, unsure: bool
 ) -> None:
-    persons = {i.object_id: i for i in row.objects if class_key(i.category) == PERSON}
+    persons = {i.object_id: i for i in row.objects if class_key(i.name) == PERSON}
     chosen = _chosen_person(persons, row.relationships)
     size = None if row.width is None or row.height is None else (row.width, row.height)
     made.frame_list.append(name)
@@ -177,7 +177,7 @@ def _chosen_person(persons: Mapping[int, BoxRow], edges: tuple[EdgeRow, ...]) ->
 def _object(item: BoxRow, metadata: dict[str, str]) -> dict[str, Any]:
     x1, y1, x2, y2 = item.box
     return {
-        "class": class_key(item.category),
+        "class": class_key(item.name),
         "bbox": (x1, y1, x2 - x1, y2 - y1),
         **{group: [] for group in GROUPS},
         "metadata": metadata,
@@ -200,8 +200,8 @@ def _relate(
     elif edge.subject_id != chosen:
         made.left_out["relationships of further persons"] += 1
     else:
-        group = group_of(edge.category, groups)
-        listed, word = objects[edge.object_id][group], class_key(edge.category)
+        group = group_of(edge.name, groups)
+        listed, word = objects[edge.object_id][group], class_key(edge.name)
         if word in listed:
             made.left_out["relationships said twice"] += 1
             return

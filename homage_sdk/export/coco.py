@@ -68,12 +68,12 @@ def coco_document(dataset: Dataset) -> dict[str, Any]:
         "images": images,
         "annotations": annotations,
         "categories": [
-            {"id": c.id, "name": c.raw, "supercategory": ""}
+            {"id": c.id, "name": c.name, "supercategory": ""}
             for c in dataset.taxonomy("object").values()
         ],
         "relationships": relationships,
         "predicates": [
-            {"id": c.id, "name": c.raw} for c in dataset.taxonomy("relationship").values()
+            {"id": c.id, "name": c.name} for c in dataset.taxonomy("relationship").values()
         ],
     }
 

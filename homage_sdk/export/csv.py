@@ -13,20 +13,19 @@ if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
 
 _SEQUENCES = """
-SELECT s.sequence, s.participant, s.room, s.take, s.split, c.raw AS activity, s.duration_s,
+SELECT s.sequence, s.participant, s.room, s.take, s.split, s.activity, s.duration_s,
        s.n_views, s.has_ego, s.has_audio, s.n_atomic_actions, s.n_scene_graphs
-FROM sequences s LEFT JOIN classes c ON c.kind = 'activity' AND c.id = s.activity_id
+FROM sequences s
 ORDER BY s.sequence
 """
 _ACTIONS = """
 SELECT sequence, action_id, class_id, name, first_frame, last_frame
-FROM actions ORDER BY sequence, first_frame, last_frame, action_id
+FROM atomic_actions ORDER BY sequence, first_frame, last_frame, action_id
 """
 _OBJECTS = """
-SELECT f.sequence, f.view, f.frame, o.object_id, o.class_id, c.raw AS category,
+SELECT f.sequence, f.view, f.frame, o.object_id, o.class_id, o.name,
        o.x1, o.y1, o.x2, o.y2
 FROM objects o JOIN frames f USING (scene_graph_id)
-LEFT JOIN classes c ON c.kind = 'object' AND c.id = o.class_id
 ORDER BY f.sequence, f.view, f.frame, f.scene_graph_id, o.object_id
 """
 _RELATIONSHIPS = """
@@ -68,7 +67,7 @@ def arrow_tables(dataset: Dataset) -> dict[str, pa.Table]:
         "atomic_actions": actions.append_column("begin_s", begin).append_column("end_s", end),
         "objects": dataset.sql(_OBJECTS),
         "relationships": dataset.sql(_RELATIONSHIPS),
-        "classes": dataset.sql("SELECT kind, id, raw, slug FROM classes ORDER BY kind, id"),
+        "classes": dataset.sql("SELECT kind, id, name, slug FROM classes ORDER BY kind, id"),
     }
 
 

@@ -70,7 +70,7 @@ def write_pictures(
             for row in group:
                 try:
                     view = dataset[row.sequence].view(row.view)
-                    image = view.frame(Frame(row.frame))
+                    image = view.image(Frame(row.frame))
                 except MediaError as error:
                     reason = f"without a picture: {error.message}"
                     reason = reason.replace(f" of view {view.id}", "").replace(f" {view.id}", "")

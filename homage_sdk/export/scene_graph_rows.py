@@ -23,7 +23,7 @@ class BoxRow:
 
     object_id: int
     class_id: int
-    category: str
+    name: str
     box: Xyxy
 
 
@@ -34,7 +34,7 @@ class EdgeRow:
     subject_id: int
     object_id: int
     class_id: int
-    category: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ def frame_rows(dataset: Dataset) -> Iterator[FrameRow]:
     predicates = dataset.taxonomy("relationship")
     boxes = {
         graph: tuple(
-            BoxRow(row[1], row[2], objects[row[2]].raw, (row[3], row[4], row[5], row[6]))
+            BoxRow(row[1], row[2], objects[row[2]].name, (row[3], row[4], row[5], row[6]))
             for row in rows
         )
         for graph, rows in _grouped(dataset, "objects").items()
     }
     edges = {
-        graph: tuple(EdgeRow(row[1], row[2], row[3], predicates[row[3]].raw) for row in rows)
+        graph: tuple(EdgeRow(row[1], row[2], row[3], predicates[row[3]].name) for row in rows)
         for graph, rows in _grouped(dataset, "relationships").items()
     }
     sizes = {

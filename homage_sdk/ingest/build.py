@@ -91,7 +91,7 @@ def build_taxonomies(
 
 def _classes_table(taxonomies: Mapping[str, Taxonomy]) -> pa.Table:
     classes = [item for kind in KINDS for item in taxonomies[kind].values()]
-    return rows_table("classes", [(c.kind, c.id, c.raw, c.slug) for c in classes])
+    return rows_table("classes", [(c.kind, c.id, c.name, c.slug) for c in classes])
 
 
 def problems_table(problems: Sequence[Problem]) -> pa.Table:

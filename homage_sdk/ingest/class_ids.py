@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from homage_sdk.catalog.info import read_info
+from homage_sdk.catalog.info import read_info, read_version
+from homage_sdk.catalog.migrate import upgraded
 from homage_sdk.catalog.parquet_table import ParquetTable
+from homage_sdk.catalog.schema import SCHEMA_VERSION
 from homage_sdk.errors import CatalogError
 from homage_sdk.folders import CATALOG_FILE
 from homage_sdk.problems import Code, Place, Problem, Severity
@@ -54,7 +56,12 @@ def older_classes(catalog: Path) -> dict[str, list[ClassName]] | CatalogError:
     if not current(catalog, CATALOG_FILE).exists():
         return {}
     try:
-        table = ParquetTable(catalog, "classes", read_info(catalog).files.get("classes")).whole()
+        if read_version(catalog)[0] < SCHEMA_VERSION:
+            table = upgraded(catalog).tables["classes"]
+        else:
+            table = ParquetTable(
+                catalog, "classes", read_info(catalog).files.get("classes")
+            ).whole()
     except CatalogError as error:
         return error
     rows = [ClassName(**row) for row in table.to_pylist()]
@@ -75,8 +82,8 @@ def disagreements(
     for (kind, class_id, raw), place in places.items():
         mine = taxonomies[kind].find(raw)
         same_id = taxonomies[kind].get(class_id)
-        if (mine.id, mine.raw) != (class_id, raw) and (same_id is None or same_id.raw != raw):
-            said = {"found": f"{class_id} {raw}", "expected": f"{mine.id} {mine.raw}"}
+        if (mine.id, mine.name) != (class_id, raw) and (same_id is None or same_id.name != raw):
+            said = {"found": f"{class_id} {raw}", "expected": f"{mine.id} {mine.name}"}
             found.append(LISTED_OTHERWISE.at(place, **said))
     named = {(kind, class_key(raw)) for kind, _, raw in places}
     named |= {(kind, class_key(raw)) for kind, names in used.items() for raw in names}
@@ -107,9 +114,9 @@ def changes(
         ids: dict[str, list[int]] = {}
         for each in before[kind]:
             ids.setdefault(each.key, []).append(each.id)
-        same = {(each.id, each.raw) for each in before[kind]}
+        same = {(each.id, each.name) for each in before[kind]}
         for each in after[kind].values():
-            if (each.id, each.raw) not in same:
+            if (each.id, each.name) not in same:
                 place = places.get((kind, each.key), _folder(release, kind))
                 earlier = ", ".join(map(str, ids.get(each.key, ()))) or "not there"
                 found.append(CHANGED.at(place, found=_shown(each), expected=earlier))
@@ -140,4 +147,4 @@ def _folder(release: Release, kind: str) -> Place:
 
 
 def _shown(each: ClassName) -> str:
-    return f"{each.kind} class {each.id} {each.raw!r}"
+    return f"{each.kind} class {each.id} {each.name!r}"

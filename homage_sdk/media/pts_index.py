@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError, require_known
-from homage_sdk.time import Frame, Moment, Seconds, as_seconds
+from homage_sdk.time import Frame, Seconds, When, as_seconds
 
 Pick = Literal["nearest", "before", "after"]
 """Which frame stands for a moment: the nearest, the one on screen, or the next to come."""
@@ -90,7 +90,7 @@ class PtsIndex:
         gap = self.frame_s or float(self.time_base)
         return min(float(self.time_base), gap / 4) + _EPSILON_S
 
-    def at(self, moment: Moment, pick: Pick = "nearest") -> int:
+    def at(self, moment: When, pick: Pick = "nearest") -> int:
         """The 0-based index of the frame that stands for ``moment``.
 
         Up to a frame beyond the last one, that one stands for it whatever the ``pick``. Raises

@@ -17,7 +17,7 @@ from homage_sdk.media.decoder import DECODERS
 from homage_sdk.media.header.orientation import Form
 from homage_sdk.media.probe import VideoProbe, probe_video
 from homage_sdk.media.pts_index import Pick, PtsIndex
-from homage_sdk.time import Moment
+from homage_sdk.time import When
 
 
 class VideoReader:
@@ -85,7 +85,7 @@ class VideoReader:
             )
         return np.empty((n, *shape), dtype=np.uint8)
 
-    def at(self, moment: Moment, pick: Pick = "nearest") -> npt.NDArray[np.uint8]:
+    def at(self, moment: When, pick: Pick = "nearest") -> npt.NDArray[np.uint8]:
         """The frame that stands for a moment: uint8 [H, W, 3]."""
         image: npt.NDArray[np.uint8] = self.frames([self.index.at(moment, pick)])[0]
         return image

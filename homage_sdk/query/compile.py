@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from typing import Any
 
-from homage_sdk.errors import QueryError
 from homage_sdk.query.patterns import Action, Lasting, Pattern, Related, Showing, Triple
-from homage_sdk.taxonomy import Taxonomy, class_key
+from homage_sdk.taxonomy import Taxonomy
 
 # Differences of two frame numbers never overflow 32 bits; sums could.
 RELATION_SQL = {
@@ -73,16 +70,8 @@ class Statement:
         """The condition that a class column fits a name; none for ``*``."""
         if pattern == "*":
             return []
-        key = class_key(pattern)
-        taxonomy = self.taxonomy(kind)
-        fitting = [c for c in taxonomy.values() if fnmatchcase(c.key, key)]
-        if not fitting:
-            near = get_close_matches(key.strip("*"), [c.key for c in taxonomy.values()], n=3)
-            raise QueryError(
-                f"no {kind} class fits {pattern!r}",
-                hint=f"nearest: {', '.join(near)}" if near else None,
-            )
-        meaning = f"{kind} {pattern}: {', '.join(c.raw for c in fitting[:5])}"
+        fitting = self.taxonomy(kind).matching(pattern)
+        meaning = f"{kind} {pattern}: {', '.join(c.name for c in fitting[:5])}"
         meaning += f" and {len(fitting) - 5} more" if len(fitting) > 5 else ""
         name = self.bind([c.id for c in fitting], meaning)
         return [f"{column} IN (SELECT unnest(${name}))"]
@@ -112,7 +101,7 @@ def _add_action(
     build.select += [f"{alias}.{column} AS {alias}_{column}" for column in ACTION_COLUMNS]
     build.order += [f"{alias}.first_frame", f"{alias}.last_frame", f"{alias}.action_id"]
     on = [condition.format(a=alias) for condition in on]
-    build.tables.append(f"atomic_actions {alias}" + (f" ON {' AND '.join(on)}" if on else ""))
+    build.tables.append(f"_atomic_actions {alias}" + (f" ON {' AND '.join(on)}" if on else ""))
     build.where += build.classes("atomic", action.name, f"{alias}.class_id")
     for condition in action.conditions:
         if isinstance(condition, Lasting):
@@ -180,7 +169,7 @@ def _add_showing(build: Statement, condition: Showing, alias: str) -> None:
         )
         return
     shown = build.alias("s")
-    text = "\n      JOIN ".join(["atomic_actions x", f"{tables[0]} ON {' AND '.join(same)}"])
+    text = "\n      JOIN ".join(["_atomic_actions x", f"{tables[0]} ON {' AND '.join(same)}"])
     text += "".join(f"\n      JOIN {table}" for table in tables[1:])
     text += f"\n      WHERE {' AND '.join(where)}" if where else ""
     build.tables.append(

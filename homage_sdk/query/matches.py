@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from homage_sdk.annotations import AtomicAction
 from homage_sdk.ids import SequenceId
 from homage_sdk.query.compile import ACTION_COLUMNS, TRIPLE_COLUMNS, Statement
+from homage_sdk.query.notebook import Handle, html_table
 from homage_sdk.query.patterns import Action, Pattern
 from homage_sdk.query.sql import SqlSession
 from homage_sdk.time import Frame
@@ -43,13 +44,21 @@ class TripleMatch:
     subject: str
     predicate: str
     object: str
-    actions: tuple[AtomicAction, ...]
+    atomic_actions: tuple[AtomicAction, ...]
 
+
+_CLASSES = {
+    "class_id": ("atomic", "name"),
+    "subject_class": ("object", "subject"),
+    "predicate_class": ("relationship", "predicate"),
+    "object_class": ("object", "object"),
+}
+"""Columns of class ids: their kind, and the column of names beside them."""
 
 M = TypeVar("M", ActionMatch, TripleMatch)
 
 
-class Matches(SequenceABC[M], Generic[M]):
+class Matches(Handle, SequenceABC[M], Generic[M]):
     """What fits a pattern, found when first looked at; ``explain`` shows how without running."""
 
     def __init__(self, session: SqlSession, statement: Statement, pattern: Pattern) -> None:
@@ -86,9 +95,20 @@ class Matches(SequenceABC[M], Generic[M]):
         return self._table
 
     def to_pandas(self) -> pd.DataFrame:
-        """The rows as the statement gives them."""
+        """The rows as the statement gives them, each class by its id and its name."""
         frame: pd.DataFrame = self.to_arrow().to_pandas()
+        for column in list(frame.columns):
+            for ending, (kind, named) in _CLASSES.items():
+                if column.endswith(ending):
+                    names = {i: each.name for i, each in self._statement.taxonomy(kind).items()}
+                    place = list(frame.columns).index(column) + 1
+                    said = column.removesuffix(ending) + named
+                    frame.insert(place, said, frame[column].map(names))
         return frame
+
+    def _repr_html_(self) -> str:
+        rows = self.to_named()
+        return html_table(f"{len(self)} matches of {self.pattern}", rows.to_pylist(), len(self))
 
     def to_named(self) -> pa.Table:
         """One row a match, for reading: names, frames, and the frames that show it."""
@@ -128,7 +148,7 @@ class Matches(SequenceABC[M], Generic[M]):
                     known[action_id] = AtomicAction(
                         action_id=action_id,
                         class_id=class_id,
-                        name=names[class_id].raw,
+                        name=names[class_id].name,
                         first_frame=first,
                         last_frame=last,
                     )
@@ -167,10 +187,10 @@ class Matches(SequenceABC[M], Generic[M]):
                 scene_graph_id=graph,
                 subject_id=subject_id,
                 object_id=object_id,
-                subject=things[subject].raw,
-                predicate=predicates[predicate].raw,
-                object=things[target].raw,
-                actions=during,
+                subject=things[subject].name,
+                predicate=predicates[predicate].name,
+                object=things[target].name,
+                atomic_actions=during,
             )
             for (
                 sequence,
@@ -201,7 +221,7 @@ def _named(match: ActionMatch | TripleMatch, shown: bool) -> dict[str, Any]:
     if isinstance(match, TripleMatch):
         row |= {"view": match.view, "frame": match.frame.number}
         row |= {"subject": match.subject, "predicate": match.predicate, "object": match.object}
-        actions = match.actions
+        actions = match.atomic_actions
     else:
         actions = (match.action, *match.others)
     for place, action in enumerate(actions, start=1):

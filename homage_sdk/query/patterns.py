@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from homage_sdk.errors import UsageError
-from homage_sdk.time import Within, checked_relations, within_frames
+from homage_sdk.query.relations import Within, checked_relations, within_frames
 
 BEFORE = ("before", "meets")
 """Ends before the other begins, touching it or not."""

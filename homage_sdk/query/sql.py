@@ -27,27 +27,37 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, Any] | SequenceABC[Any]
 """Values for ``$name`` or ``?`` in a statement; they are bound, never pasted."""
 
+_NAMED = {
+    "sequences": ("activity", "activity_id", "c.name AS activity"),
+    "atomic_actions": ("atomic", "class_id", "c.name, c.slug"),
+    "objects": ("object", "class_id", "c.name"),
+    "relationships": ("relationship", "class_id", "c.name"),
+}
+"""Tables that show names beside ids: the kind of class, the id, and what is added."""
+
 DERIVED: dict[str, tuple[tuple[str, ...], str]] = {
-    "actions": (
-        ("atomic_actions", "classes"),
-        """
-        VIEW actions AS
-        SELECT a.*, c.raw AS name, c.slug
-        FROM atomic_actions a LEFT JOIN classes c ON c.kind = 'atomic' AND c.id = a.class_id
-        """,
-    ),
+    **{
+        table: (
+            (f"_{table}", "classes"),
+            f"""
+            VIEW {table} AS SELECT t.*, {names}
+            FROM _{table} t LEFT JOIN classes c ON c.kind = '{kind}' AND c.id = t.{column}
+            """,
+        )
+        for table, (kind, column, names) in _NAMED.items()
+    },
     "edges": (
-        ("frames", "objects", "relationships"),
+        ("frames", "_objects", "_relationships"),
         """
         TABLE edges AS
         SELECT f.sequence, f.view, f.frame, f.scene_graph_id,
                r.subject_id, s.class_id AS subject_class, r.class_id AS predicate_class,
                r.object_id, o.class_id AS object_class
-        FROM relationships r
+        FROM _relationships r
         JOIN frames f ON f.scene_graph_id = r.scene_graph_id
-        LEFT JOIN objects s
+        LEFT JOIN _objects s
           ON s.scene_graph_id = r.scene_graph_id AND s.object_id = r.subject_id
-        LEFT JOIN objects o
+        LEFT JOIN _objects o
           ON o.scene_graph_id = r.scene_graph_id AND o.object_id = r.object_id
         """,
     ),
@@ -55,7 +65,7 @@ DERIVED: dict[str, tuple[tuple[str, ...], str]] = {
         ("edges", "classes"),
         """
         VIEW triples AS
-        SELECT e.*, s.raw AS subject, p.raw AS predicate, o.raw AS object
+        SELECT e.*, s.name AS subject, p.name AS predicate, o.name AS object
         FROM edges e
         LEFT JOIN classes s ON s.kind = 'object' AND s.id = e.subject_class
         LEFT JOIN classes p ON p.kind = 'relationship' AND p.id = e.predicate_class
@@ -63,11 +73,14 @@ DERIVED: dict[str, tuple[tuple[str, ...], str]] = {
         """,
     ),
 }
-"""Three more tables for queries, which join what is asked for again and again.
+"""What is made of the catalog's tables: names beside ids, and two more tables.
 
-``actions``: atomic actions with their names. ``edges``: relationships with their frame and the
-classes of subject and object. ``triples``: the same with names.
+``edges``: relationships with their frame and the classes of subject and object. ``triples``: the
+same with names. A table under its name with ``_`` before it has no names: as it is stored.
 """
+
+SQL_TABLES = (*TABLES, "edges", "triples")
+"""What a statement may read."""
 
 _SETTINGS = (
     "SET enable_external_access = false",
@@ -126,7 +139,7 @@ class SqlSession:
                 self._prepare(query, *sources)
                 connection.execute(f"CREATE {definition}")
             else:
-                connection.register("incoming", self._load(name))
+                connection.register("incoming", self._load(name.removeprefix("_")))
                 connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
                 connection.unregister("incoming")
             self._loaded.add(name)
@@ -162,11 +175,11 @@ class SqlSession:
 
     def _named(self, statement: str) -> list[str]:
         """The tables a statement may read: those whose name is a word of its text."""
-        tables = [*TABLES, *DERIVED]
         if _LOOKS_AT_ALL.search(statement):
-            return [name for name in tables if name != "pts"]
+            return [name for name in SQL_TABLES if name != "pts"]
         words = set(re.findall(r"\w+", statement.lower()))
-        return [name for name in tables if name in words]
+        stored = [f"_{name}" for name in _NAMED]
+        return [name for name in (*SQL_TABLES, *stored) if name in words]
 
 
 _SESSIONS: WeakSet[SqlSession] = WeakSet()
@@ -275,5 +288,5 @@ def _explained(error: Exception) -> QueryError:
     first = text.splitlines()[0] if text else type(error).__name__
     hint = next((line for line in text.splitlines()[1:] if line.startswith("Did you mean")), None)
     if hint is None and "does not exist" in first:
-        hint = f"tables: {', '.join([*TABLES, *DERIVED])}"
+        hint = f"tables: {', '.join(SQL_TABLES)}"
     return QueryError(first[:300], hint=hint)

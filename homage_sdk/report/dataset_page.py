@@ -31,7 +31,7 @@ def overview_section(dataset: Dataset) -> Section:
     rows = dataset.table("sequences").to_pylist()
     splits = Counter(row["split"] or "in no list" for row in rows)
     activities = Counter(
-        dataset.taxonomy("activity")[row["activity_id"]].raw
+        dataset.taxonomy("activity")[row["activity_id"]].name
         for row in rows
         if row["activity_id"] is not None
     )
@@ -147,14 +147,14 @@ def _picture(shown: _Shown, view: View, moment: Frame) -> str | None:
     """The picture of a moment; a gap where the view has ended by then, which is no fault."""
     if view.duration_s is not None and moment.seconds().value >= view.duration_s:
         return None
-    return shown.of(f"view {view.id}", lambda: jpeg_url(view.frame(moment), 220))
+    return shown.of(f"view {view.id}", lambda: jpeg_url(view.image(moment), 220))
 
 
 def _overlay(sequence: Sequence, graph: SceneGraph, shown: _Shown) -> str | None:
     view = sequence.view(graph.view)
 
     def draw() -> str:
-        frame = view.frame(Frame(graph.frame))
+        frame = view.image(Frame(graph.frame))
         height, width = frame.shape[:2]
         return overlay_svg(graph, jpeg_url(frame, 1024), width, height)
 

@@ -193,8 +193,8 @@ def _durations(dataset: Dataset) -> Durations:
 
 def _counts(dataset: Dataset, kind: str, table: str, column: str) -> list[tuple[str, int]]:
     rows = dataset.sql(
-        f"SELECT c.raw AS name, count(*) AS n FROM {table} t JOIN classes c "
-        f"ON c.kind = $kind AND c.id = t.{column} GROUP BY c.id, c.raw ORDER BY n DESC, c.id",
+        f"SELECT c.name AS name, count(*) AS n FROM {table} t JOIN classes c "
+        f"ON c.kind = $kind AND c.id = t.{column} GROUP BY c.id, c.name ORDER BY n DESC, c.id",
         {"kind": kind},
     ).to_pylist()
     return [(row["name"], row["n"]) for row in rows]

@@ -86,9 +86,7 @@ def overlay_svg(graph: SceneGraph, picture: str, width: int, height: int) -> str
     pairs: dict[tuple[int, int], list[str]] = {}
     for relation in graph.relationships:
         if relation.subject_id in boxes and relation.object_id in boxes:
-            pairs.setdefault((relation.subject_id, relation.object_id), []).append(
-                relation.category
-            )
+            pairs.setdefault((relation.subject_id, relation.object_id), []).append(relation.name)
     for (subject, target), _ in pairs.items():
         a, b = boxes[subject].box, boxes[target].box
         parts.append(
@@ -99,13 +97,13 @@ def overlay_svg(graph: SceneGraph, picture: str, width: int, height: int) -> str
     placed: list[tuple[float, float]] = []
     for item in graph.objects:
         size = 13 * scale
-        left = min(item.box.x1, width - 0.58 * size * len(item.category) - 6 * scale)
+        left = min(item.box.x1, width - 0.58 * size * len(item.name) - 6 * scale)
         top = max(item.box.y1 - size - 4 * scale, 0.0)
         while any(abs(left - x) < 60 * scale and abs(top - y) < size for x, y in placed):
             top += size + 4 * scale
         placed.append((left, top))
-        label = escape(item.category.replace("_", " "))
-        wide = (0.58 * len(item.category) + 0.8) * size
+        label = escape(item.name.replace("_", " "))
+        wide = (0.58 * len(item.name) + 0.8) * size
         parts.append(
             f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{size + 4 * scale:.1f}"'
             f' fill="{colour(item.class_id)}"/>'

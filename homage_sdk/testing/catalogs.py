@@ -72,7 +72,7 @@ def make_catalog(
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in TABLES}
     for kind, taxonomy in names.items():
         rows["classes"] += [
-            {"kind": kind, "id": c.id, "raw": c.raw, "slug": c.slug} for c in taxonomy.values()
+            {"kind": kind, "id": c.id, "name": c.name, "slug": c.slug} for c in taxonomy.values()
         ]
     for take in takes:
         _add(take, names, rows)

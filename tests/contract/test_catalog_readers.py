@@ -29,14 +29,14 @@ def test_pandas_duckdb_and_pyarrow_dataset_open_each_table(small_catalog: Path, 
 
 def test_duckdb_joins_labels_across_tables(small_catalog: Path) -> None:
     sql = f"""
-        SELECT c.raw, count(*) FROM '{small_catalog}/atomic_actions.parquet' a
+        SELECT c.name, count(*) FROM '{small_catalog}/atomic_actions.parquet' a
         JOIN '{small_catalog}/classes.parquet' c ON c.kind = 'atomic' AND c.id = a.class_id
-        GROUP BY c.raw
+        GROUP BY c.name
     """
     counts = dict(duckdb.sql(sql).fetchall())
     catalog = Catalog(small_catalog)
     names = {
-        c["id"]: c["raw"] for c in catalog.table("classes").to_pylist() if c["kind"] == "atomic"
+        c["id"]: c["name"] for c in catalog.table("classes").to_pylist() if c["kind"] == "atomic"
     }
     expected: dict[str, int] = {}
     for row in catalog.table("atomic_actions").to_pylist():

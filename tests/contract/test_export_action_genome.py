@@ -84,7 +84,7 @@ def test_a_training_loader_reads_ids_boxes_and_relationships_of_the_catalog(
                     loaded.relationships[kind][index] for kind in KINDS for index in found[kind]
                 }
                 told = (r for r in graph.relationships if r.object_id == each.object_id)
-                assert read == {class_key(r.category) for r in told}
+                assert read == {class_key(r.name) for r in told}
                 assert len(found[KINDS[0]]) == 1
                 seen += len(read)
     assert loaded.classes[1] == "person" and seen == 300 * len(ds.split(mode))

@@ -37,7 +37,7 @@ def test_pycocotools_reads_every_box_where_it_is(crowd: Dataset, tmp_path: Path)
             found.add((*place, item["object_id"], category, (x, y, x + w, y + h)))
             assert item["area"] == pytest.approx(w * h)
     expected = {
-        (str(s.id), g.view, g.frame, o.object_id, o.category, o.box.xyxy)
+        (str(s.id), g.view, g.frame, o.object_id, o.name, o.box.xyxy)
         for s in crowd
         for g in s.scene_graphs
         for o in g.objects

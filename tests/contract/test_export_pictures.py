@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from homage_sdk import Dataset
+from homage_sdk import Dataset, Frame
 from homage_sdk.cli import app, run
 from homage_sdk.errors import UsageError
 from homage_sdk.export import coco_document, export_pictures
@@ -25,7 +25,7 @@ def test_each_image_of_the_document_is_there_and_is_the_frame(
     for image in document["images"]:
         picture = cv2.imread(str(tmp_path / "pictures" / image["file_name"]))
         assert picture.shape[:2] == (image["height"], image["width"])
-        frame = ds[image["sequence"]].view(image["view"]).frame(image["frame"])
+        frame = ds[image["sequence"]].view(image["view"]).image(Frame(image["frame"]))
         error = np.abs(picture[..., ::-1].astype(int) - frame).mean()
         assert error < 4, "JPEG at quality 95"
 

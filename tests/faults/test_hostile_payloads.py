@@ -139,7 +139,7 @@ def test_labels_nested_without_end_are_refused(copy: Path, depth: int) -> None:
 
 def graph(frame: int, count: int) -> dict[str, object]:
     """A scene graph of so many objects, each related to the first."""
-    named = {"class_id": 1, "column": 0, "category": "cup"}
+    named = {"class_id": 1, "column": 0, "name": "cup"}
     return {
         "frame": frame,
         "view": 0,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from homage_sdk import Dataset, ViewId
+from homage_sdk import Dataset, Frame, ViewId
 from tests.command import interrupt, refuse, run, succeed, tree
 
 
@@ -96,7 +96,7 @@ def test_a_video_cut_in_the_middle_is_named_and_its_head_is_usable(
     assert rows, "the cut is reported"
     view = next(v for s in dataset for v in s.views if v.path and v.path.name == video.name)
     if view.n_frames:
-        assert view.frame(view.n_frames // 2 + 1).ndim == 3
+        assert view.image(Frame(view.n_frames // 2 + 1)).ndim == 3
     done = run("homage", "pack", tmp_path / "catalog", tmp_path / "shards")
     assert done.returncode in (0, 1), done.stderr
     succeed("homage", "verify", tmp_path / "shards")

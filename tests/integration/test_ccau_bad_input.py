@@ -127,7 +127,7 @@ def test_a_class_list_that_differs_from_the_checkpoints(
     shards: Path, trained: Path, refuse: Command
 ):
     def rename(manifest: dict) -> None:  # type: ignore[type-arg]
-        manifest["taxonomy"]["activity"][1]["raw"] = "juggling"
+        manifest["taxonomy"]["activity"][1]["name"] = "juggling"
 
     change(shards / "manifest.json", rename)
     said = refuse("evaluate", trained, "--shards", shards)

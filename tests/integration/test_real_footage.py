@@ -48,7 +48,7 @@ def test_any_moment_is_the_picture_a_sequential_reader_has_there(
     assert view.path is not None
     oracle = decoded(view.path)
     for index in np.random.default_rng(0).permutation(len(oracle))[:25]:
-        shown = view.frame(Seconds(float((index + 0.3) / rate)))
+        shown = view.image(Seconds(float((index + 0.3) / rate)))
         errors = [cv2.norm(shown, f, cv2.NORM_L1) for f in oracle]
         assert int(np.argmin(errors)) == index or errors[index] == min(errors)
 

@@ -59,8 +59,8 @@ def novel_split(shards: ShardSet, *, share: float = PAPER_SHARE, seed: int = 0) 
             found=f"{len(counts)} in train",
             expected=f"at least {n_novel + 2}",
         )
-    ranked = sorted(counts, key=lambda c: (-counts[c], taxonomy[c].raw))
-    return split_ranked([taxonomy[c].raw for c in ranked], n_novel, seed)
+    ranked = sorted(counts, key=lambda c: (-counts[c], taxonomy[c].name))
+    return split_ranked([taxonomy[c].name for c in ranked], n_novel, seed)
 
 
 def split_ranked(names: list[str], n_novel: int, seed: int) -> NovelSplit:

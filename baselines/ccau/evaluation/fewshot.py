@@ -256,7 +256,7 @@ def _split_of(run: Path, config: Config, shards: ShardSet) -> NovelSplit:
     for sample in shards.samples:
         if sample.sequence not in trained or sample.activity_id is None:
             continue
-        if names[sample.activity_id].raw in split.novel:
+        if names[sample.activity_id].name in split.novel:
             raise ConfigError(
                 f"this run learned from {sample.sequence}, which is of a novel class", place=run
             )
@@ -267,10 +267,10 @@ def _novel_sequences(shards: ShardSet, split: NovelSplit) -> dict[str, tuple[str
     """Sequence to (split, activity name), for the novel classes."""
     names = shards.taxonomy("activity")
     found = {
-        s.sequence: (str(s.split), names[s.activity_id].raw)
+        s.sequence: (str(s.split), names[s.activity_id].name)
         for s in shards.samples
         if s.activity_id is not None
-        and names[s.activity_id].raw in split.novel
+        and names[s.activity_id].name in split.novel
         and s.split in (TRAIN_SPLIT, *TEST_SPLITS)
     }
     for name in split.novel:

@@ -54,7 +54,7 @@ class PackedObject(_OfClass):
     """One object of an annotated frame; its id is unique there."""
 
     id: int
-    category: str
+    name: str
     box: tuple[float, float, float, float]
 
 
@@ -63,7 +63,7 @@ class PackedRelationship(_OfClass):
 
     subject: int
     object: int
-    category: str
+    name: str
 
 
 class PackedGraph(StrictModel):
@@ -121,7 +121,7 @@ class Annotations(StrictModel):
                     objects=tuple(
                         PackedObject(
                             id=item.object_id,
-                            category=item.category,
+                            name=item.name,
                             box=item.box.xyxy,
                             **of_class("object", item.class_id),
                         )
@@ -131,7 +131,7 @@ class Annotations(StrictModel):
                         PackedRelationship(
                             subject=item.subject_id,
                             object=item.object_id,
-                            category=item.category,
+                            name=item.name,
                             **of_class("relationship", item.class_id),
                         )
                         for item in graph.relationships

@@ -23,7 +23,7 @@ from homage_sdk.shards.format.strict_json import StrictModel, parse_json
 from homage_sdk.storage.commit import current, reading
 from homage_sdk.taxonomy import KINDS, ClassName, Taxonomy
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 MANIFEST, INDEX, INPUTS = MANIFEST_FILE, INDEX_FILE, ".inputs.json"
 MAX_BYTES = 256_000_000
 """No manifest is larger."""
@@ -83,7 +83,7 @@ class Class(StrictModel):
     """One class of a taxonomy."""
 
     id: int
-    raw: str
+    name: str
     slug: str
 
 
@@ -107,7 +107,7 @@ class Manifest(StrictModel):
     """Everything about a folder of shards."""
 
     format: Literal["homage-shards"] = "homage-shards"
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     made_by: dict[str, str]
     options: dict[str, Any]
     dataset: Sha256
@@ -163,7 +163,7 @@ class Manifest(StrictModel):
         if kind not in KINDS:
             raise ShardError(f"no taxonomy {kind!r}", expected=", ".join(KINDS))
         names = self.taxonomy.get(kind, ())
-        return Taxonomy(kind, [ClassName(kind, c.id, c.raw, c.slug) for c in names])
+        return Taxonomy(kind, [ClassName(kind, c.id, c.name, c.slug) for c in names])
 
 
 def parse_manifest(data: bytes, place: str) -> Manifest:

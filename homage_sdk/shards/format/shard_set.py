@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homage_sdk.errors import ShardError, UnknownIdError, UsageError
+from homage_sdk.errors import ShardError, UsageError, unknown
 from homage_sdk.problems import Place
 from homage_sdk.progress import Progress
 from homage_sdk.shards.format.address import Address
@@ -157,10 +157,10 @@ class ShardSet:
         return {sample.key: sample for sample in self.manifest.samples}
 
     def __getitem__(self, key: str) -> SampleInfo:
-        try:
-            return self._by_key[key]
-        except KeyError:
-            raise UnknownIdError(f"no sample {key!r}", place=str(self.path)) from None
+        found = self._by_key.get(key)
+        if found is None:
+            raise unknown("sample", key, self._by_key, place=self.path)
+        return found
 
     def _of_one_state(self) -> AbstractContextManager[None]:
         return of_one_state(partial(is_still, self.path, self.manifest), str(self.path))

@@ -79,7 +79,7 @@ def describe(
         dataset=plan.dataset,
         taxonomy={
             kind: tuple(
-                Class(id=c.id, raw=c.raw, slug=c.slug) for c in dataset.taxonomy(kind).values()
+                Class(id=c.id, name=c.name, slug=c.slug) for c in dataset.taxonomy(kind).values()
             )
             for kind in KINDS
         },

@@ -239,7 +239,7 @@ def _pack_sensors(
                 values = (
                     sensor.values(job.sensor_reader)
                     if planned.last is None
-                    else sensor.window(first, Frame(planned.last + 1), job.sensor_reader)
+                    else sensor.window(first, Frame(planned.last), reader=job.sensor_reader)
                 )
                 table = table_of(sensor.kind, sensor.position, values)
             except (MediaError, LabelError, OSError) as error:

@@ -24,9 +24,9 @@ def test_ids_of_the_class_file_never_change_whatever_the_labels_use() -> None:
     listed = {3: "a", 9: "b"}
     one = Taxonomy.build("atomic", listed)
     two = Taxonomy.build("atomic", listed, ["zz", "0 first", "b"])
-    assert {k: v.raw for k, v in one.items()} == listed
-    assert {k: two[k].raw for k in listed} == listed
-    assert [two[i].raw for i in (10, 11)] == ["0 first", "zz"]
+    assert {k: v.name for k, v in one.items()} == listed
+    assert {k: two[k].name for k in listed} == listed
+    assert [two[i].name for i in (10, 11)] == ["0 first", "zz"]
 
 
 @given(st.lists(names, max_size=20))

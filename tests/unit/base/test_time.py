@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homage_sdk import Frame, HomageError, Interval, Seconds
-from homage_sdk.time import RELATIONS
+from homage_sdk.query.relations import RELATIONS
 
 intervals = st.tuples(st.integers(1, 12), st.integers(0, 11)).map(
     lambda t: Interval(t[0], t[0] + t[1])
@@ -74,6 +74,6 @@ def test_what_is_no_interval_is_refused(first: int, last: int) -> None:
 
 
 def test_an_interval_in_seconds_holds_the_frames_on_screen_then() -> None:
-    assert Interval.from_seconds(5.0, 6.0) == Interval(151, 180)
+    assert Interval.of(Seconds(5.0), Seconds(6.0)) == Interval(151, 180)
     assert Interval(151, 180).begin_s() == 5.0
     assert Interval(151, 180).end_s() == 6.0

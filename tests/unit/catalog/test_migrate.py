@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from homage_sdk import Dataset
 from homage_sdk.catalog import Catalog
 from homage_sdk.catalog.migrate import Old, migrate
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES
@@ -42,7 +44,7 @@ def step(old: Old) -> Old:
     n_views = [views.get(name, 0) for name in sequences["sequence"].to_pylist()]
     sequences = sequences.append_column("n_views", pa.array(n_views, pa.int16()))
     pts = pa.table({"sequence": pa.array([], pa.string()), "view": pa.array([], pa.int16()),
-                    "frame": pa.array([], pa.int32()), "pts": pa.array([], pa.int64()),
+                    "position": pa.array([], pa.int32()), "pts": pa.array([], pa.int64()),
                     "keyframe": pa.array([], pa.bool_())})  # fmt: skip
     return replace(old, tables={**old.tables, "sequences": sequences, "pts": pts})
 
@@ -68,6 +70,39 @@ def test_an_older_catalog_is_brought_to_this_schema_without_the_release(aged: Pa
     for name in TABLES:
         assert catalog.table(name).equals(fresh.table(name)), name
     assert catalog.info.source == fresh.info.source
+
+
+@pytest.fixture
+def version_1(tmp_path: Path) -> Path:
+    """A catalog that homage_sdk 1 wrote (schema version 1), of a synthetic sequence."""
+    return shutil.copytree(Path(__file__).parent / "version_1", tmp_path / "catalog")
+
+
+def test_a_catalog_of_version_1_keeps_every_row_under_new_names(version_1: Path) -> None:
+    before = {name: pq.read_table(version_1 / f"{name}.parquet") for name in TABLES}
+    with pytest.raises(CatalogError, match="homage migrate"):
+        Catalog(version_1)
+    assert migrate(version_1) == (1, SCHEMA_VERSION)
+    assert verify_catalog(version_1) == []
+    after = Catalog(version_1)
+    renamed = {"classes": {"raw": "name"}, "pts": {"frame": "position"}}
+    for name, table in before.items():
+        columns = [renamed.get(name, {}).get(column, column) for column in table.column_names]
+        assert after.table(name).to_pydict() == table.rename_columns(columns).to_pydict(), name
+        assert table.num_rows or name == "problems", name
+    assert Dataset(version_1)[0].activity is not None
+
+
+def test_an_ingest_over_a_catalog_of_version_1_keeps_its_class_ids(
+    version_1: Path, tmp_path: Path
+) -> None:
+    whole(tmp_path / "release")
+    before = pq.read_table(version_1 / "classes.parquet").to_pylist()
+    ingest(tmp_path / "release", version_1, force=True)
+    after = {
+        (c.kind, c.id): c.name for t in Dataset(version_1).classes.values() for c in t.values()
+    }
+    assert {(row["kind"], row["id"]): row["raw"] for row in before}.items() <= after.items()
 
 
 def test_a_catalog_of_this_schema_is_left_as_it_is(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def check(release: Release, built: Built) -> None:
             r["sequence"],
             r["first_frame"],
             r["last_frame"],
-            class_key(names["atomic"][r["class_id"]].raw),
+            class_key(names["atomic"][r["class_id"]].name),
         )
         for r in rows
     ] == oracle.actions(release)
@@ -86,7 +86,7 @@ def check(release: Release, built: Built) -> None:
         mine = [o for o in objects if o["scene_graph_id"] == frame["scene_graph_id"]]
         assert {
             o["object_id"]: (
-                class_key(names["object"][o["class_id"]].raw),
+                class_key(names["object"][o["class_id"]].name),
                 (o["x1"], o["y1"], o["x2"], o["y2"]),
             )
             for o in mine
@@ -156,7 +156,7 @@ def test_class_ids_come_from_the_class_file_and_others_follow(tmp_path: Path) ->
     tiny.classes("classInd_atomic.txt", "40 take_cup", "12 wash/dry_cup")
     tiny.actions("p0009_r001_a001", action("zip bag"), action("Take_Cup"), action("ask"))
     names = build_tables(read_release(tmp_path), {}, {}).taxonomies["atomic"]
-    assert {c.raw: c.id for c in names.values()} == {
+    assert {c.name: c.id for c in names.values()} == {
         "take_cup": 40,
         "wash/dry_cup": 12,
         "ask": 41,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homage_sdk import AtomicAction, AtomicActions, Frame, Interval, Seconds
-from homage_sdk.errors import LabelError, UsageError
-from homage_sdk.time import RELATIONS, within_frames
+from homage_sdk.errors import UsageError
+from homage_sdk.query.relations import RELATIONS, within_frames
 
 spans = st.tuples(st.integers(1, 25), st.integers(0, 12)).map(lambda p: (p[0], p[0] + p[1]))
 
@@ -40,8 +40,8 @@ def test_at_gives_the_actions_whose_frames_hold_the_moment(
 @given(action_lists(), spans)
 def test_between_overlapping_and_inside(actions: AtomicActions, span: tuple[int, int]) -> None:
     window = set(range(span[0], span[1] + 1))
-    assert set(actions.between(*span)) == {a for a in actions if frames(a) & window}
-    inside = actions.between(*span, how="inside")
+    assert set(actions.between(*map(Frame, span))) == {a for a in actions if frames(a) & window}
+    inside = actions.between(*map(Frame, span), how="inside")
     assert set(inside) == {a for a in actions if frames(a) <= window}
 
 
@@ -91,7 +91,7 @@ def test_lanes_hold_every_action_once_and_are_as_few_as_can_be(actions: AtomicAc
     for lane in lanes:
         for one, two in pairwise(lane):
             assert one.last_frame < two.first_frame
-    at_once = max((len(actions.at(n)) for n in range(1, 45)), default=0)
+    at_once = max((len(actions.at(Frame(n))) for n in range(1, 45)), default=0)
     assert len(lanes) == at_once
 
 
@@ -122,9 +122,9 @@ def test_a_gap_in_seconds_allows_the_frames_it_fully_holds() -> None:
 
 
 def test_impossible_questions_are_refused() -> None:
-    with pytest.raises(LabelError):
-        AtomicActions([]).between(10, 5)
+    with pytest.raises(UsageError, match="an end after the begin"):
+        AtomicActions([]).between(Frame(10), Frame(5))
     with pytest.raises(UsageError, match="unknown relation 'near'"):
         AtomicActions([]).related(Interval(1, 2), "near")
     with pytest.raises(UsageError, match=r"unknown value of how 'within'; .* overlapping, inside"):
-        AtomicActions([]).between(1, 2, how="within")  # type: ignore[arg-type]
+        AtomicActions([]).between(Frame(1), Frame(2), how="within")  # type: ignore[arg-type]

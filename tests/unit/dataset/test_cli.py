@@ -113,10 +113,10 @@ def test_find_takes_the_pattern_of_the_issue(
         (("query", "CAT", "DELETE FROM sequences"), QueryError, "DELETE"),
         (("query", "CAT", "SELECT * FROM read_csv('/etc/passwd')"), QueryError, "passwd"),
         (("query", "CAT", "SELEC"), QueryError, "SELEC"),
-        (("find", "CAT", "poor*"), QueryError, "poor*"),
+        (("find", "CAT", "poor*"), UnknownIdError, "poor*"),
         (("find", "CAT", "pour*", "--within", "2"), UsageError, "--before"),
         (("find", "CAT", "pour*", "--showing", "cup"), UsageError, "--showing"),
-        (("export", "CAT", "OUT", "--to", "voc"), UsageError, "voc"),
+        (("export", "CAT", "OUT", "--to", "voc"), UnknownIdError, "voc"),
         (("query", "CAT", "SELECT 1", "--split", "dev"), UnknownIdError, "dev"),
     ],
 )

@@ -47,7 +47,7 @@ def _wrong(ds: Dataset, seed: int, n: int = 40) -> list[str]:
     for _ in range(n):
         sequence = ds[rng.randrange(len(ds))]
         view, number = sequence.views[rng.randrange(2)], rng.randint(1, FRAMES)
-        seen = number_of(view.frame(Frame(number)))
+        seen = number_of(view.image(Frame(number)))
         if seen != number - 1 + 100 * view.number:
             wrong.append(f"{view.id} frame {number}: {seen}")
         if [a.name for a in sequence.atomic_actions] != ["take cup"]:
@@ -90,7 +90,7 @@ class Pictures:
         return len(self.ds)
 
     def __getitem__(self, i: int) -> int:
-        return number_of(self.ds[i].view(0).frame(Frame(1 + i % FRAMES)))
+        return number_of(self.ds[i].view(0).image(Frame(1 + i % FRAMES)))
 
 
 def test_going_through_many_sequences_holds_few_files(ds: Dataset) -> None:
@@ -101,8 +101,8 @@ def test_going_through_many_sequences_holds_few_files(ds: Dataset) -> None:
     before, most = held(), 0
     for sequence in ds:
         sequence.at(Seconds(0.5)).images[0]
-        sequence.view(1).frames(1, 5)
-        sequence.audio(0.0, 0.1)
+        sequence.view(1).images(Frame(1), Frame(5))
+        sequence.audio(Seconds(0.0), Seconds(0.1))
         len(sequence.scene_graphs)
         most = max(most, held())
     assert most - before <= DECODERS.limit + 12, "one file a table and the pool's decoders"
@@ -116,22 +116,23 @@ def test_ends_and_nonsense_are_answered_in_a_line(ds: Dataset) -> None:
     sequence = ds[0]
     view = sequence.view(1)
     for ask in (
-        lambda: view.frame(0),
-        lambda: view.frame("12"),  # type: ignore[arg-type]
-        lambda: view.frame(None),  # type: ignore[arg-type]
-        lambda: view.frame(float("nan")),  # type: ignore[arg-type]
-        lambda: view.frame(3, "nearset"),  # type: ignore[arg-type]
-        lambda: view.frames(3, 5, pick="nearset"),  # type: ignore[arg-type]
-        lambda: view.frames(1, 10**9),
-        lambda: view.frames(FRAMES - 5, FRAMES + 5),
+        lambda: view.image(0),  # type: ignore[arg-type]
+        lambda: view.image("12"),  # type: ignore[arg-type]
+        lambda: view.image(None),  # type: ignore[arg-type]
+        lambda: view.image(float("nan")),  # type: ignore[arg-type]
+        lambda: view.image(Frame(3), "nearset"),  # type: ignore[arg-type]
+        lambda: view.images(Frame(3), Frame(5), pick="nearset"),  # type: ignore[arg-type]
+        lambda: view.images(Frame(1), Frame(10**9)),
+        lambda: view.images(Frame(FRAMES - 5), Frame(FRAMES + 5)),
         lambda: Frame(1.5),  # type: ignore[arg-type]
         lambda: Seconds("3"),  # type: ignore[arg-type]
-        lambda: sequence.audio(0.0, 1.0, -5),
-        lambda: sequence.audio(0.0, 1.0, 16000.5),  # type: ignore[arg-type]
-        lambda: sequence.audio(2.0, 1.0),
-        lambda: sequence.at(3).audio(sample_rate=0),
-        lambda: sequence.view("v001"),  # type: ignore[arg-type]
-        lambda: ds.find("pour*"),  # type: ignore[call-overload]
+        lambda: sequence.audio(Seconds(0.0), Seconds(1.0), sample_rate=-5),
+        lambda: sequence.audio(Seconds(0.0), Seconds(1.0), sample_rate=16000.5),  # type: ignore[arg-type]
+        lambda: sequence.audio(Seconds(2.0), Seconds(1.0)),
+        lambda: sequence.at(Frame(3)).audio(sample_rate=0),
+        lambda: sequence.view("v009"),
+        lambda: ds.find("pour*"),  # no class has such a name here
+        lambda: ds.find(3),  # type: ignore[call-overload]
     ):
         with pytest.raises(HomageError) as caught:
             ask()
@@ -144,20 +145,14 @@ def test_more_pictures_than_memory_holds_are_refused_before_they_are_decoded(
     from homage_sdk.errors import MediaError
 
     view = ds[0].view(0)
-    need = FRAMES * view.frame(1).nbytes
+    need = FRAMES * view.image(Frame(1)).nbytes
     real = os.sysconf
     monkeypatch.setattr(
         os, "sysconf", lambda n: 1 if n == "SC_PAGE_SIZE" else need if "PHYS" in n else real(n)
     )
-    assert len(view.frames(1, FRAMES // 2)) == FRAMES // 2
+    assert len(view.images(Frame(1), Frame(FRAMES // 2))) == FRAMES // 2
     with pytest.raises(MediaError, match=r"more pictures than fit.*a part at a time"):
-        view.frames(1, FRAMES)
-
-
-def test_a_bare_number_is_a_frame_when_whole_and_seconds_otherwise(ds: Dataset) -> None:
-    actions = ds[0].atomic_actions
-    assert len(actions.at(0.99)) == len(actions.at(30)) == 1
-    assert len(actions.at(1.01)) == len(actions.at(31)) == 0
+        view.images(Frame(1), Frame(FRAMES))
 
 
 def test_a_home_folder_is_understood(

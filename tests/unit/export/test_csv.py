@@ -43,9 +43,9 @@ def test_actions_are_those_of_the_sequences_with_their_seconds(ds: Dataset) -> N
 def test_boxes_and_relationships_are_those_of_the_scene_graphs(ds: Dataset) -> None:
     tables = csv_tables(ds)
     boxes = pd.read_csv(io.StringIO(tables["objects"]))
-    found = set(boxes[["sequence", "frame", "category", "x1", "y1", "x2", "y2"]].itertuples(False))
+    found = set(boxes[["sequence", "frame", "name", "x1", "y1", "x2", "y2"]].itertuples(False))
     assert {tuple(row) for row in found} == {
-        (str(s.id), g.frame, o.category, *o.box.xyxy)
+        (str(s.id), g.frame, o.name, *o.box.xyxy)
         for s in ds
         for g in s.scene_graphs
         for o in g.objects

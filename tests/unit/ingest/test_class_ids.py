@@ -21,7 +21,7 @@ from tests.unit.release.tiny import Tiny, action, whole
 
 
 def atomic(catalog: Path) -> dict[int, str]:
-    return {each.id: each.raw for each in Catalog(catalog).taxonomy("atomic").values()}
+    return {each.id: each.name for each in Catalog(catalog).taxonomy("atomic").values()}
 
 
 def make(tiny: Tiny, catalog: Path, *, renumber: bool = False) -> IngestSummary:
@@ -43,11 +43,15 @@ def test_a_list_that_comes_later_changes_no_id_and_no_name(tmp_path: Path) -> No
     tiny, catalog = labels_only(tmp_path / "r"), tmp_path / "c"
     make(tiny, catalog)
     assert atomic(catalog) == {1: "take cup", 2: "wash/dry cup"}
-    before = Dataset(catalog).sql("SELECT DISTINCT class_id, name, slug FROM actions ORDER BY 1")
+    before = Dataset(catalog).sql(
+        "SELECT DISTINCT class_id, name, slug FROM atomic_actions ORDER BY 1"
+    )
     list_file = tiny.classes("classInd_atomic.txt", "1 fold_towel", "2 take_cup", "3 wash/dry_cup")
     summary = make(tiny, catalog)
     assert atomic(catalog) == {1: "take cup", 2: "wash/dry cup", 4: "fold_towel"}
-    after = Dataset(catalog).sql("SELECT DISTINCT class_id, name, slug FROM actions ORDER BY 1")
+    after = Dataset(catalog).sql(
+        "SELECT DISTINCT class_id, name, slug FROM atomic_actions ORDER BY 1"
+    )
     assert after == before
     lines = {
         (p.place.row, p.found, p.expected) for p in summary.class_changes if p.code == "HOM250"
@@ -121,7 +125,7 @@ def test_labels_and_lists_spell_one_class_by_one_name_everywhere(tmp_path: Path)
     dataset = Dataset(catalog)
     names = {a.name for sequence in dataset for a in sequence.atomic_actions}
     assert names == {"take_cup", "wash/dry_cup"}
-    rows = dataset.sql("SELECT DISTINCT name FROM actions ORDER BY name").to_pylist()
+    rows = dataset.sql("SELECT DISTINCT name FROM atomic_actions ORDER BY name").to_pylist()
     assert [row["name"] for row in rows] == sorted(names)
     tiny.classes("classInd_atomic.txt", "1 take cup", "2 wash/dry cup")
     summary = make(tiny, catalog)

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homage_sdk import Action, Dataset, Seconds, Triple
-from homage_sdk.errors import QueryError, UsageError
+from homage_sdk.errors import UnknownIdError, UsageError
 from homage_sdk.query.compile import RELATION_SQL
 from homage_sdk.query.patterns import Pattern
+from homage_sdk.query.relations import RELATIONS
 from homage_sdk.testing import TakeSpec, make_catalog
-from homage_sdk.time import RELATIONS, Interval
+from homage_sdk.time import Interval
 from tests.pattern_oracle import Oracle, as_set
 
 HELD = Triple("person", "holding", "cup")
@@ -172,9 +173,9 @@ def test_matches_come_in_order_of_sequence_and_time(crowded: Path) -> None:
 
 
 def test_a_name_without_a_class_is_refused_with_the_nearest(ds: Dataset) -> None:
-    with pytest.raises(QueryError, match=r"no atomic class fits 'poor tea'.*pour_tea"):
+    with pytest.raises(UnknownIdError, match=r"unknown atomic class 'poor tea'.*pour tea"):
         ds.find(Action("poor tea"))
-    with pytest.raises(QueryError, match=r"no relationship class fits 'holdin'.*holding"):
+    with pytest.raises(UnknownIdError, match=r"unknown relationship class 'holdin'.*holding"):
         ds.find(Action("*").showing("person", "holdin", "*"))
 
 
@@ -190,7 +191,7 @@ def test_explain_shows_the_sql_and_what_each_parameter_means(ds: Dataset) -> Non
 
 
 def test_a_hostile_name_is_only_a_name(ds: Dataset) -> None:
-    with pytest.raises(QueryError, match="no atomic class fits"):
+    with pytest.raises(UnknownIdError, match="unknown atomic class"):
         ds.find(Action("'; DROP TABLE atomic_actions; --"))
     assert ds.table("atomic_actions").num_rows == 10
 
@@ -218,7 +219,7 @@ def test_the_example_of_the_issue(ds: Dataset) -> None:
         ("p0001_r001_a001", 90),
         ("p0001_r001_a002", 60),
     ]
-    assert found[0].subject == "person" and found[0].actions[0].name == "pour tea"
+    assert found[0].subject == "person" and found[0].atomic_actions[0].name == "pour tea"
     assert found.sequences == ("p0001_r001_a001", "p0001_r001_a002")
     assert ds.select(found.sequences).ids == found.sequences
 

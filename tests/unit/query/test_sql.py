@@ -16,9 +16,23 @@ def count(ds: Dataset, table: str) -> int:
     return int(ds.sql(f"SELECT count(*) AS n FROM {table}")["n"][0].as_py())
 
 
-def test_every_catalog_table_is_there_with_its_columns(ds: Dataset) -> None:
+NAMES = {
+    "sequences": ["activity"],
+    "atomic_actions": ["name", "slug"],
+    "objects": ["name"],
+    "relationships": ["name"],
+}
+"""What is joined to a table: names beside ids."""
+
+
+def test_every_catalog_table_is_there_with_its_columns_and_names(ds: Dataset) -> None:
     for name, schema in TABLES.items():
-        assert ds.sql(f"SELECT * FROM {name}").column_names == schema.names
+        found = ds.sql(f"SELECT * FROM {name}")
+        assert found.column_names == [*schema.names, *NAMES.get(name, [])]
+    for table, kind in (("objects", "object"), ("relationships", "relationship")):
+        names = {class_id: each.name for class_id, each in ds.classes[kind].items()}
+        rows = ds.sql(f"SELECT class_id, name FROM {table}").to_pylist()
+        assert rows and all(row["name"] == names[row["class_id"]] for row in rows)
 
 
 def test_the_tables_are_restricted_to_the_selection(ds: Dataset) -> None:
@@ -27,7 +41,7 @@ def test_the_tables_are_restricted_to_the_selection(ds: Dataset) -> None:
     for name in TABLES:
         assert count(tea, name) == tea.table(name).num_rows
     assert count(tea, "triples") == 10
-    assert count(ds.participants({3}), "triples") == 0
+    assert count(ds.participant(3), "triples") == 0
 
 
 def test_values_are_bound_by_name_or_by_place(ds: Dataset) -> None:
@@ -44,9 +58,9 @@ def test_actions_and_triples_carry_their_names(ds: Dataset) -> None:
         ("person", "drinking from", "cup"),
         ("kettle", "next to", "cup"),
     }
-    assert ds.sql("SELECT name FROM actions ORDER BY action_id LIMIT 1")["name"][0].as_py() == (
-        "take cup from swh"
-    )
+    assert ds.sql("SELECT name FROM atomic_actions ORDER BY action_id LIMIT 1")["name"][
+        0
+    ].as_py() == ("take cup from swh")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_durations_and_overlaps_are_those_of_a_double_loop(
 def test_names_and_tails_are_those_of_a_counter(
     figures: Statistics, rows: dict[str, list[dict[str, Any]]]
 ) -> None:
-    names = {(c["kind"], c["id"]): c["raw"] for c in rows["classes"]}
+    names = {(c["kind"], c["id"]): c["name"] for c in rows["classes"]}
     objects = Counter(names["object", o["class_id"]] for o in rows["objects"])
     del objects["person"]
     assert dict(figures.objects) == {name: objects[name] for name, _ in figures.objects}

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from homage_sdk import Frame
 from homage_sdk.dataset.dataset import Dataset
 from homage_sdk.errors import MediaError
 from homage_sdk.ingest import ingest
@@ -106,7 +107,7 @@ def test_packets_that_decode_to_nothing_cost_only_their_frames(tmp_path: Path) -
     shown = numbers(shards)
     assert shown[3:] == list(range(14, 180, 3)) and shown[:3] == [14, 14, 14]
     with pytest.raises(MediaError):
-        dataset["p0001_r001_a001"].view(0).frame(1)
+        dataset["p0001_r001_a001"].view(0).image(Frame(1))
 
 
 def test_a_hole_is_a_gap_and_a_moment_in_it_is_none(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_hole_is_a_gap_and_a_moment_in_it_is_none(tmp_path: Path) -> None:
         assert sequence.at(Seconds(3.0), pick=pick).image(0) is None
         assert sequence.at(Seconds(3.0), pick=pick).shown_at(0) is None
     with pytest.raises(MediaError, match=r"1\.967 s to 4\.000 s"):
-        sequence.view(0).frame(Seconds(3.0))
+        sequence.view(0).image(Seconds(3.0))
     image = sequence.at(Seconds(4.5)).image(0)
     assert image is not None and number_of(image) == 135
     assert [c[2]["ego"] for c in clips(shards)] == [True, True, False, False, True, True]

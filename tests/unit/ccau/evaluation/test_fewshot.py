@@ -81,7 +81,7 @@ def test_batches_of_training_hold_no_clip_of_an_activity_set_aside(tiny, small_s
         return {sequence for batch in loader for sequence in batch.sequence}
 
     assert seen() & held
-    without = seen(**{"data.exclude_activities": [names[aside].raw]})
+    without = seen(**{"data.exclude_activities": [names[aside].name]})
     assert without and not without & held
 
 

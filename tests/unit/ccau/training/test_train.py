@@ -265,7 +265,7 @@ def test_shards_that_lost_a_class_are_refused(tiny, small_shards, tmp_path, monk
     other = tmp_path / "shards"
     shutil.copytree(small_shards, other)
     manifest = json.loads((other / "manifest.json").read_text())
-    manifest["taxonomy"]["activity"][0]["raw"] = "juggling"
+    manifest["taxonomy"]["activity"][0]["name"] = "juggling"
     (other / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ConfigError, match="differs"):
         train(config, other, tmp_path / "run")
