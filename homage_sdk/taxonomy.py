@@ -137,6 +137,7 @@ class Taxonomy(Mapping[int, ClassName]):
         self.kind = kind
         self._by_id = {c.id: c for c in sorted(classes)}
         self._by_key = {c.key: c for c in reversed(self._by_id.values())}
+        self._names = {c.id: c.name for c in self._by_id.values()}
         self._index = {class_id: index for index, class_id in enumerate(self._by_id)}
 
     @classmethod
@@ -185,6 +186,11 @@ class Taxonomy(Mapping[int, ClassName]):
 
     def __repr__(self) -> str:
         return f"Taxonomy({self.kind!r}, {len(self)} classes)"
+
+    def name_of(self, class_id: int) -> str:
+        """The name of a class; raises UnknownIdError for an id there is not."""
+        name = self._names.get(class_id)
+        return self[class_id].name if name is None else name
 
     def find(self, name: str) -> ClassName:
         """The class of that name in any spelling; UnknownIdError suggests the nearest names."""

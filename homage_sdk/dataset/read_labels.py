@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from homage_sdk.annotations import AtomicAction, Box, Relationship, SceneGraph, SceneObject
 from homage_sdk.catalog.schema import TABLES
@@ -11,6 +12,8 @@ from homage_sdk.catalog.tables import Catalog
 from homage_sdk.dataset.atomic_actions import AtomicActions
 from homage_sdk.dataset.scene_graphs import SceneGraphs
 from homage_sdk.errors import CatalogError, LabelError
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -64,34 +67,26 @@ def read_scene_graphs(catalog: Catalog, sequence: str) -> SceneGraphs:
 
 
 def _objects(catalog: Catalog, graphs: list[int]) -> dict[int, list[SceneObject]]:
-    names = catalog.taxonomy("object")
-    grouped: dict[int, list[SceneObject]] = {graph: [] for graph in graphs}
-    table = catalog.of_graphs("objects", graphs)
-    columns = [table[name].to_pylist() for name in TABLES["objects"].names]
-    for graph, object_id, class_id, x1, y1, x2, y2 in zip(*columns, strict=True):
-        grouped[graph].append(
-            SceneObject(
-                object_id=object_id,
-                class_id=class_id,
-                name=names[class_id].name,
-                box=Box(x1=x1, y1=y1, x2=x2, y2=y2),
-            )
-        )
-    return grouped
+    of_graph, object_id, class_id, *corners = _columns(catalog, "objects", graphs)
+    names = map(catalog.taxonomy("object").name_of, class_id)
+    made = map(SceneObject, object_id, class_id, names, map(Box, *corners))
+    return _grouped(graphs, of_graph, made)
 
 
 def _relationships(catalog: Catalog, graphs: list[int]) -> dict[int, list[Relationship]]:
-    names = catalog.taxonomy("relationship")
-    grouped: dict[int, list[Relationship]] = {graph: [] for graph in graphs}
-    table = catalog.of_graphs("relationships", graphs)
-    columns = [table[name].to_pylist() for name in TABLES["relationships"].names]
-    for graph, subject_id, object_id, class_id in zip(*columns, strict=True):
-        grouped[graph].append(
-            Relationship(
-                subject_id=subject_id,
-                object_id=object_id,
-                class_id=class_id,
-                name=names[class_id].name,
-            )
-        )
+    of_graph, subject_id, object_id, class_id = _columns(catalog, "relationships", graphs)
+    names = map(catalog.taxonomy("relationship").name_of, class_id)
+    return _grouped(graphs, of_graph, map(Relationship, subject_id, object_id, class_id, names))
+
+
+def _columns(catalog: Catalog, name: str, graphs: list[int]) -> list[list[Any]]:
+    table = catalog.of_graphs(name, graphs)
+    return [table[column].to_pylist() for column in TABLES[name].names]
+
+
+def _grouped(graphs: list[int], of_graph: list[int], made: Iterable[T]) -> dict[int, list[T]]:
+    """By scene graph; a million calls in all of HOMAGE, so that it is a loop without a function."""
+    grouped: dict[int, list[T]] = {graph: [] for graph in graphs}
+    for graph, each in zip(of_graph, made, strict=True):
+        grouped[graph].append(each)
     return grouped
