@@ -61,7 +61,7 @@ $(READY): pyproject.toml constraints.txt
 	@# torch first and alone, so that nothing else decides which build comes.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  -e '.[train,graph,test,dev]'
+	  -e '.[train,figures,graph,test,dev]'
 	@touch $(READY)
 
 clean:

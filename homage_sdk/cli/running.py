@@ -13,8 +13,10 @@ from typing import Any
 
 _STOPPED = "\nstopped; what was complete is kept, run the same command to go on\n"
 _EXTRAS = {
-    "train": ("librosa", "matplotlib", "psutil", "safetensors", "sklearn", "torch", "webdataset"),
+    "train": ("librosa", "psutil", "safetensors", "sklearn", "torch", "webdataset"),
+    "figures": ("jinja2", "markupsafe", "matplotlib"),
     "graph": ("networkx",),
+    "remote": ("aiohttp", "fsspec"),
     "ray": ("ray",),
     "tensorboard": ("tensorboard",),
     "wandb": ("wandb",),

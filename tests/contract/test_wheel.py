@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,6 +26,46 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder / "site")
     return folder / "site"
+
+
+def interpreters() -> list[str]:
+    """This Python, and the newest one that the machine has, where that is another."""
+    newer = [shutil.which(f"python3.{minor}") for minor in range(20, sys.version_info.minor, -1)]
+    works = ["-c", "import venv, ensurepip, ssl, sqlite3"]
+    found = (path for path in newer if path and not subprocess.run([path, *works]).returncode)
+    return [sys.executable, *list(found)[:1]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python", interpreters(), ids=lambda path: Path(path).name)
+def test_the_wheel_works_in_an_empty_environment(
+    python: str, installed: Path, tmp_path: Path
+) -> None:
+    """The core dependencies alone: no extra, no torch."""
+    (wheel,) = installed.parent.glob("*.whl")
+    own = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*words: object) -> str:
+        done = subprocess.run(
+            list(map(str, words)), cwd=tmp_path, env=own, capture_output=True, text=True,
+            timeout=900, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    run(python, "-m", "venv", tmp_path / "venv")
+    run(tmp_path / "venv/bin/python", "-m", "pip", "install", "--quiet", wheel)
+    homage = tmp_path / "venv/bin/homage"
+    run(homage, "synth", "release", "--sequences", "2", "--size", "160x120", "--seconds", "4", "4")
+    run(homage, "ingest", "release", "catalog")
+    sequence = run(
+        homage, "query", "catalog", "SELECT min(sequence) AS id FROM sequences", "--json"
+    )
+    shown = run(homage, "show", "catalog", json.loads(sequence)["id"])
+    assert "atomic actions" in shown
+    run(homage, "pack", "catalog", "shards")
+    listed = run(tmp_path / "venv/bin/python", "-m", "pip", "list")
+    assert "torch" not in listed and "librosa" not in listed
 
 
 def files_of(folder: Path, pattern: str) -> set[str]:
