@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from homage_sdk.cli.console import err, out, progress
-from homage_sdk.cli.options import Root, Shown, open_dataset
+from homage_sdk.cli.options import Root, Shown, Version, open_dataset
 from homage_sdk.cli.print_rows import print_rows
 from homage_sdk.cli.report import write_page
 
@@ -18,7 +18,6 @@ app = typer.Typer(
     name="ccau",
     help="CCAU and the other arms of the HOMAGE paper: train, evaluate, compare.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -51,12 +50,17 @@ def _say(*lines: str) -> None:
 
 
 def _say_rows(title: str, rows: list[dict[str, str]]) -> None:
+    _say("", title)
     if _is_first():
-        _say("", title)
         print_rows(rows)
 
 
-@app.command()
+@app.callback()
+def _root(version: Version = False) -> None:
+    """CCAU and the other arms of the HOMAGE paper: train, evaluate, compare."""
+
+
+@app.command(rich_help_panel="Train and judge")
 def train(
     config: Annotated[str, typer.Argument(help="A .toml file, or a name such as demo or ccau.")],
     *,
@@ -99,7 +103,7 @@ def train(
     )
 
 
-@app.command()
+@app.command(rich_help_panel="Train and judge")
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
     *,
@@ -130,7 +134,7 @@ def evaluate(
     )
 
 
-@app.command()
+@app.command(rich_help_panel="Train and judge")
 def fewshot(
     runs: Annotated[list[Path], typer.Argument(help="Runs trained with data.novel_share.")],
     *,
@@ -159,7 +163,7 @@ def fewshot(
         _say(*fewshot_notes(found), f"split sha256 {found['split']['sha256']}")
 
 
-@app.command()
+@app.command(rich_help_panel="The paper")
 def arms(
     shards: Annotated[Path, typer.Argument(help="Folder that `homage pack` wrote.")],
     folder: Annotated[Path, typer.Argument(help="Where the runs and tables go.")],
@@ -190,7 +194,7 @@ def arms(
     tables(folder)
 
 
-@app.command()
+@app.command(rich_help_panel="The paper")
 def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote.")]) -> None:
     """Tables 2 to 7: ours with intervals and p-values, the paper's beside them."""
     from baselines.ccau.report.paper_tables import TITLE, make_tables, table_rows
@@ -201,7 +205,7 @@ def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote."
         _say(f"tables: {folder / 'tables.md'}")
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def info(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     *,
@@ -219,7 +223,7 @@ def info(
         _say(f"{name:<16} {value}")
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def doctor(
     config: Annotated[str, typer.Argument(help="The configuration of the run to come.")],
     *,
@@ -242,7 +246,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def report(
     catalog: Annotated[Path, typer.Argument(help="The catalog the shards were packed from.")],
     run: Annotated[Path, typer.Argument(help="A trained and evaluated run folder.")],
@@ -265,7 +269,7 @@ def report(
     write_page(page, "Home Action Genome and CCAU", about, sections)
 
 
-@app.command("import-official")
+@app.command("import-official", rich_help_panel="The paper")
 def import_official(
     files: Annotated[
         list[Path], typer.Argument(help="The authors' .pth.tar files, one a modality.")

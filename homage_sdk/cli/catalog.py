@@ -160,7 +160,7 @@ def _release_info(path: Path) -> None:
 def migrate(
     catalog: CatalogPath,
 ) -> None:
-    """Bring a catalog of an older homage_sdk to this one's schema, without the release."""
+    """Upgrade a catalog to the current schema; the release is not needed."""
     from homage_sdk.catalog.migrate import migrate as run_migrate
 
     before, after = run_migrate(catalog)

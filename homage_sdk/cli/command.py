@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from homage_sdk.cli import catalog, query, report, shards, synth, validate
-from homage_sdk.version import __version__
+from homage_sdk.cli.options import Version
 
 app = typer.Typer(
     name="homage",
     help="Home Action Genome: read, validate, query, pack and look at a release.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -37,17 +34,6 @@ for _panel, _commands in _COMMANDS.items():
         app.command(rich_help_panel=_panel)(_command)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"homage_sdk {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
+def _root(version: Version = False) -> None:
     """Home Action Genome: read, validate, query, pack and look at a release."""

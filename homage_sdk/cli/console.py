@@ -43,6 +43,10 @@ def tell_card(folder: Path, card: CardState) -> None:
         )
 
 
+QUIET_S = 30.0
+"""What takes no longer is not worth a line in a log."""
+
+
 @dataclass
 class ProgressDisplay:
     """A progress callback, and a note that is shown beside the count from the next call on."""
@@ -61,15 +65,21 @@ class ProgressDisplay:
 
 @contextmanager
 def progress(label: str) -> Iterator[ProgressDisplay]:
-    """A progress bar on a terminal; one line every tenth in a log file. Both say the time to go."""
+    """A progress bar on a terminal; in a log file a line every tenth of what takes long.
+
+    Both say the time to go. A log hears of nothing that is over in ``QUIET_S`` seconds.
+    """
     if not sys.stderr.isatty():
         shown, told, began = -1, 0, (0, 0.0)
+        start = time.monotonic()
 
         def log(done: int, total: int, note: str) -> None:
             nonlocal shown, told, began
             tenth = 10 * done // max(total, 1)
-            if shown < 0:
+            if not began[1]:
                 began = done, time.monotonic()  # of a job taken up again some is done already
+            if time.monotonic() - start < QUIET_S:
+                return
             first = told == began[0] < done
             if tenth > shown or first:
                 shown, told = tenth, done

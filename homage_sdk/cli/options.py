@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homage_sdk.version import __version__
+
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
 
@@ -21,6 +23,18 @@ Shown = Annotated[
 Root = Annotated[
     Path | None,
     typer.Option(help="Where the videos lie now, if not where they were ingested."),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"homage_sdk {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
 ]
 
 

@@ -27,7 +27,7 @@ def stats(
     split: Split = None,
     top: Annotated[int, typer.Option(min=1, help="Names in each list of the most common.")] = 10,
 ) -> None:
-    """Count what the paper's section 3 counts, beside the paper's figures."""
+    """Dataset statistics, next to the paper's."""
     from homage_sdk.report.statistics import statistics
     from homage_sdk.report.statistics_table import (
         statistics_json,
@@ -64,7 +64,7 @@ def sync(
     root: Root = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Say how far the views of each sequence are apart, by their clocks and their sound.
+    """Measure the time offset between views (timestamps, audio).
 
     Nothing is corrected. Exit code 1: a view is more than one frame off or cannot be read, or no
     two views could be compared.

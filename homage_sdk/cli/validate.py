@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.console import err, out, progress
 from homage_sdk.cli.options import Workers
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def validate(
 ) -> None:
     """Find what is wrong with a release, and where; of a catalog, what its ingest found.
 
-    Exit code 0: clean (or only worth knowing). 1: errors or warnings. 2: could not run.
+    Exit code 0: no errors or warnings. 1: some. 2: could not run.
     """
     from homage_sdk.codes import CODES as ALL
     from homage_sdk.folders import Kind, look
@@ -192,6 +192,7 @@ def _write(output: Path | None, text: str) -> None:
     from homage_sdk.storage import write_file
 
     write_file(output, text)
+    err.print(f"wrote {output}")
 
 
 def explain(

@@ -74,10 +74,10 @@ def test_a_training_loader_reads_ids_boxes_and_relationships_of_the_catalog(
         for graph in seq.scene_graphs:
             name = f"{seq.id.view(graph.view)}.mp4/{name_of(graph)}"
             np.testing.assert_allclose(loaded.persons[name], [PERSON])
-            things = [each for each in graph.objects if each.category != "person"]
+            things = [each for each in graph.objects if each.name != "person"]
             assert len(loaded.objects[name]) == len(things)
             for each, found in zip(things, loaded.objects[name], strict=True):
-                assert loaded.classes[found["class"]] == class_key(each.category)
+                assert loaded.classes[found["class"]] == class_key(each.name)
                 assert found["class"] > 1, "0 is the background, 1 the person"
                 assert np.float32(found["bbox"]).tolist() == list(each.box.xyxy)
                 read = {

@@ -66,7 +66,7 @@ def come_back(tmp_path: Path, ds: Dataset, file: str, document: Path, mapping: s
 
 def objects_of(ds: Dataset) -> Counter[Edge]:
     return Counter(
-        (str(seq.id), graph.view, graph.frame, class_key(each.category), each.box.xyxy)
+        (str(seq.id), graph.view, graph.frame, class_key(each.name), each.box.xyxy)
         for seq in ds
         for graph in seq.scene_graphs
         for each in graph.objects
@@ -76,9 +76,9 @@ def objects_of(ds: Dataset) -> Counter[Edge]:
 def relationships_of(ds: Dataset) -> Counter[Edge]:
     return Counter(
         (
-            *(str(seq.id), graph.view, graph.frame, class_key(each.category)),
+            *(str(seq.id), graph.view, graph.frame, class_key(each.name)),
             *(
-                (class_key(o.category), o.box.xyxy)
+                (class_key(o.name), o.box.xyxy)
                 for o in (graph[each.subject_id], graph[each.object_id])
             ),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -61,7 +60,7 @@ def test_the_wheel_works_in_an_empty_environment(
     sequence = run(
         homage, "query", "catalog", "SELECT min(sequence) AS id FROM sequences", "--json"
     )
-    shown = run(homage, "show", "catalog", json.loads(sequence)["id"])
+    shown = run(homage, "show", "catalog", sequence)
     assert "atomic actions" in shown
     run(homage, "pack", "catalog", "shards")
     listed = run(tmp_path / "venv/bin/python", "-m", "pip", "list")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,8 @@ from baselines.ccau.config.objective_config import (
 )
 from baselines.ccau.config.toml_settings import flat, merge, read_toml, with_settings
 from baselines.ccau.config.training_config import DataConfig, OptimConfig, RunConfig, TaskConfig
-from homage_sdk.errors import ConfigError
+from homage_sdk.errors import ConfigError, require_known
+from homage_sdk.problems import Place
 
 CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
 
@@ -62,18 +63,32 @@ def read_config(
     """A configuration from a file, or by the name of one that comes with the package.
 
     ``size`` lays one of the sizes ``tiny`` or ``paper`` under the file's own values. Raises
-    ConfigError naming the file and the key.
+    ConfigError naming the file or the setting, and the key.
     """
-    path = find_config(name)
+    path, settings = find_config(name), tuple(settings)
     values: dict[str, Any] = {}
     if size is not None:
-        values = read_toml(find_config(f"sizes/{size}"))
+        sizes = CONFIG_FOLDER / "sizes"
+        require_known("size", size, sorted(file.stem for file in sizes.glob("*.toml")))
+        values = read_toml(sizes / f"{size}.toml")
     values = merge(values, read_toml(path))
     try:
         return from_dict(with_settings(values, settings))
     except ConfigError as error:
-        error.place = error.place or ConfigError("", place=path).place
+        error.place = error.place or Place(_at_fault(error, values, settings) or str(path))
         raise
+
+
+def _at_fault(error: ConfigError, values: Mapping[str, Any], settings: Sequence[str]) -> str | None:
+    """The ``--set`` that an error is about; all of them where it names none; None: the file."""
+    keys = {setting.partition("=")[0].strip(): setting for setting in settings}
+    named = [setting for key, setting in keys.items() if key in error.message]
+    if not named:
+        try:
+            from_dict(values)
+        except ConfigError:
+            return None
+    return " ".join(f"--set {setting}" for setting in named or settings) or None
 
 
 def find_config(name: str | Path) -> Path:

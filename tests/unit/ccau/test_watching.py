@@ -19,8 +19,9 @@ AUDIO = {"task.kind": "single", "task.modalities": '["audio"]', "data.batch_size
 
 
 def test_the_log_of_a_command_shows_loss_speed_waiting_and_time_to_go(
-    small_shards, tmp_path, capsys
+    small_shards, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.setattr(console, "QUIET_S", 0.0)
     settings = [*SMALL, "optim.epochs=3", "task.kind=single", 'task.modalities=["audio"]']
     words = [word for setting in settings for word in ("--set", setting)]
     run = tmp_path / "run"
