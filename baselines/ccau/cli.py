@@ -16,7 +16,6 @@ from homage_sdk.cli.report import write_page
 
 app = typer.Typer(
     name="ccau",
-    help="CCAU and the other arms of the HOMAGE paper: train, evaluate, compare.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
