@@ -15,7 +15,7 @@ TESTS ?= -n 2
 
 GPU_OUT ?= gpu_check
 
-.PHONY: demo test test-slow check-gpu chaos lint types setup clean help
+.PHONY: demo test test-slow check-gpu chaos docs lint types setup clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ chaos: $(READY)
 ## make check-gpu   whether training is right and fast on this machine's GPU (seven minutes)
 check-gpu: $(READY)
 	$(BIN)/python tools/check_gpu.py --out "$(GPU_OUT)"
+
+## make docs        the API reference, from docstrings, in build/api/index.html
+docs: $(READY)
+	@$(BIN)/python tools/api_pages.py build/api
 
 ## make lint types  ruff and mypy --strict
 lint: $(READY)

@@ -205,7 +205,7 @@ class SceneGraph:
             if object_id in (r.subject_id, r.object_id)
         )
 
-    def to_networkx(self) -> nx.MultiDiGraph[int]:
+    def to_networkx(self) -> nx.MultiDiGraph:  # type: ignore[type-arg]  # a class without []
         """As a networkx graph: objects are nodes (name, box), relationships edges (name).
 
         Raises UsageError when networkx is missing: it comes with ``homage-sdk[graph]``.
