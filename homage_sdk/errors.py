@@ -122,7 +122,8 @@ def unknown(
     """
     names = [str(each) for each in known]
     listed = ", ".join(names) if len(names) <= _LISTED else f"{len(names):,} names"
-    near = get_close_matches(str(name), names, n=3, cutoff=0.5) if len(names) > _LISTED else []
+    many = len(names) > _LISTED
+    near = get_close_matches(str(name).strip("*?"), names, n=3, cutoff=0.5) if many else []
     return UnknownIdError(
         f"unknown {what} {str(name)[:80]!r}",
         place=place,
