@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from baselines.ccau.cli_options import Device, DryRun, Gpu, Measure, Settings, Shards, Size
 from homage_sdk.cli.console import err, out, progress
 from homage_sdk.cli.options import Root, Shown, Version, open_dataset
 from homage_sdk.cli.print_rows import print_rows
@@ -19,23 +20,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-Shards = Annotated[Path, typer.Option("--shards", help="Folder that `homage pack` wrote.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="section.key=value, over the configuration; repeatable."),
-]
-Size = Annotated[
-    str | None, typer.Option("--size", help="tiny (CPU, minutes) or paper (GPU), under the file.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would take; write nothing.")]
-Gpu = Annotated[
-    Path | None, typer.Option("--gpu", help="With --dry-run: check_gpu.json of the card to come.")
-]
-Measure = Annotated[
-    bool, typer.Option("--measure", help="With --dry-run: make a few steps here for the time.")
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
 def _is_first() -> bool:

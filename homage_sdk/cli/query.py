@@ -50,8 +50,8 @@ def query(
     """Ask the tables of a catalog in SQL; queries only read.
 
     Tables: sequences, views, atomic_actions, frames, objects, relationships, sensors, classes,
-    problems, pts; and three that are joined for you: actions (atomic actions with names), triples
-    (relationships with subject, object, frame and names) and edges (the same by class id).
+    problems, pts, with names of classes beside their ids; triples (relationships with subject,
+    object, frame and names) and edges (the same by class id).
     """
     print_rows(open_dataset(catalog, split=split).sql(sql), form, limit or None)
 

@@ -36,7 +36,9 @@ def test_png_pictures_of_action_genome_are_exact(small_catalog: Path, tmp_path: 
     graph = ds[0].scene_graphs[0]
     name = f"{ds[0].id.view(graph.view)}.mp4/{graph.frame:06d}.png"
     picture = cv2.imread(str(tmp_path / "frames" / name))
-    np.testing.assert_array_equal(picture[..., ::-1], ds[0].view(graph.view).frame(graph.frame))
+    np.testing.assert_array_equal(
+        picture[..., ::-1], ds[0].view(graph.view).image(Frame(graph.frame))
+    )
 
 
 def test_labels_without_media_are_counted_and_the_exit_code_says_so(

@@ -123,7 +123,7 @@ def rows(built: Built) -> Counter[tuple[Any, ...]]:
     }
 
     def name(kind: str, row: dict[str, Any]) -> Any:
-        return spelled(built.taxonomies[kind][row["class_id"]].raw)[0]
+        return spelled(built.taxonomies[kind][row["class_id"]].name)[0]
 
     found = [("frames", *content) for content in frames.values()]
     for row in tables["atomic_actions"]:

@@ -45,7 +45,7 @@ def test_the_small_release_becomes_a_catalog_with_its_media_measured(small_catal
         rows = pts[(pts.sequence == view["sequence"]) & (pts["view"] == view["view"])]
         assert len(rows) == view["n_frames"]
         assert rows.pts.is_monotonic_increasing
-        assert rows.frame.tolist() == list(range(1, len(rows) + 1))
+        assert rows.position.tolist() == list(range(1, len(rows) + 1))
         assert (view["width"], view["height"]) == (160, 120)
     sequences = {row["sequence"]: row for row in catalog.table("sequences").to_pylist()}
     for name, row in sequences.items():

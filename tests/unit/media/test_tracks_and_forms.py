@@ -114,7 +114,7 @@ def test_pictures_are_shown_the_way_up_that_ffmpeg_shows_them(
     assert apart(VideoReader(path, probe).frames(range(60)), shown) == 0
     shards = packed(tiny, tmp_path)
     view = Dataset(tmp_path / "catalog")[SEQUENCE].view(0)
-    assert (view.width, view.height) == size and apart(view.frame(Frame(31)), shown[30]) == 0
+    assert (view.width, view.height) == size and apart(view.image(Frame(31)), shown[30]) == 0
     assert apart(packed_pictures(shards), shown) < 6, "another way up is 60 and more"
     assert "HOM621" not in findings(tiny)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from homage_sdk.cli import app, run
-from homage_sdk.errors import CatalogError, MediaError, ShardError, UsageError
+from homage_sdk.errors import CatalogError, MediaError, ShardError, UnknownIdError, UsageError
 from homage_sdk.shards import ShardSet
 
 N_TRAIN = 4
@@ -49,7 +49,7 @@ def test_faults_are_one_line_and_exit_code_two(
 ) -> None:
     for arguments, error in (
         (("pack", barcode_catalog, tmp_path / "o", "--views", "left"), UsageError),
-        (("pack", barcode_catalog, tmp_path / "o", "--preset", "huge"), UsageError),
+        (("pack", barcode_catalog, tmp_path / "o", "--preset", "huge"), UnknownIdError),
         (("pack", barcode_catalog, tmp_path / "o", "--crf", 77), UsageError),
         (("pack", barcode_catalog, tmp_path / "o", "--split", "dev"), UsageError),
         (("pack", barcode_catalog, tmp_path / "o", "--root", tmp_path), MediaError),

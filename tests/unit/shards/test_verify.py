@@ -178,7 +178,7 @@ def test_a_damaged_index_or_manifest_is_found(copy: Path) -> None:
         (b"[]", ""),
         (b'{"format":"tars","schema_version":1}', "/format"),
         (b'{"format":"homage-shards","schema_version":99}', "/schema_version"),
-        (b'{"format":"homage-shards","schema_version":2}', "/made_by"),
+        (b'{"format":"homage-shards","schema_version":3}', "/made_by"),
     ):
         (copy / MANIFEST).write_bytes(content)
         assert named(verify(copy)) == {("HOM901", MANIFEST)}
@@ -300,11 +300,11 @@ def test_pack_says_how_to_mend_what_it_finds_broken(copy: Path, dataset: Dataset
 
 def test_the_manifest_is_plain_json_that_states_everything(copy: Path) -> None:
     raw = orjson.loads((copy / MANIFEST).read_bytes())
-    assert raw["schema_version"] == 2 and len(raw["samples"]) == 5 and raw["quarantine"] == []
+    assert raw["schema_version"] == 3 and len(raw["samples"]) == 5 and raw["quarantine"] == []
     for shard in raw["shards"]:
         data = (copy / shard["name"]).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (shard["bytes"], shard["sha256"])
-    assert [c["raw"] for c in raw["taxonomy"]["atomic"]] == [
+    assert [c["name"] for c in raw["taxonomy"]["atomic"]] == [
         "take_cup",
         "pour_tea",
         "fold_towel/cloth",
