@@ -48,7 +48,7 @@ CCAU_LAYERS = (
     "paper",
     "planning",
     "report",
-    "cli command __main__",
+    "cli cli_options __main__",
 )
 
 MOST_MODULES = 12
