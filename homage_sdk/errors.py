@@ -150,6 +150,19 @@ class StorageError(HomageError):
     )
 
 
+class ResourceError(HomageError):
+    """Too few files may be open, or there is too little memory; no file is at fault."""
+
+    kind = Code(
+        "HOM005",
+        "not enough open files or memory",
+        "The system gives this process no further file or no more memory. That says nothing "
+        "about the file that was to be read. Finished work is kept.",
+        "raise the limit that the message names (ulimit -n), free memory, or use fewer --workers, "
+        "then run the same command again",
+    )
+
+
 class ReleaseError(HomageError):
     """A folder that is no HOMAGE release, or a release of which nothing can be read."""
 

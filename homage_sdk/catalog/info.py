@@ -14,6 +14,7 @@ from homage_sdk.catalog.schema import SCHEMA_VERSION
 from homage_sdk.errors import CatalogError
 from homage_sdk.folders import CATALOG_FILE, Kind, refusal
 from homage_sdk.storage.commit import reading
+from homage_sdk.system_errors import advice, require_enough
 
 AGAIN = "make it again with `homage ingest`"
 FORMAT: Literal["homage_catalog"] = "homage_catalog"
@@ -131,7 +132,10 @@ def read_version(path: Path) -> tuple[int, dict[str, Any]]:
 
         raise refusal(CatalogError, Kind.CATALOG, what_is(path)) from None
     except OSError as error:
-        raise CatalogError(f"cannot be read: {error.strerror}", place=file) from error
+        require_enough(error, file)
+        raise CatalogError(
+            f"cannot be read: {error.strerror}", place=file, hint=advice(error)
+        ) from error
     except (ValueError, RecursionError) as error:
         raise CatalogError("catalog.json is no JSON", place=file, hint=AGAIN) from error
     version = document.get("schema_version") if isinstance(document, dict) else None

@@ -22,6 +22,7 @@ from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import write_catalog
 from homage_sdk.errors import CatalogError
 from homage_sdk.storage.commit import reading
+from homage_sdk.system_errors import advice, require_enough
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,12 @@ def _tables(catalog: Path, document: Mapping[str, Any]) -> dict[str, pa.Table]:
             intact = hashlib.sha256(data).hexdigest() == stated["sha256"]
             tables[name] = pq.read_table(pa.BufferReader(data))
         except (OSError, KeyError, TypeError, pa.ArrowException) as error:
+            require_enough(error, file)
             raise CatalogError(
-                "a table cannot be read", place=file, found=type(error).__name__
+                "a table cannot be read",
+                place=file,
+                found=str(error) or type(error).__name__,
+                hint=advice(error) or AGAIN,
             ) from error
         if not intact:
             raise CatalogError("a table was changed after ingest", place=file)

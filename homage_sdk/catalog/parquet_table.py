@@ -21,6 +21,7 @@ from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import reading
+from homage_sdk.system_errors import advice, require_enough
 
 _MAX_FOOTER_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20
@@ -144,7 +145,10 @@ def open_checked(
             "a table is missing: half-copied", place=path, expected="a Parquet file", hint=AGAIN
         ) from None
     except OSError as error:
-        raise CatalogError(f"cannot be read: {error.strerror}", place=path) from error
+        require_enough(error, path)
+        raise CatalogError(
+            f"cannot be read: {os.strerror(error.errno or 0)}", place=path, hint=advice(error)
+        ) from error
     if file.size() != stated.bytes:
         raise CatalogError(
             "a table is cut or was changed",
@@ -200,6 +204,7 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
+        require_enough(error, path)
         raise CatalogError(
             "the table is damaged",
             place=path,

@@ -57,6 +57,7 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
 
     from homage_sdk.cli.console import Stopped, fail
     from homage_sdk.errors import HomageError
+    from homage_sdk.system_errors import as_ours
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 is no reason to stop
@@ -66,6 +67,7 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
         code = entry([_HOME.sub(_expanded, word) for word in words], standalone_mode=False)
         if code == 130:  # what typer makes of Ctrl-C
             raise KeyboardInterrupt
+        sys.stdout.flush()
     except HomageError as error:
         return fail(error)
     except Stopped as stopped:
@@ -75,7 +77,7 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
         sys.stderr.write(_STOPPED)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 141
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -84,13 +86,21 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
             raise
         hint = f"pip install 'homage-sdk[{extra}]'"
         return fail(HomageError(f"this command needs {missing}, which is not installed", hint=hint))
-    except OSError as error:
-        place = error.filename if isinstance(error.filename, str) else None
-        return fail(HomageError(f"the system refused: {error.strerror or error}", place=place))
     except Exception as error:
+        if (ours := as_ours(error)) is not None:
+            _silence()
+            return fail(ours)
         show = getattr(error, "show", None)  # a usage error of typer's, or of the click it wraps
         if show is None:
             raise
         show()
         return int(getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0
+
+
+def _silence() -> None:
+    """Lose what is left to print where nobody takes it: Python would speak of it at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homage_sdk.errors import HomageError, MediaError
+from homage_sdk.errors import HomageError, MediaError, ResourceError
 from homage_sdk.processes import KILLED, NEVER_BEGAN, end_pool, leave_with, start_all
 from homage_sdk.progress import Meter, Progress
+from homage_sdk.system_errors import require_enough
 
 if TYPE_CHECKING:
     from homage_sdk.media.check_pictures import CheckedPictures
@@ -72,5 +73,8 @@ def _check(path: Path, index: PtsIndex, everything: bool) -> CheckedPictures | N
     try:
         pictures = check_pictures(path, index, everything=everything)
         return replace(pictures, sound=check_sound(path, everything=everything))
-    except (HomageError, OSError):
+    except ResourceError:
+        raise  # it says nothing about this video
+    except (HomageError, OSError) as error:
+        require_enough(error, path)
         return None

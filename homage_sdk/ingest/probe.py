@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from homage_sdk.errors import HomageError, MediaError
+from homage_sdk.errors import HomageError, MediaError, ResourceError
 from homage_sdk.problems import Place, Problem
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.files.inventory import UNREADABLE
 from homage_sdk.release.files.layouts import sequence_in
 from homage_sdk.storage import sha256_file
+from homage_sdk.system_errors import require_enough
 
 if TYPE_CHECKING:
     from homage_sdk.ingest.known_videos import KnownVideos
@@ -92,6 +93,8 @@ def _probe(path: Path) -> VideoProbe | HomageError:
 
     try:
         return probe_video(path)
+    except ResourceError:
+        raise  # it says nothing about this video
     except HomageError as error:
         return error
     except (OSError, ValueError, ArithmeticError) as error:
@@ -102,6 +105,7 @@ def _hash(path: Path) -> str | HomageError:
     try:
         return sha256_file(path)
     except OSError as error:
+        require_enough(error, path)
         return _failed("cannot be read", path, error)
 
 

@@ -24,6 +24,7 @@ from homage_sdk.media.header.orientation import first_form
 from homage_sdk.media.header.tracks import main_track, told
 from homage_sdk.media.pts_index import PtsIndex, main_part
 from homage_sdk.problems import quantity
+from homage_sdk.system_errors import require_enough
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
 
@@ -84,12 +85,12 @@ def open_media(path: Path) -> av.container.InputContainer:
     """Open a video or sound file; MediaError says why it cannot be opened."""
     try:
         if not path.is_file():
-            raise MediaError(
-                "no such file", place=str(path), hint="is the release where the catalog saw it?"
-            )
+            hint = "is the release where the catalog saw it?"
+            raise MediaError("no such file", place=str(path), hint=hint)
         return av.open(str(path.absolute()), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         try:
+            require_enough(error, path)
             found = first_bytes(path)
         except OSError as refusal:
             raise unreadable(path, refusal) from error
@@ -285,13 +286,12 @@ def _require_display_order(path: Path) -> None:
 
 
 def unreadable(path: Path | None, error: OSError) -> MediaError:
-    """The fault of a file that the operating system refuses to read."""
+    """The fault of a file that the system refuses to read; ResourceError where it is no fault."""
+    require_enough(error, path)
     return MediaError(
-        "cannot be read",
-        place=path,
-        found=reason(error),
+        "cannot be read", place=path, found=reason(error),
         hint="check its rights and the disk, then run the same command again",
-    )
+    )  # fmt: skip
 
 
 def reason(error: Exception) -> str:

@@ -39,6 +39,7 @@ from homage_sdk.release.scene_graphs.fast import join, plain_graphs
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape, read_scene_graph_map
 from homage_sdk.release.sensor_csv import CsvSensorReader
 from homage_sdk.release.sensors import SensorReader
+from homage_sdk.system_errors import require_enough
 
 _SMALL_VIDEO_BYTES = 1 << 20
 """Only files below this are looked into for web pages and pointers; a real video is larger."""
@@ -238,6 +239,7 @@ class _Reading:
             with (self.inventory.root / entry.path).open("rb", buffering=0) as file:
                 code = is_stand_in(file.read(512))
         except OSError as error:
+            require_enough(error, entry.path)
             self._note(UNREADABLE, entry, found=error.strerror or type(error).__name__)
             return
         if code is not None:

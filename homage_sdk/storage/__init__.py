@@ -19,6 +19,7 @@ from weakref import WeakSet
 
 from homage_sdk.errors import StorageError
 from homage_sdk.storage.trees import fsync_folder
+from homage_sdk.system_errors import WRITING, require_enough
 
 _CHUNK_BYTES = 1 << 20
 
@@ -37,23 +38,8 @@ def explained(target: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error.filename, str) and not _concerns(Path(error.filename), target):
             raise
-        hints = {
-            errno.ENOSPC: "the disk is full: free some space and run the same command again",
-            errno.EDQUOT: "the quota is used up: free some space and run the same command again",
-            errno.EACCES: "no permission: choose another folder or change its rights",
-            errno.EPERM: "no permission: choose another folder or change its rights",
-            errno.ENOTEMPTY: "something was put there meanwhile: choose another folder",
-            errno.EROFS: "the file system is read-only: choose another folder",
-            errno.ENOTDIR: "a part of the path is a file: choose another folder",
-            errno.EEXIST: "a part of the path is a file: choose another folder",
-            errno.EISDIR: "a folder of this name lies there: choose another name",
-            errno.EXDEV: "this file system cannot rename: write to a local folder, then copy it",
-            errno.ENOSYS: "this file system cannot do it: write to a local folder, then copy it",
-            errno.ENOTSUP: "this file system cannot do it: write to a local folder, then copy it",
-            errno.EFBIG: "the file is larger than this file system or a limit allows",
-            errno.ENAMETOOLONG: "the name is too long for this file system",
-        }
-        hint = hints.get(error.errno or 0)
+        require_enough(error, target)
+        hint = WRITING.get(error.errno or 0)
         if hint is None:
             raise
         raise StorageError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import write_file
+from homage_sdk.system_errors import advice
 
 _NEEDED = {
     "config.json": {"config", "shards", "parts", "prior"},
@@ -31,7 +32,9 @@ def read_json(folder: Path, name: str, *more: str) -> dict[str, Any]:
         hint = f"run `{_MADE_BY.get(name, 'ccau train')}` first"
         raise CheckpointError("no such file in this run", place=path, hint=hint) from error
     except OSError as error:
-        raise CheckpointError("cannot be read", place=path, found=error.strerror) from error
+        raise CheckpointError(
+            "cannot be read", place=path, found=error.strerror, hint=advice(error)
+        ) from error
     value = parse_json(data, path)
     if missing := _NEEDED.get(name, set()).union(more) - value.keys():
         raise CheckpointError(

@@ -12,6 +12,7 @@ from stat import S_ISREG
 from homage_sdk.folders import CATALOG_FILE, MANIFEST_FILE
 from homage_sdk.problems import Code, Place, Problem
 from homage_sdk.release.files.layouts import file_kind
+from homage_sdk.system_errors import require_enough
 
 _PRODUCTS = (CATALOG_FILE, MANIFEST_FILE)
 """A folder below the root that holds one of these is a catalog or shards, not release data."""
@@ -133,6 +134,7 @@ def rekind(inventory: Inventory, kinds: Sequence[tuple[int, str]]) -> Inventory:
 
 
 def _unreadable(path: str, error: OSError, item: os.DirEntry[str] | None = None) -> Problem:
+    require_enough(error, path)
     found = error.strerror or type(error).__name__
     if item is not None and item.is_symlink():
         target = str(Path(item.path).readlink()).encode("utf-8", "backslashreplace").decode()

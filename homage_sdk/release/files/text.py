@@ -8,6 +8,7 @@ from pathlib import Path
 from homage_sdk.problems import Code, Severity
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.inventory import UNREADABLE, FileEntry
+from homage_sdk.system_errors import require_enough
 
 MAX_LABEL_BYTES = 32 << 20
 """A label file above this is not opened; HOMAGE's largest is far below one megabyte."""
@@ -97,6 +98,7 @@ def read_bytes(root: Path, entry: FileEntry, faults: Faults) -> bytes | None:
             if len(data) != entry.bytes:
                 data += file.read(MAX_LABEL_BYTES + 1 - len(data))
     except OSError as error:
+        require_enough(error, entry.path)
         faults.add(UNREADABLE, found=error.strerror or type(error).__name__)
         return None
     if len(data) > MAX_LABEL_BYTES:  # it grew, or is no ordinary file

@@ -20,6 +20,7 @@ from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.manifest import MANIFEST, MAX_BYTES, Manifest, parse_manifest
 from homage_sdk.storage.commit import current, settle
+from homage_sdk.system_errors import advice, require_enough
 
 _PART_BYTES = 1 << 20
 
@@ -206,11 +207,13 @@ def _open_local(path: str) -> BinaryIO:
     except FileNotFoundError as error:
         raise ShardError("no such file", place=path) from error
     except (OSError, ValueError) as error:
+        require_enough(error, path)
         is_link = Path(path).is_symlink()
         raise ShardError(
             "a link in place of a file" if is_link else "cannot be read",
             place=path,
             found=getattr(error, "strerror", None) or str(error),
+            hint=advice(error),
         ) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

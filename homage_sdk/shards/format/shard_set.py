@@ -32,6 +32,7 @@ from homage_sdk.shards.format.sample_meta import META, SampleMeta
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, parse_json
 from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, crc32, cut_short
 from homage_sdk.storage.commit import reading
+from homage_sdk.system_errors import advice, require_enough
 from homage_sdk.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -172,9 +173,7 @@ class ShardSet:
             try:
                 data = reading(self.path, INDEX, lambda path: read_at_most(path, size))
             except OSError as error:
-                raise ShardError(
-                    "the index cannot be read", place=place, found=os.strerror(error.errno or 0)
-                ) from error
+                raise _refused("the index cannot be read", place, error) from error
             return index_of(self.manifest, data, place)
 
     def members(self, key: str) -> tuple[str, ...]:
@@ -268,11 +267,8 @@ class ShardSet:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
             handle = reading(self.path, shard, lambda path: os.open(path, flags))
         except OSError as error:
-            raise ShardError(
-                "a shard cannot be opened",
-                place=str(self.path / shard),
-                found=os.strerror(error.errno or 0),
-            ) from error
+            place = str(self.path / shard)
+            raise _refused("a shard cannot be opened", place, error) from error
         if len(self._open) < _MOST_OPEN and self._open.setdefault(shard, handle) == handle:
             return os.pread(handle, size, offset)
         try:
@@ -296,3 +292,9 @@ def other_sizes(folder: Path, manifest: Manifest) -> list[tuple[StoredFile, int 
         if found != stated.bytes:
             broken.append((stated, found))
     return broken
+
+
+def _refused(message: str, place: str, error: OSError) -> ShardError:
+    require_enough(error, place)
+    found = os.strerror(error.errno or 0)
+    return ShardError(message, place=place, found=found, hint=advice(error))
