@@ -58,6 +58,7 @@ class Steps:
             atomic_clip=torch.rand(b, C, generator=generator).lt(0.02).float(),
             atomic_block=torch.rand(b, N, C, generator=generator).lt(0.02).float(),
             block_valid=torch.ones(b, N, dtype=torch.bool),
+            atomic_known=torch.ones(b, dtype=torch.bool),
         )
 
     def ours(self) -> Callable[[], None]:

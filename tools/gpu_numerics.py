@@ -106,6 +106,7 @@ def random_batch(
         atomic_clip=blocks.amax(dim=1),
         atomic_block=blocks,
         block_valid=torch.ones(n_clips, config.blocks, dtype=torch.bool),
+        atomic_known=torch.ones(n_clips, dtype=torch.bool),
         present=present,
     )
     return inputs, targets
@@ -121,6 +122,7 @@ def moved(
         atomic_clip=targets.atomic_clip.to(device, dtype),
         atomic_block=targets.atomic_block.to(device, dtype),
         block_valid=targets.block_valid.to(device),
+        atomic_known=targets.atomic_known.to(device),
         present={name: x.to(device) for name, x in targets.present.items()},
     )
 
@@ -275,6 +277,7 @@ def shortcut(
         atomic_clip=torch.zeros(n_clips, 2, device=device),
         atomic_block=torch.zeros(n_clips, config.blocks, 2, device=device),
         block_valid=torch.ones(n_clips, config.blocks, dtype=torch.bool, device=device),
+        atomic_known=torch.ones(n_clips, dtype=torch.bool, device=device),
     )
 
     def view() -> Tensor:

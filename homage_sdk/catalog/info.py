@@ -14,7 +14,7 @@ from homage_sdk.catalog.schema import SCHEMA_VERSION
 from homage_sdk.errors import CatalogError
 from homage_sdk.folders import CATALOG_FILE, Kind, refusal
 from homage_sdk.storage.commit import reading
-from homage_sdk.system_errors import advice, require_enough
+from homage_sdk.storage.system_errors import advice, require_enough
 
 AGAIN = "make it again with `homage ingest`"
 FORMAT: Literal["homage_catalog"] = "homage_catalog"

@@ -22,7 +22,7 @@ from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import write_catalog
 from homage_sdk.errors import CatalogError
 from homage_sdk.storage.commit import reading
-from homage_sdk.system_errors import advice, require_enough
+from homage_sdk.storage.system_errors import advice, require_enough
 
 
 @dataclass(frozen=True)

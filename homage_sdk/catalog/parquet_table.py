@@ -21,7 +21,7 @@ from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import CatalogError
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import reading
-from homage_sdk.system_errors import advice, require_enough
+from homage_sdk.storage.system_errors import advice, require_enough
 
 _MAX_FOOTER_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20

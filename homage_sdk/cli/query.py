@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homage_sdk.cli.console import fail, out, progress
+from homage_sdk.cli.console import err, fail, out, progress
 from homage_sdk.cli.options import CatalogPath, Root, Split, open_dataset
 from homage_sdk.cli.print_rows import RowFormat, print_counts, print_rows
 from homage_sdk.cli.sheet import sheet
 
 if TYPE_CHECKING:
+    from homage_sdk.errors import MediaError
     from homage_sdk.query.patterns import Action
 
 Form = Annotated[RowFormat, typer.Option("--format", help="How the rows are printed.")]
@@ -153,8 +154,11 @@ def export(
     print_counts(f"wrote {out_path}", counts)
     if pictures is None:
         return
+    missing: list[MediaError] = []
     with progress("pictures") as told:
-        counts = export_pictures(dataset, to, pictures, told)
+        counts = export_pictures(dataset, to, pictures, told, missing.append)
     print_counts(f"wrote {pictures}", counts)
+    for first in missing:
+        err.print(f"such as {first}")
     if len(counts) > 1:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -47,6 +48,10 @@ _HOME = re.compile(r"^(--[\w-]+=)?(~)(?=/|$)")
 """A path of the user's home that the shell left as it is: after ``=``, or in quotes."""
 
 
+_NOT_READABLE = re.compile(r"'(.+)' is not readable\.$")
+"""What typer says of a path that is there and may not be read."""
+
+
 def _expanded(match: re.Match[str]) -> str:
     return (match[1] or "") + os.path.expanduser(match[2])  # noqa: PTH111 - a word, no path
 
@@ -57,7 +62,7 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
 
     from homage_sdk.cli.console import Stopped, fail
     from homage_sdk.errors import HomageError
-    from homage_sdk.system_errors import as_ours
+    from homage_sdk.storage.system_errors import as_ours
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 is no reason to stop
@@ -93,6 +98,9 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
         show = getattr(error, "show", None)  # a usage error of typer's, or of the click it wraps
         if show is None:
             raise
+        if (found := _NOT_READABLE.search(str(getattr(error, "message", "")))) is not None:
+            refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES), found[1])
+            return fail(as_ours(refused) or HomageError(str(refused)))
         show()
         return int(getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0

@@ -56,6 +56,7 @@ def write_pictures(
     out: Path,
     name: Callable[[FrameRow], str] = coco_name,
     progress: Progress | None = None,
+    refused: Callable[[MediaError], None] = lambda _: None,
 ) -> dict[str, int]:
     """Write the picture of every annotated frame below ``out``, whole or not at all.
 
@@ -74,6 +75,8 @@ def write_pictures(
                 except MediaError as error:
                     reason = f"without a picture: {error.message}"
                     reason = reason.replace(f" of view {view.id}", "").replace(f" {view.id}", "")
+                    if reason not in counts:
+                        refused(error)
                     counts[reason] = counts.get(reason, 0) + 1
                 else:
                     target = folder / name(row)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
-from homage_sdk.errors import UsageError, require_known
+from homage_sdk.errors import MediaError, UsageError, require_known
 from homage_sdk.export.action_genome_classes import PERSON
 from homage_sdk.export.images import action_genome_name, coco_name, exported, mark, write_pictures
 from homage_sdk.progress import Progress
@@ -56,14 +56,21 @@ def export(dataset: Dataset, to: str, out: Path, *, unsure: bool = False) -> dic
 
 
 def export_pictures(
-    dataset: Dataset, to: str, out: Path, progress: Progress | None = None
+    dataset: Dataset,
+    to: str,
+    out: Path,
+    progress: Progress | None = None,
+    refused: Callable[[MediaError], None] = lambda _: None,
 ) -> dict[str, int]:
-    """Cut the pictures that an export names from the videos, into a folder of their own."""
+    """Cut the pictures that an export names from the videos, into a folder of their own.
+
+    ``refused`` hears the first of each reason why a picture is missing.
+    """
     names = {"coco": coco_name, "action-genome": action_genome_name}
     if to not in names:
         raise UsageError(f"an export to {to} names no pictures", expected=" or ".join(names))
     check_target("pictures", out)
-    return write_pictures(dataset, out, names[to], progress)
+    return write_pictures(dataset, out, names[to], progress, refused)
 
 
 def check_target(to: str, out: Path) -> None:

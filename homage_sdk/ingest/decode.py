@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from homage_sdk.errors import HomageError, MediaError, ResourceError
 from homage_sdk.processes import KILLED, NEVER_BEGAN, end_pool, leave_with, start_all
 from homage_sdk.progress import Meter, Progress
-from homage_sdk.system_errors import require_enough
+from homage_sdk.storage.system_errors import require_enough
 
 if TYPE_CHECKING:
     from homage_sdk.media.check_pictures import CheckedPictures

@@ -14,7 +14,7 @@ from homage_sdk.progress import Meter, Progress
 from homage_sdk.release.files.inventory import UNREADABLE
 from homage_sdk.release.files.layouts import sequence_in
 from homage_sdk.storage import sha256_file
-from homage_sdk.system_errors import require_enough
+from homage_sdk.storage.system_errors import require_enough
 
 if TYPE_CHECKING:
     from homage_sdk.ingest.known_videos import KnownVideos

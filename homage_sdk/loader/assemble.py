@@ -69,7 +69,8 @@ class Assembler:
         batch.activity.fill_(-1)
         for view in batch.view.values():
             view.fill_(-1)
-        for tensor in (batch.block_valid, batch.atomic_block, batch.atomic_clip):
+        zeros = (batch.block_valid, batch.atomic_block, batch.atomic_clip, batch.atomic_known)
+        for tensor in zeros:
             tensor.zero_()
         for flags in batch.present.values():
             flags.zero_()
@@ -130,6 +131,7 @@ class Assembler:
         batch.block_valid[b] = torch.from_numpy(valid)
         batch.atomic_block[b] = torch.from_numpy(atomic)
         batch.atomic_clip[b] = batch.atomic_block[b].amax(dim=0)
+        batch.atomic_known[b] = sample.n_atomic_actions > 0
         if sample.activity_id is not None:
             batch.activity[b] = self._activity.index(sample.activity_id)
         return [graph if ok and row.main else None for graph, ok in zip(graphs, valid, strict=True)]

@@ -45,6 +45,7 @@ class Batch:
     activity: Tensor  # int64 [B], 0-based activity column, -1 unknown
     atomic_block: Tensor  # float32 [B, N, C], 1 where an action is active in the block's span
     atomic_clip: Tensor  # float32 [B, C]
+    atomic_known: Tensor  # bool [B], False where the sequence has no atomic action at all: no label
     # "ego"/"third": uint8 [B,N,K,H,W,3], or in I420 [B,N,K,H*W*3/2] (LoaderOptions.pixels)
     video: dict[str, Tensor] = field(default_factory=dict)
     view: dict[str, Tensor] = field(default_factory=dict)  # "ego"/"third": int64 [B], view number

@@ -95,6 +95,7 @@ class BatchLayout:
             activity=whole(),
             atomic_block=real(n, classes),
             atomic_clip=real(classes),
+            atomic_known=flags(),
             video={kind: allocate((rows, n, k, *picture), torch.uint8) for kind in self.videos},
             view={kind: whole() for kind in self.videos},
             logmel=real(options.n_mels, self._n_columns) if sound else None,

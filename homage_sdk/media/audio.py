@@ -95,7 +95,8 @@ def read_flac(
                 for frame in container.decode(stream):
                     if (frame.format.name, frame.layout.name) != ("s16", "mono"):
                         raise MediaError("not packed sound", place=place, expected="mono, 16 bits")
-                    at = frame.pts or 0
+                    if (at := frame.pts) is None:
+                        raise MediaError("packed sound without timestamps", place=place)
                     if at >= stop:
                         break
                     begin, end = max(at, first), min(at + frame.samples, stop)

@@ -24,7 +24,7 @@ from homage_sdk.media.header.orientation import first_form
 from homage_sdk.media.header.tracks import main_track, told
 from homage_sdk.media.pts_index import PtsIndex, main_part
 from homage_sdk.problems import quantity
-from homage_sdk.system_errors import require_enough
+from homage_sdk.storage.system_errors import require_enough
 
 av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
 

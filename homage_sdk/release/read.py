@@ -39,7 +39,7 @@ from homage_sdk.release.scene_graphs.fast import join, plain_graphs
 from homage_sdk.release.scene_graphs.mapping import SceneGraphMap, Shape, read_scene_graph_map
 from homage_sdk.release.sensor_csv import CsvSensorReader
 from homage_sdk.release.sensors import SensorReader
-from homage_sdk.system_errors import require_enough
+from homage_sdk.storage.system_errors import require_enough
 
 _SMALL_VIDEO_BYTES = 1 << 20
 """Only files below this are looked into for web pages and pointers; a real video is larger."""

@@ -25,7 +25,7 @@ from homage_sdk.release.files.inventory import UNREADABLE
 from homage_sdk.release.files.layouts import NO_ID, file_kind, sensor_of
 from homage_sdk.release.files.text import TOO_LARGE, to_text
 from homage_sdk.release.sensors import SENSOR_TYPES, UNKNOWN_SENSOR, SensorHead, SensorValues
-from homage_sdk.system_errors import require_enough
+from homage_sdk.storage.system_errors import require_enough
 
 MAX_SENSOR_BYTES = 64 << 20
 """A file above this is not read: it is a hundred times an hour of any of HOMAGE's sensors."""

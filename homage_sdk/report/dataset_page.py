@@ -39,12 +39,14 @@ def overview_section(dataset: Dataset) -> Section:
         name: dataset.table(name).num_rows
         for name in ("views", "atomic_actions", "frames", "objects", "relationships", "sensors")
     }
-    hours = sum(row["duration_s"] or 0.0 for row in rows) / 3600
+    lengths = [row["duration_s"] for row in rows if row["duration_s"] is not None]
+    hours = sum(lengths) / 3600
     body = fill(
         "overview.html.j2",
         n_sequences=len(rows),
         counts=counts,
         hours=hours,
+        n_unknown=len(rows) - len(lengths),
         splits=sorted(splits.items()),
         activities=activities.most_common(),
         n_classes={k: len(dataset.taxonomy(k)) for k in ("activity", "atomic", "object")},

@@ -18,8 +18,8 @@ from pathlib import Path
 from weakref import WeakSet
 
 from homage_sdk.errors import StorageError
+from homage_sdk.storage.system_errors import WRITING, require_enough
 from homage_sdk.storage.trees import fsync_folder
-from homage_sdk.system_errors import WRITING, require_enough
 
 _CHUNK_BYTES = 1 << 20
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from functools import reduce
+from itertools import compress
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,32 +22,46 @@ class Counted(BaseModel):
     activities: dict[str, int] = Field(
         description="Split to sequences whose activity is known: accuracy counts no others"
     )
+    atomic: dict[str, int] = Field(
+        description="Split to sequences with atomic labels: average precision counts no others"
+    )
 
     @classmethod
     def of(cls, predictions: Predictions, split: Mapping[str, str]) -> Counted:
         """What ``predictions`` hold; ``split`` is that of each sequence."""
         splits = [split[name] for name in predictions.sequences]
-        known = zip(splits, predictions.activity_label, strict=True)
+        known = {
+            "activities": predictions.activity_label >= 0,
+            "atomic": predictions.atomic_known,
+        }
         return cls(
             sequences=_sorted(Counter(splits)),
             clips=_sorted(Counter(splits[row] for row in predictions.clip_sequence)),
-            activities=_sorted(Counter(name for name, label in known if label >= 0)),
+            **{
+                name: _sorted(Counter(compress(splits, flags.tolist())))
+                for name, flags in known.items()
+            },
         )
 
     def cells(self) -> dict[str, str]:
         """The two cells of a table's row.
 
-        >>> Counted(sequences={"test": 16}, clips={"test": 64}, activities={"test": 15}).cells()
+        >>> n = {"test": 16}
+        >>> Counted(sequences=n, clips={"test": 64}, activities={"test": 15}, atomic=n).cells()
         {'sequences': 'test 16 (15 with activity)', 'clips': '64'}
         """
-        known = self.activities
         return {
-            "sequences": ", ".join(
-                f"{name} {n}" + (f" ({known.get(name, 0)} with activity)") * (known.get(name) != n)
-                for name, n in self.sequences.items()
-            ),
+            "sequences": ", ".join(f"{name} {self._said(name)}" for name in self.sequences),
             "clips": f"{sum(self.clips.values()):,}",
         }
+
+    def _said(self, split: str) -> str:
+        n = self.sequences[split]
+        kinds = {"activity": self.activities, "atomic actions": self.atomic}
+        fewer = [
+            f"{of.get(split, 0)} with {name}" for name, of in kinds.items() if of.get(split, 0) != n
+        ]
+        return f"{n} ({', '.join(fewer)})" if fewer else f"{n}"
 
 
 class Comparison(BaseModel):

@@ -178,10 +178,15 @@ def probe_modality(
         clips = np.isin(predictions.clip_sequence, support)
         known, query = predictions.clip_embedding[clips], predictions.clip_embedding
         activities = activity_scores(known, clip_activity[clips], query, len(split.novel), standard)
-        atomic = atomic_scores(known, predictions.clip_atomic_label[clips], query, standard)
+        named = clips & predictions.atomic_known[predictions.clip_sequence]
+        labels_of = predictions.clip_atomic_label[named]
+        atomic = atomic_scores(predictions.clip_embedding[named], labels_of, query, standard)
         rows = predictions.clip_sequence, predictions.clip_view
         shown = join_clips(activities, *rows, "mean"), join_clips(atomic, *rows, "max")
-        return {"support": len(support), **_judge(shown, activity, predictions, where)}
+        numbers = _judge(shown, activity, predictions, where)
+        if not named.any():  # nothing to learn atomic actions from
+            numbers["map"] = float("nan")
+        return {"support": len(support), **numbers}
 
     probes = [(k, draw) for draw in range(draws) for k in ks]
     own = {job: probe(*job) for job in probes[world.rank :: world.size]}
@@ -238,8 +243,8 @@ def _judge(
         if not len(rows):
             continue
         found["accuracy"].append(accuracy(shown[0][rows], activity[rows]))
-        labels = predictions.atomic_label[rows]
-        found["map"].append(mean_ap(shown[1][rows], labels).weighted)
+        rows = rows[predictions.atomic_known[rows]]
+        found["map"].append(mean_ap(shown[1][rows], predictions.atomic_label[rows]).weighted)
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 

@@ -56,9 +56,12 @@ def atomic_scores(
 ) -> NDArray[np.float64]:
     """The same for independent classes: labels 0 or 1 ``[n, C]`` to probabilities ``[m, C]``.
 
-    A class that none or all of the support have is that probable everywhere.
+    A class that none or all of the support have is that probable everywhere; without any support
+    every class is equally so.
     """
     shown = np.asarray(labels, dtype=np.int64)
+    if not len(shown):
+        return np.zeros((len(query), shown.shape[1]))
     scores = np.tile(shown.mean(axis=0), (len(query), 1))
     for column in np.flatnonzero(np.ptp(shown, axis=0)):
         found = _probabilities(support, shown[:, column], query, standard)

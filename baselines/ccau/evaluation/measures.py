@@ -61,6 +61,12 @@ class _Judged:
         return {**split_rows(self.splits), POOLED: np.arange(len(self.splits))}
 
     @cached_property
+    def labelled(self) -> Parts:
+        """The parts' rows that have atomic labels."""
+        known = self.predictions.atomic_known
+        return {part: rows[known[rows]] for part, rows in self.parts.items()}
+
+    @cached_property
     def counts(self) -> Floats:
         return resamples(self.splits, draws=self.draws, seed=self.seed)
 
@@ -70,8 +76,8 @@ class _Judged:
 
     def atomic(self, scores: Scores) -> dict[str, Any]:
         labels = self.predictions.atomic_label
-        table = _tabulate(atomic_measure(scores, labels, self.parts), self.counts)
-        for part, rows in self.parts.items():
+        table = _tabulate(atomic_measure(scores, labels, self.labelled), self.counts)
+        for part, rows in self.labelled.items():
             whole = mean_ap(scores[rows], labels[rows])
             table[part] |= {"micro": whole.micro, "n_classes": whole.n_classes}
         return table
@@ -105,7 +111,7 @@ def _modality(
         "atomic": {
             "model": judged.atomic(predictions.atomic),
             "prior": judged.atomic(np.broadcast_to(saved.prior["atomic"], labels.shape)),
-            "random": _random_atomic(labels, judged.parts, seed),
+            "random": _random_atomic(labels, judged.labelled, seed),
         },
         "per_clip": _per_clip(predictions),
     }
@@ -183,7 +189,8 @@ def _random_atomic(labels: NDArray[np.generic], parts: Parts, seed: int) -> dict
 def _per_clip(predictions: Predictions) -> dict[str, Any]:
     """Without joining clips: pooled over both splits."""
     labels = predictions.activity_label[predictions.clip_sequence]
-    found = mean_ap(predictions.clip_atomic, predictions.clip_atomic_label)
+    known = predictions.atomic_known[predictions.clip_sequence]
+    found = mean_ap(predictions.clip_atomic[known], predictions.clip_atomic_label[known])
     return {
         **{f"top{k}": accuracy(predictions.clip_activity, labels, k) for k in TOP_K},
         "weighted": found.weighted,

@@ -156,6 +156,7 @@ def _columns(
         "context": output.clip.float().cpu().numpy(),
         "activity_label": batch.activity.cpu().numpy(),
         "atomic_label": batch.atomic_clip.cpu().numpy(),
+        "atomic_known": batch.atomic_known.cpu().numpy(),
     }
     return {name: column[real] for name, column in columns.items()}
 

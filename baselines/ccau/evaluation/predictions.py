@@ -27,8 +27,8 @@ Floats = NDArray[np.floating[Any]]
 
 Clips = Mapping[str, NDArray[Any]]
 """Columns with a row a clip and view: ``sequence, view, clip, present, activity, atomic, context,
-activity_label, atomic_label``. A clip that the modality does not reach (a view shorter than its
-sequence) is there and not ``present``: counted, not used."""
+activity_label, atomic_label, atomic_known``. A clip that the modality does not reach (a view
+shorter than its sequence) is there and not ``present``: counted, not used."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Predictions:
     sequences: tuple[str, ...]  # sorted
     activity_label: NDArray[np.int64]  # [S], -1 unknown
     atomic_label: NDArray[np.uint8]  # [S, C]
+    atomic_known: NDArray[np.bool_]  # [S], False without any atomic label: scored on none
     clip_sequence: NDArray[np.int64]  # [clips], row of the sequence
     clip_view: NDArray[np.int64]
     clip_number: NDArray[np.int64]
@@ -75,6 +76,7 @@ class Predictions:
             sequences=tuple(self.sequences[row] for row in rows),
             activity_label=self.activity_label[rows],
             atomic_label=self.atomic_label[rows],
+            atomic_known=self.atomic_known[rows],
             **{**clips, "clip_sequence": place[clips["clip_sequence"]]},
         )
 
@@ -124,10 +126,12 @@ def merge(clips: Clips, planned: Mapping[tuple[str, int], int]) -> Predictions |
     if not len(names):
         return None
     everywhere = [clips["atomic_label"][clips["sequence"] == name].max(axis=0) for name in names]
+    first = np.searchsorted(rows, np.arange(len(names)))
     return Predictions(
         sequences=tuple(names.tolist()),
-        activity_label=shown["activity_label"][np.searchsorted(rows, np.arange(len(names)))],
+        activity_label=shown["activity_label"][first],
         atomic_label=np.stack(everywhere).astype(np.uint8),
+        atomic_known=shown["atomic_known"][first],
         clip_sequence=rows,
         clip_view=shown["view"],
         clip_number=shown["clip"],

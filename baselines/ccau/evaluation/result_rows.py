@@ -93,7 +93,8 @@ def fewshot_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
     """Rows of what ``fewshot.json`` holds: mean ± deviation over the draws of support sets.
 
     >>> of = {"mean": 0.5, "std": 0.125}
-    >>> judged = {"sequences": {"test": 9}, "clips": {"test": 20}, "activities": {"test": 9}}
+    >>> n = {"test": 9}
+    >>> judged = {"sequences": n, "clips": {"test": 20}, "activities": n, "atomic": n}
     >>> table = {"5": {"sequences_in_support": 10, "accuracy": of, "map": of}}
     >>> rows = fewshot_rows({"modalities": {"ego": table}, "judged": {"ego": {"counted": judged}}})
     >>> list(rows[0].values())

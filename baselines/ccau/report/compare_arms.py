@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,8 @@ def _of_sequences(run: Path, metric: str, modality: str) -> _Judged | None:
     found = saved.by_modality.get(modality)
     if found is None:
         return None
-    units = {s: saved.split[s] for s in found.sequences}
+    labelled = found.activity_label >= 0 if metric == "accuracy" else found.atomic_known
+    units = {s: saved.split[s] for s in compress(found.sequences, labelled.tolist())}
 
     def of(names: list[str]) -> Statistic:
         rows = np.flatnonzero(np.isin(found.sequences, names))

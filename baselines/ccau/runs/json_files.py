@@ -9,7 +9,7 @@ from typing import Any
 
 from homage_sdk.errors import CheckpointError
 from homage_sdk.storage import write_file
-from homage_sdk.system_errors import advice
+from homage_sdk.storage.system_errors import advice
 
 _NEEDED = {
     "config.json": {"config", "shards", "parts", "prior"},

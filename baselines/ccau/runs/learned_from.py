@@ -30,16 +30,17 @@ def learned_from(run: Path) -> frozenset[str]:
 def prior_of(shards: ShardSet, trained: Collection[str]) -> Prior:
     """Class frequencies among these sequences: ``activity [A]``, ``atomic [C]``, float64."""
     n_activities, n_atomic = (len(shards.taxonomy(kind)) for kind in ("activity", "atomic"))
-    known, columns = frozenset(trained), []
+    known, columns, n_labelled = frozenset(trained), [], 0
     atomic = np.zeros(max(n_atomic, 1))
     for sample in shards.samples:
         if sample.sequence not in known:
             continue
         labels = shards.annotations(sample.key)
         columns.append(-1 if labels.activity is None else labels.activity.column)
+        n_labelled += bool(labels.atomic_actions)
         atomic[sorted({action.column for action in labels.atomic_actions})] += 1
     activity = class_frequencies(np.array(columns, dtype=np.int64), max(n_activities, 1))
-    return {"activity": activity, "atomic": atomic / max(len(columns), 1)}
+    return {"activity": activity, "atomic": atomic / max(n_labelled, 1)}
 
 
 def recorded_prior(run: Path) -> Prior:

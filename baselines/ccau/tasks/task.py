@@ -31,6 +31,7 @@ class ClipLabels:
     atomic_clip: Tensor  # float [B, C]
     atomic_block: Tensor  # float [B, N, C]
     block_valid: Tensor  # bool [B, N]
+    atomic_known: Tensor  # bool [B], False where the sequence has no atomic labels
     present: dict[str, Tensor] = field(default_factory=dict)  # modality: bool [B]
 
     @classmethod
@@ -41,6 +42,7 @@ class ClipLabels:
             atomic_clip=batch.atomic_clip,
             atomic_block=batch.atomic_block,
             block_valid=batch.block_valid,
+            atomic_known=batch.atomic_known,
             present={modality: batch.present[modality] for modality in modalities},
         )
 
@@ -196,9 +198,11 @@ class Task(nn.Module):
             activity = targets.activity.repeat_interleave(n_blocks)
             logits = out.activity_block.flatten(0, 1), out.atomic_block.flatten(0, 1)
             atomic = targets.atomic_block.flatten(0, 1)
+            labelled = targets.atomic_known.repeat_interleave(n_blocks)
         else:
             rows = has & out.valid.any(dim=1)
             activity, atomic = targets.activity, targets.atomic_clip
+            labelled = targets.atomic_known
             logits = out.activity, out.atomic
         parts = {}
         if config.targets != "atomic":
@@ -207,7 +211,7 @@ class Task(nn.Module):
             parts["atomic"] = atomic_loss(
                 logits[1],
                 atomic,
-                rows,
+                rows & labelled,
                 focal=config.atomic == "focal",
                 gamma=config.focal_gamma,
                 positive_weight=config.focal_positive_weight,
@@ -257,8 +261,11 @@ def _take(x: Tensor | SceneGraphBatch, rows: Tensor) -> Tensor | SceneGraphBatch
 
 
 def _context_std(out: ModalityOutput, has: Tensor) -> Tensor:
-    """Mean over features of the standard deviation between clips: 0 means collapse."""
+    """Mean over features of the standard deviation between clips: 0 means collapse.
+
+    NaN for fewer than two clips, between which there is none.
+    """
     rows = out.clip.detach()[has]
     if len(rows) < 2:
-        return out.clip.new_zeros(())
+        return out.clip.new_full((), float("nan"))
     return rows.std(dim=0, correction=0).mean()

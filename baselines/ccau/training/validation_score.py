@@ -64,12 +64,13 @@ def epochs_between(judge: Judge, clips: int, networks: int) -> int:
 
 def score(predictions: Predictions) -> dict[str, float]:
     """Numbers of one modality over sequences."""
-    known = predictions.activity_label >= 0
+    known, named = predictions.activity_label >= 0, predictions.atomic_known
     chosen = predictions.activity[known, predictions.activity_label[known]]
     likely = float(np.log(np.maximum(chosen, 1e-9)).mean()) if known.any() else float("nan")
+    precision = mean_ap(predictions.atomic[named], predictions.atomic_label[named])
     return {
         "accuracy": accuracy(predictions.activity, predictions.activity_label),
-        "map_weighted": mean_ap(predictions.atomic, predictions.atomic_label).weighted,
+        "map_weighted": precision.weighted,
         "log_likelihood": likely,
         "sequences": float(len(predictions.sequences)),
     }

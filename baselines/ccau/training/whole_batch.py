@@ -89,7 +89,7 @@ def _joined(parts: Sequence[ModalityOutput]) -> ModalityOutput:
 
 
 def _together(parts: Sequence[ClipLabels]) -> ClipLabels:
-    names = ("activity", "atomic_clip", "atomic_block", "block_valid")
+    names = ("activity", "atomic_clip", "atomic_block", "block_valid", "atomic_known")
     columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
     modalities = parts[0].present
     return ClipLabels(

@@ -12,7 +12,7 @@ from stat import S_ISREG
 from homage_sdk.folders import CATALOG_FILE, MANIFEST_FILE
 from homage_sdk.problems import Code, Place, Problem
 from homage_sdk.release.files.layouts import file_kind
-from homage_sdk.system_errors import require_enough
+from homage_sdk.storage.system_errors import require_enough
 
 _PRODUCTS = (CATALOG_FILE, MANIFEST_FILE)
 """A folder below the root that holds one of these is a catalog or shards, not release data."""

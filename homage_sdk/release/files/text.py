@@ -8,7 +8,7 @@ from pathlib import Path
 from homage_sdk.problems import Code, Severity
 from homage_sdk.release.faults import Faults
 from homage_sdk.release.files.inventory import UNREADABLE, FileEntry
-from homage_sdk.system_errors import require_enough
+from homage_sdk.storage.system_errors import require_enough
 
 MAX_LABEL_BYTES = 32 << 20
 """A label file above this is not opened; HOMAGE's largest is far below one megabyte."""

@@ -20,7 +20,7 @@ from homage_sdk.errors import HomageError, ShardError, UsageError
 from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.manifest import MANIFEST, MAX_BYTES, Manifest, parse_manifest
 from homage_sdk.storage.commit import current, settle
-from homage_sdk.system_errors import advice, require_enough
+from homage_sdk.storage.system_errors import advice, require_enough
 
 _PART_BYTES = 1 << 20
 

@@ -32,7 +32,7 @@ from homage_sdk.shards.format.sample_meta import META, SampleMeta
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, parse_json
 from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, crc32, cut_short
 from homage_sdk.storage.commit import reading
-from homage_sdk.system_errors import advice, require_enough
+from homage_sdk.storage.system_errors import advice, require_enough
 from homage_sdk.taxonomy import Taxonomy
 
 if TYPE_CHECKING:

@@ -200,7 +200,7 @@ def rough_bytes(sequence: Sequence, options: PackOptions) -> float:
     """Bytes that this sequence takes when packed, from the catalog and typical rates alone."""
     size = 20_000.0
     for view in chosen_views(sequence, options):
-        seconds = view.duration_s or 0.0
+        seconds = view.duration_s or sequence.duration_s or 0.0  # not probed: as long as its labels
         size += seconds * video_rate(view.width or 1024, view.height or 768, options)
     if options.audio and sequence.has_audio:
         size += (sequence.duration_s or 0) * options.audio_rate * _BYTES_A_SAMPLE

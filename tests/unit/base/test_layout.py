@@ -14,8 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 LAYERS = (
-    "ids time annotations taxonomy problems errors system_errors storage processes progress",
-    "folders lazy version",
+    "ids time annotations taxonomy problems errors storage processes progress folders lazy version",
     "media",
     "release",
     "soundness",

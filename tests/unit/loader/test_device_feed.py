@@ -27,6 +27,7 @@ def batch(number: int) -> Batch:
         activity=torch.tensor([0]),
         atomic_block=torch.zeros(1, 1, 1),
         atomic_clip=torch.zeros(1, 1),
+        atomic_known=torch.ones(1, dtype=torch.bool),
     )
 
 

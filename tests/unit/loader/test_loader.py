@@ -127,6 +127,7 @@ def test_targets_are_those_of_the_dataset(shards: ShardSet, dataset: Dataset) ->
                 truth = handle.targets.blocks(batch.frames[b].numpy()) * valid[:, None]
                 assert np.array_equal(batch.atomic_block[b].numpy(), truth)
                 assert np.array_equal(batch.atomic_clip[b].numpy(), truth.max(axis=0))
+                assert bool(batch.atomic_known[b]) == bool(handle.atomic_actions)
                 assert handle.activity is not None
                 assert batch.activity[b] == taxonomy.index(handle.activity.id)
 

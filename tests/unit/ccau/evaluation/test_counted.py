@@ -21,7 +21,7 @@ from homage_sdk.evaluation.intervals import paired_difference
 SPLIT = {f"s{i}": "val" if i % 2 else "test" for i in range(8)}
 
 
-def predictions(hits, *, clips=1, labelled=True):
+def predictions(hits, *, clips=1, labelled=True, n_atomic=None):
     """``hits`` maps a sequence to whether its activity is found; each has so many clips."""
     names = tuple(sorted(hits))
     right = np.repeat([float(hits[name]) for name in names], clips)
@@ -31,6 +31,7 @@ def predictions(hits, *, clips=1, labelled=True):
         sequences=names,
         activity_label=np.zeros(n, np.int64) if labelled else np.arange(n) % 2 - 1,
         atomic_label=np.ones((n, 1), np.uint8),
+        atomic_known=np.arange(n) < n_atomic if n_atomic is not None else np.ones(n, np.bool_),
         clip_sequence=np.repeat(np.arange(n), clips),
         clip_view=np.zeros(n * clips, np.int64),
         clip_number=np.tile(np.arange(clips), n),
@@ -87,8 +88,22 @@ def test_rows_without_a_common_sequence_are_marked():
 
 
 def test_a_row_says_how_many_activities_are_known():
-    results = results_of(ego=predictions({f"s{i}": True for i in range(8)}, labelled=False))
-    assert own_rows(results)[0]["sequences"] == "test 4 (0 with activity), val 4"
+    every = {f"s{i}": True for i in range(8)}
+    results = results_of(ego=predictions(every, labelled=False, n_atomic=6))
+    said = own_rows(results)[0]["sequences"]
+    assert said == "test 4 (0 with activity, 3 with atomic actions), val 4 (3 with atomic actions)"
+
+
+def test_a_sequence_without_atomic_labels_is_not_one_without_actions():
+    """Scored as if nothing happened in it, its high scores would be errors."""
+    hits = {f"s{i}": True for i in range(8)}
+    whole = predictions(hits, n_atomic=4)
+    whole.atomic_label[4:] = 0
+    whole.clip_atomic_label[4:] = 0
+    whole.clip_atomic[:4] = 0.5  # below what the unlabelled ones score
+    found = results_of(ego=whole)["modalities"]["ego"]
+    assert found["atomic"]["model"]["pooled"]["weighted"][0] == pytest.approx(1.0)
+    assert found["per_clip"]["weighted"] == pytest.approx(1.0)
 
 
 def test_some_of_the_sequences_are_what_they_were_among_all():

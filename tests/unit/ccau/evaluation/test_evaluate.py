@@ -51,6 +51,7 @@ def clip(sequence, number, *, view=1, present=True, score=0.5, label=(1.0, 0.0))
     return {
         "sequence": sequence, "view": view, "clip": number, "present": present, "activity": one,
         "atomic": one, "context": one, "activity_label": 0, "atomic_label": np.array(label),
+        "atomic_known": True,
     }  # fmt: skip
 
 

@@ -160,6 +160,7 @@ def test_features_that_tell_classes_apart_are_found_with_one_example(shards):
         found.clip_embedding = noise + scale * np.eye(6)[classes[clips]]
         found.clip_atomic_label = atomic[clips]
         found.atomic_label = atomic
+        found.atomic_known = np.ones(len(where), dtype=bool)
         labels = dict(zip(found.sequences, where, strict=True))
         standard = Standard.of(rng.normal(size=(100, 6)))
         table = probe_modality(found, labels, split, standard, ks=(1,), draws=20, seed=0)
@@ -176,6 +177,7 @@ def test_ranks_share_the_probes_and_each_has_the_whole(shards, monkeypatch):
     found.clip_sequence, found.clip_view = clips, np.zeros_like(clips)
     found.clip_embedding = rng.normal(size=(len(clips), 4))
     found.clip_atomic_label = found.atomic_label = rng.integers(0, 2, (len(clips), 3))
+    found.atomic_known = np.ones(len(where), dtype=bool)
     labels = dict(zip(found.sequences, where, strict=True))
     standard = Standard.of(found.clip_embedding)
 

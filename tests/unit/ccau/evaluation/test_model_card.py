@@ -80,7 +80,7 @@ def test_few_shot_stands_in_the_card_of_the_weights_it_judged(tiny, small_shards
     train(tiny(**AUDIO, **{"optim.epochs": 1}), small_shards, tmp_path)
     numbers = {"mean": 0.5, "std": 0.125}
     table = {"audio": {"5": {"sequences_in_support": 9, "accuracy": numbers, "map": numbers}}}
-    counted = {kind: {"test": 7} for kind in ("sequences", "clips", "activities")}
+    counted = {kind: {"test": 7} for kind in ("sequences", "clips", "activities", "atomic")}
     of = {"sequences": [f"s{i}" for i in range(7)], "counted": counted, "without_support": ["sew"]}
     best = tmp_path / "checkpoint-best"
     for sha256, is_shown in ((load(best).model_sha256, True), ("0" * 64, False)):

@@ -54,6 +54,7 @@ def batch(n_clips=4, seed=0, modalities=ALL, side=32, absent=None, dtype=torch.f
         atomic_clip=torch.rand(n_clips, C, generator=g).lt(0.4).to(dtype),
         atomic_block=torch.rand(n_clips, N, C, generator=g).lt(0.3).to(dtype),
         block_valid=torch.ones(n_clips, N, dtype=torch.bool),
+        atomic_known=torch.ones(n_clips, dtype=torch.bool),
         present=present,
     )
     return {m: inputs[m] for m in modalities}, targets
@@ -73,6 +74,7 @@ def rows_of(inputs, targets, rows):
         atomic_clip=targets.atomic_clip[index],
         atomic_block=targets.atomic_block[index],
         block_valid=targets.block_valid[index],
+        atomic_known=targets.atomic_known[index],
         present={m: v[index] for m, v in targets.present.items()},
     )
     return {m: cut(x) for m, x in inputs.items()}, part

@@ -34,6 +34,7 @@ def judged(tmp_path, monkeypatch):
             sequences=names, activity=scores, activity_label=labels,
             atomic=np.ones((len(hits), 1)), atomic_label=np.ones((len(hits), 1)),
             clip_sequence=np.repeat(np.arange(len(hits)), 3),
+            atomic_known=np.ones(len(hits), dtype=bool),
         )  # fmt: skip
         split = {s: ("val", "test")[int(s[1:]) % 2] for s in names}
         saved[run / "predictions.npz"] = SimpleNamespace(by_modality={"ego": ego}, split=split)
@@ -88,7 +89,8 @@ def drawn(tmp_path):
             run.mkdir(parents=True)
             table = {"5": {"map": {"draws": list(draws)}}}
             n = {"test": len(tested)}
-            of = {"sequences": tested, "counted": {"sequences": n, "clips": n, "activities": n}}
+            counted = dict.fromkeys(("sequences", "clips", "activities", "atomic"), n)
+            of = {"sequences": tested, "counted": counted}
             found = {"modalities": {"ego": table}, "judged": {"ego": of}}
             (run / "fewshot.json").write_text(json.dumps(found))
         return runs

@@ -108,7 +108,7 @@ def test_tables_are_of_one_state_of_every_run(tmp_path, monkeypatch):
     run = tmp_path / arm.name / "seed-0"
     run.mkdir(parents=True)
     table = {"5": {"map": {"draws": [0.5, 0.6]}}}
-    counted = {kind: {"test": 2} for kind in ("sequences", "clips", "activities")}
+    counted = {kind: {"test": 2} for kind in ("sequences", "clips", "activities", "atomic")}
     judged = {"ego": {"sequences": ["a", "b"], "counted": counted}}
     (run / "fewshot.json").write_text(json.dumps({"modalities": {"ego": table}, "judged": judged}))
     paper_tables.make_tables(tmp_path, draws=10)

@@ -164,6 +164,7 @@ def test_absent_rows_leave_losses_gradients_and_statistics_as_without_them():
         targets.atomic_clip[kept],
         targets.atomic_block[kept],
         targets.block_valid[kept],
+        targets.atomic_known[kept],
     )
     states = []
     for x, t in ((inputs, targets), ({"ego": inputs["ego"][kept]}, cut)):
@@ -173,6 +174,25 @@ def test_absent_rows_leave_losses_gradients_and_statistics_as_without_them():
         states.append({**gradients, **dict(task.named_buffers())})
     for key, value in states[1].items():
         torch.testing.assert_close(states[0][key], value, rtol=1e-5, atol=1e-7, msg=key)
+
+
+def test_a_sequence_without_atomic_labels_teaches_no_absence_of_actions():
+    """Its zeros are no labels: the atomic loss is that of the other rows alone."""
+    inputs, targets = batch(4, modalities=("ego",))
+    targets.atomic_known[[1, 3]] = False
+    task = Single(nets(("ego",))).eval()
+    before = float(task.losses(inputs, targets, step=0)["ego/atomic"].detach())
+    targets.atomic_clip[[1, 3]] = 1 - targets.atomic_clip[[1, 3]]
+    targets.atomic_block[[1, 3]] = 1 - targets.atomic_block[[1, 3]]
+    assert float(task.losses(inputs, targets, step=0)["ego/atomic"].detach()) == before
+    targets.atomic_known[:] = True
+    assert float(task.losses(inputs, targets, step=0)["ego/atomic"].detach()) != before
+
+
+def test_one_clip_shows_no_deviation_and_no_collapse():
+    inputs, targets = batch(2, modalities=("ego",), absent={"ego": (1,)})
+    losses = Single(nets(("ego",))).eval().losses(inputs, targets, step=0)
+    assert torch.isnan(losses["stat/context_std/ego"]) and torch.isfinite(losses["total"])
 
 
 @pytest.mark.parametrize("make", [Single, Cooperative, CooperativeKD, StaticKD])
