@@ -74,9 +74,17 @@ class Seconds:
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, float | Real):
-            raise LabelError("not a moment", found=repr(self.value), expected="a number of seconds")
+            raise LabelError(
+                "not a frame number or a time",
+                found=repr(self.value),
+                expected="a number of seconds",
+            )
         if not self.value >= 0 or self.value == float("inf"):
-            raise LabelError("not a moment", found=f"{self.value} s", expected="0 or more seconds")
+            raise LabelError(
+                "not a frame number or a time",
+                found=f"{self.value} s",
+                expected="0 or more seconds",
+            )
 
     def __float__(self) -> float:
         return self.value
@@ -103,9 +111,11 @@ When = Frame | Seconds
 def as_moment(moment: When) -> When:
     """The moment itself; raises UsageError for anything else, as no unit is ever guessed.
 
-    >>> as_moment(31)
+    >>> as_moment(Frame(31))
+    Frame(31)
+    >>> as_moment(31)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    homage_sdk.errors.UsageError: not a moment; found 31; expected Frame(31) or Seconds(31.0)
+    homage_sdk.errors.UsageError: ...found 31; expected Frame(31) or Seconds(31.0)
     """
     if isinstance(moment, Frame | Seconds):
         return moment
@@ -114,7 +124,7 @@ def as_moment(moment: When) -> When:
         number = float(moment)
         frame = f"{number:.0f}" if number.is_integer() and number >= 1 else "..."
         expected = f"Frame({frame}) or Seconds({number})"
-    raise UsageError("not a moment", found=str(moment)[:80], expected=expected)
+    raise UsageError("not a frame number or a time", found=str(moment)[:80], expected=expected)
 
 
 def as_frame(moment: When, fps: Fraction = NOMINAL_FPS) -> Frame:

@@ -85,7 +85,7 @@ def main() -> int:
     try:
         code = walk(road(options.out, options.release, options.limit))
     except KeyboardInterrupt:
-        print("\nstopped; `make demo` goes on from here")
+        print("\nInterrupted. Finished work is kept; run `make demo` again to resume.")
         return 130
     if code == 0:
         print(f"open {(options.out / 'index.html').resolve().as_uri()}")

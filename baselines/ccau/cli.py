@@ -214,7 +214,7 @@ def doctor(
     settings: Settings = None,
     size: Size = None,
 ) -> None:
-    """Before a long run: environment, shards, gather, one batch by heart, throughput, feeding."""
+    """Check before a long run: environment, shards, gather, overfitting, throughput, feeding."""
     from baselines.ccau.config.config import read_config
     from baselines.ccau.planning.doctor import FAILED, N_CHECKS, examine
 

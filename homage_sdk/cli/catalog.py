@@ -69,9 +69,9 @@ def ingest(
             )
     except KeyboardInterrupt:
         if stamp(catalog) != before:
-            raise Stopped("stopped; the new catalog is written") from None
+            raise Stopped("Interrupted. The new catalog is written.") from None
         learnt = "; videos that were read are not read again" * (catalog / PROBES_FILE).exists()
-        raise Stopped(f"stopped; the catalog is as before{learnt}") from None
+        raise Stopped(f"Interrupted. The catalog is as before{learnt}.") from None
     if summary.unchanged:
         out.print(f"{catalog} is up to date: the release was not touched since")
     else:

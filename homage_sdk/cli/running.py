@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_STOPPED = "\nstopped; what was complete is kept, run the same command to go on\n"
+_STOPPED = "\nInterrupted. Finished work is kept; run the same command to resume.\n"
 _EXTRAS = {
     "train": ("librosa", "psutil", "safetensors", "sklearn", "torch", "webdataset"),
     "figures": ("jinja2", "markupsafe", "matplotlib"),

@@ -107,9 +107,9 @@ class ClipLoader:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state_dict``: the next iteration begins with the batch after it.
 
-        Raises UsageError for the state of another stream: every entry that says which one must be
+        Raises UsageError for the state of another loader: every entry that says which one must be
         this loader's. Seed, epoch and position must be there; a state without the others, as older
-        versions gave it, is taken for one of this stream.
+        versions gave it, is taken for one of this loader.
         """
         try:
             epoch, position = int(state["epoch"]), int(state["position"])
@@ -123,14 +123,14 @@ class ClipLoader:
         for name, value in self._stream.items():
             if found.get(name, value) != value:
                 raise UsageError(
-                    "the state of another stream",
+                    "this state belongs to another loader",
                     found=f"{name} {found[name]}",
                     expected=f"{name} {value}",
                     hint="resume with the shards, the kind of loader and the options of the state",
                 )
         if epoch < 0 or not 0 <= position <= self._length:
             raise UsageError(
-                "the state of another stream",
+                "this state belongs to another loader",
                 found=f"batch {position} of epoch {epoch}",
                 expected=f"at most {self._length} batches an epoch",
             )

@@ -124,7 +124,10 @@ def _planes(
     size = context.width, context.height
     if not (0 < context.width <= MAX_SIDE and 0 < context.height <= MAX_SIDE):
         raise ShardError(
-            "a picture of absurd size", place=place, found=f"{context.width}x{context.height}"
+            "picture too large",
+            place=place,
+            found=f"{context.width}x{context.height}",
+            expected=f"1 to {MAX_SIDE} pixels a side",
         )
     context.thread_count = 1
     step = 1 / (fps * float(stream.time_base))  # ticks a frame

@@ -71,7 +71,7 @@ class Action:
     def related(
         self, relation: str | Iterable[str], other: str | Action, within: Within | None = None
     ) -> Action:
-        """Another action stands so: this one ``relation`` that one, one of Allen's (exact).
+        """Matches where this action stands in one of Allen's relations (exact) to another one.
 
         ``within`` bounds the gap between the two, in seconds or frames.
         """
@@ -80,27 +80,27 @@ class Action:
     def unrelated(
         self, relation: str | Iterable[str], other: str | Action, within: Within | None = None
     ) -> Action:
-        """No other action stands so."""
+        """Matches where no other action stands in such a relation to this one."""
         return self._and(_related(relation, other, within, negated=True))
 
     def before(self, other: str | Action, within: Within | None = None) -> Action:
-        """It ends before another begins (Allen's ``before`` or ``meets``)."""
+        """Matches where it ends before another begins (Allen's ``before`` or ``meets``)."""
         return self.related(BEFORE, other, within)
 
     def after(self, other: str | Action, within: Within | None = None) -> Action:
-        """It begins after another has ended (Allen's ``after`` or ``met_by``)."""
+        """Matches where it begins after another has ended (Allen's ``after`` or ``met_by``)."""
         return self.related(AFTER, other, within)
 
     def overlapping(self, other: str | Action) -> Action:
-        """It shares at least one frame with another."""
+        """Matches where it shares at least one frame with another."""
         return self.related(OVERLAPPING, other)
 
     def inside(self, other: str | Action) -> Action:
-        """It lies within another; ends may coincide."""
+        """Matches where it lies within another; ends may coincide."""
         return self.related(INSIDE, other)
 
     def containing(self, other: str | Action) -> Action:
-        """Another lies within it; ends may coincide."""
+        """Matches where another lies within it; ends may coincide."""
         return self.related(CONTAINING, other)
 
     def showing(
@@ -109,7 +109,7 @@ class Action:
         predicate: str = "*",
         object: str = "*",
     ) -> Action:
-        """An annotated frame of it holds such a relationship."""
+        """Matches where an annotated frame of it shows such a relationship."""
         return self._and(Showing(_triple(subject, predicate, object)))
 
     def not_showing(
@@ -118,11 +118,11 @@ class Action:
         predicate: str = "*",
         object: str = "*",
     ) -> Action:
-        """No annotated frame of it holds such a relationship (it may have none at all)."""
+        """Matches where no annotated frame of it shows such a relationship (it may have none)."""
         return self._and(Showing(_triple(subject, predicate, object), negated=True))
 
     def lasting(self, at_least: Within | None = None, at_most: Within | None = None) -> Action:
-        """It lasts so long, in seconds or frames."""
+        """Matches where it lasts at least, or at most, so many seconds or frames."""
         bounds = [None if bound is None else within_frames(bound) for bound in (at_least, at_most)]
         return self._and(Lasting(*bounds))
 

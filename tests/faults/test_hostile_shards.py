@@ -175,7 +175,7 @@ def test_a_sample_of_another_shard_is_refused(copy: Path) -> None:
 def test_absurd_sizes_are_refused_before_memory_is_taken(copy: Path, size: int) -> None:
     shard = first_shard(copy)
     append(shard, info("p0001_r000_a000.v000.mp4", size))
-    assert "absurd size" in refused_by_stream(copy)
+    assert "too large" in refused_by_stream(copy)
 
 
 def test_a_size_beyond_the_file_takes_no_memory(copy: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_stop_while_the_command_still_loads_is_one_line_too(module: str) -> No
     )
     assert done.returncode == STOPPED
     assert done.stderr.strip().splitlines() == [
-        "stopped; what was complete is kept, run the same command to go on"
+        "Interrupted. Finished work is kept; run the same command to resume."
     ]
     assert not done.stdout
 

@@ -141,7 +141,7 @@ def _gather_rank(rank: int, ranks: int, folder: str) -> None:
 def learning(
     config: Config, shards: ShardSet, parts: Parts, world: World, *, budget_s: float = LEARN_S
 ) -> tuple[Check, float]:
-    """A few clips are learnt by heart: the loss halves, or time is up before it is known.
+    """A few clips are overfitted: the loss halves, or time is up before it is known.
 
     Also returns the seconds that a step takes for each clip in it.
     """
@@ -167,7 +167,7 @@ def learning(
         outcome, detail = FAILED, f"{detail}, not below {LEARN_SHARE:.0%}"
     elif not is_learnt:
         outcome, detail = UNDECIDED, f"{detail}, then {budget_s:.0f} s were over"
-    return Check("one batch by heart", outcome, detail), clip_s
+    return Check("overfits one batch", outcome, detail), clip_s
 
 
 def throughput(

@@ -126,7 +126,7 @@ def _values(column: pa.ChunkedArray, place: str) -> list[Any]:
             len(chunk.dictionary)
             and (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > 200
         ):
-            raise ShardError("a name of absurd length", place=place)
+            raise ShardError("name too long", place=place, expected="at most 200 bytes")
         words = chunk.dictionary.to_pylist()
         found += [None if i is None else words[i] for i in chunk.indices.to_pylist()]
     return found
@@ -139,7 +139,7 @@ def _check_size(metadata: pq.FileMetaData, place: str) -> None:
     unpacked = sum(group.total_byte_size for group in groups)
     if metadata.num_row_groups > 1000 or rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
         raise ShardError(
-            "an index of absurd size",
+            "index too large",
             place=place,
             found=f"{rows:,} rows, {unpacked:,} bytes unpacked",
             expected=f"at most {MAX_ROWS:,} rows, {MAX_UNPACKED_BYTES:,} bytes",

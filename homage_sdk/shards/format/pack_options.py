@@ -24,7 +24,7 @@ X264Name = Annotated[
 
 def refuse_option(name: str, value: object, expected: str) -> UsageError:
     """The error for an option that cannot be, with what was given and what may be."""
-    return UsageError(f"impossible option {name}", found=repr(value)[:80], expected=expected)
+    return UsageError(f"invalid {name}", found=repr(value)[:80], expected=expected)
 
 
 @cache

@@ -217,9 +217,10 @@ class ShardSet:
         shard, offset, size, stated = located[field]
         if size > max_bytes:
             raise ShardError(
-                "a member of absurd size",
+                "member too large",
                 place=Place(shard, pointer=f"/{key}.{field}"),
                 found=f"{size:,} bytes",
+                expected=f"at most {max_bytes:,}",
             )
         data = self._pread(shard, offset, size)
         if len(data) != size:

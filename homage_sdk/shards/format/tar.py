@@ -177,7 +177,7 @@ def parse_header(head: bytes, shard: str, at: int) -> tuple[str, str, int]:
         )
     if not 0 <= info.size <= MAX_MEMBER_BYTES:
         raise ShardError(
-            "a member of absurd size",
+            "member too large",
             place=Place(shard, pointer=f"/{info.name}"),
             found=f"{info.size:,} bytes",
             expected=f"at most {MAX_MEMBER_BYTES:,}",

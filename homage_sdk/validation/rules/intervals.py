@@ -141,13 +141,13 @@ def length_disagrees(data: Data) -> Iterator[Finding]:
 
 @warning(
     "HOM307",
-    "action of absurd length",
+    "action longer than any sequence",
     why="The longest sequence of the release lasts about four minutes (frame 7,230). An action "
     "longer than that is a slip of a digit.",
     example='{"class": "take cup", "frame_start": 151, "frame_end": 180000}',
     hint="look at the two ends for a digit too many",
 )
-def absurdly_long(data: Data) -> Iterator[Finding]:
+def too_long(data: Data) -> Iterator[Finding]:
     """More frames than the longest sequence."""
     actions = data.actions
     frames = actions["last"] - actions["first"] + 1

@@ -230,7 +230,7 @@ def test_a_resumed_stream_is_bitwise_the_same(shards: ShardSet, workers: int) ->
 
 
 def test_a_state_of_another_seed_is_refused(shards: ShardSet) -> None:
-    with pytest.raises(UsageError, match="another stream"):
+    with pytest.raises(UsageError, match="another loader"):
         ClipLoader(shards, options(seed=1)).load_state_dict({"seed": 0, "epoch": 0, "position": 0})
 
 
@@ -370,8 +370,8 @@ def test_impossible_wishes_are_refused(shards: ShardSet) -> None:
         ({"sequences": ("p9999_r000_a000",)}, "do not hold.*p9999_r000_a000"),
         ({"stride": 4}, "a multiple of 3"),
         ({"batch_size": 64}, "fewer sequences than one batch.*smaller batch_size"),
-        ({"modalities": ("smell",)}, "impossible option modalities"),
-        ({"rank": 2, "world_size": 2}, "impossible option rank"),
+        ({"modalities": ("smell",)}, "invalid modalities"),
+        ({"rank": 2, "world_size": 2}, "invalid rank"),
         ({"mode": "train", "third_views": "all"}, "random or first while training"),
     ):
         with pytest.raises(UsageError, match=words):

@@ -36,7 +36,7 @@ def test_a_state_of_another_stream_is_refused(shards: ShardSet, what: str) -> No
     state = index(shards, **changes).state_dict()
     loader = index(shards)
     before = loader.state_dict()
-    with pytest.raises(UsageError, match=f"the state of another stream; {words}"):
+    with pytest.raises(UsageError, match=f"this state belongs to another loader; {words}"):
         loader.load_state_dict(state)
     assert loader.state_dict() == before
 
@@ -71,9 +71,9 @@ def test_a_state_of_an_older_version_is_taken_for_one_of_this_stream(shards: Sha
         ({"seed": 0, "epoch": 0}, "not the state of a loader"),
         ({"seed": 0, "epoch": "first", "position": 0}, "not the state of a loader"),
         ({"epoch": 0, "position": 0}, "not the state of a loader"),
-        ({"seed": 0, "epoch": 0, "position": 6}, "another stream; found batch 6 of epoch 0"),
-        ({"seed": 0, "epoch": 0, "position": -1}, "another stream; found batch -1 of epoch 0"),
-        ({"seed": 0, "epoch": -1, "position": 0}, "another stream; found batch 0 of epoch -1"),
+        ({"seed": 0, "epoch": 0, "position": 6}, "another loader; found batch 6 of epoch 0"),
+        ({"seed": 0, "epoch": 0, "position": -1}, "another loader; found batch -1 of epoch 0"),
+        ({"seed": 0, "epoch": -1, "position": 0}, "another loader; found batch 0 of epoch -1"),
     ],
 )
 def test_what_is_no_place_in_the_stream_is_refused(

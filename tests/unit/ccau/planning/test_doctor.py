@@ -37,7 +37,7 @@ def test_the_command_says_in_a_table_what_passed(tiny, small_shards, tmp_path, m
     monkeypatch.setattr(doctor, "gather_check", lambda: doctor.Check("gather", "passed", "asked"))
     found = CliRunner().invoke(app, ["doctor", str(file), "--shards", str(small_shards)])
     assert found.exit_code == 0, found.output
-    for name in ("environment", "shards", "gather", "one batch by heart", "throughput", "feeding"):
+    for name in ("environment", "shards", "gather", "overfits one batch", "throughput", "feeding"):
         row = next(line for line in found.output.splitlines() if name in line)
         assert "passed" in row, found.output
     monkeypatch.setattr(doctor, "gather_check", lambda: doctor.Check("gather", "FAILED", "lost"))

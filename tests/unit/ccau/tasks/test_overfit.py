@@ -1,4 +1,4 @@
-"""Every method learns eight clips by heart, in every modality that it trains."""
+"""Every method overfits eight clips, in every modality that it trains."""
 
 from __future__ import annotations
 
