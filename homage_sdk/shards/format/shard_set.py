@@ -215,22 +215,18 @@ class ShardSet:
                 expected=", ".join(located),
             )
         shard, offset, size, stated = located[field]
+        place = Place(shard, pointer=f"/{key}.{field}")
         if size > max_bytes:
-            raise ShardError(
-                "member too large",
-                place=Place(shard, pointer=f"/{key}.{field}"),
-                found=f"{size:,} bytes",
-                expected=f"at most {max_bytes:,}",
-            )
+            found, most = f"{size:,} bytes", f"at most {max_bytes:,}"
+            raise ShardError("member too large", place=place, found=found, expected=most)
         data = self._pread(shard, offset, size)
         if len(data) != size:
-            place = Place(shard, pointer=f"/{key}.{field}")
             raise cut_short(place, f"{len(data):,} bytes", f"{size:,}")
-        if (found := crc32(data)) != stated:
+        if (checksum := crc32(data)) != stated:
             raise ShardError(
                 "a member is damaged",
                 place=Place(str(self.path / shard), pointer=f"/{key}.{field}"),
-                found=f"CRC-32 {found:08x}",
+                found=f"CRC-32 {checksum:08x}",
                 expected=f"{stated:08x}",
                 hint=MEND,
             )
