@@ -211,10 +211,11 @@ def empty_frame(data: Data) -> Iterator[Finding]:
     hint="nothing",
 )
 def out_of_order(data: Data) -> Iterator[Finding]:
-    """At the first frame of a file that lies before the one above it."""
+    """At the first frame of a file that lies before the one above it, of the same video."""
     frames = data.frames
-    same_file = frames["file"] == frames["file"].shift()
-    back = same_file & (frames["frame"] < frames["frame"].shift()) & (frames["frame"] >= 1)
+    columns = frames[["file", "sequence", "view"]]
+    same_video = (columns == columns.shift()).all(axis=1)
+    back = same_video & (frames["frame"] < frames["frame"].shift()) & (frames["frame"] >= 1)
     for row in where(back & ~frames["file"].where(back).duplicated()):
         found = f"{frames['frame'].iat[row]} after {frames['frame'].iat[row - 1]}"
         yield data.at_frame(row, found, "in order", below="/frame")
