@@ -15,7 +15,7 @@ TESTS ?= -n 2
 
 GPU_OUT ?= gpu_check
 
-.PHONY: demo test test-slow check-gpu chaos docs lint types setup clean help
+.PHONY: demo test test-slow check-gpu chaos mutate docs lint types setup clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ chaos: $(READY)
 	$(BIN)/python tools/six_weeks.py
 	$(BIN)/python tools/chaos_pack.py
 	$(BIN)/python tools/chaos_loader.py
+
+## make mutate      22,500 files with one blind change each: nothing wrong is silent (twenty minutes)
+mutate: $(READY)
+	$(BIN)/python tools/mutate.py --out mutate.json
 
 ## make check-gpu   whether training is right and fast on this machine's GPU (seven minutes)
 check-gpu: $(READY)

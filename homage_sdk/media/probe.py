@@ -5,9 +5,10 @@ Nothing is decoded but the first frame that can be, which alone knows how the pi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -20,16 +21,22 @@ import numpy.typing as npt
 
 from homage_sdk.errors import HomageError, MediaError
 from homage_sdk.media.header.container import first_bytes, stated_frames, truncation
+from homage_sdk.media.header.faults import (
+    container_faults,
+    sound_fault,
+    timestamp_faults,
+    track_faults,
+)
 from homage_sdk.media.header.orientation import first_form
-from homage_sdk.media.header.tracks import main_track, told
+from homage_sdk.media.header.tracks import main_track
 from homage_sdk.media.pts_index import PtsIndex, main_part
 from homage_sdk.problems import quantity
 from homage_sdk.storage.system_errors import require_enough
 
-av.logging.set_level(av.logging.PANIC)  # FFmpeg's chatter; faults are reported, not printed
-
-SOUND_SLACK_S = 0.01
-"""Half a packet of AAC at 48 kHz: a lost packet is more, the rounding of any container less."""
+av.logging.set_level(av.logging.ERROR)  # what it reports is heard, and not printed
+av.logging.set_skip_repeated(False)
+logging.getLogger("libav").addHandler(logging.NullHandler())
+logging.getLogger("libav").propagate = False
 
 MAX_PACKETS = 20_000_000
 """Above this a file is no recording of a household task (about 90 hours): refused."""
@@ -42,7 +49,8 @@ class VideoProbe:
     ``width`` and ``height`` are as displayed, after rotation. ``pts`` is int64 [F] in presentation
     order, in ticks of ``time_base``; ``keyframe`` is bool [F]. ``faults`` are one-line findings,
     each beginning with a word of its own: ``truncated:``, ``empty:``, ``header:``,
-    ``timestamps:``, ``picture:``, ``sound:``, ``tracks:``, ``angle:``.
+    ``timestamps:``, ``picture:``, ``sound:``, ``tracks:``, ``angle:``,
+    ``container:``.
     """
 
     path: Path
@@ -103,6 +111,16 @@ def open_media(path: Path) -> av.container.InputContainer:
         ) from error
 
 
+def require_decoder(path: Path, track: av.VideoStream | av.AudioStream) -> None:
+    """Raise MediaError where no decoder is there for a track: its ``codec_context`` is None."""
+    if track.codec_context is None:
+        raise MediaError(
+            f"no decoder for its {track.type} track",
+            place=str(path),
+            hint="copy it again, or make it anew: ffmpeg -i IN -c:v libx264 -crf 15 OUT.mkv",
+        )
+
+
 def file_state(path: Path) -> tuple[object, ...]:
     """A key for what is kept of an opened file: one replaced under the same name is another."""
     try:
@@ -122,7 +140,12 @@ def open_packed(file: BinaryIO, form: Literal["mp4", "flac"]) -> av.container.In
 
 def probe_video(path: Path) -> VideoProbe:
     """Read every packet of ``path``; raises MediaError when it is no video that can be opened."""
-    path = Path(path)
+    with av.logging.Capture() as logs:
+        return _probe_heard(Path(path), logs)
+
+
+def _probe_heard(path: Path, logs: list[tuple[int, str, str]]) -> VideoProbe:
+    """``logs``: what FFmpeg reports in this thread, while it does."""
     cut = None
     try:
         with suppress(OSError):  # said when it is opened
@@ -136,20 +159,22 @@ def probe_video(path: Path) -> VideoProbe:
         video = main_track(container.streams.video)
         if video is None:
             raise MediaError("no picture in this file", place=str(path), expected="a video stream")
-        return _probe(path, container, video, cut)
+        require_decoder(path, video)
+        faults = [f"truncated: {cut}"] if cut else []
+        probe = _probe(path, container, video, faults)
+        return replace(probe, faults=(*faults, *container_faults(container, logs)))
 
 
 def _probe(
     path: Path,
     container: av.container.InputContainer,
     video: av.VideoStream,
-    cut: str | None,
+    faults: list[str],
 ) -> VideoProbe:
     audio = main_track(container.streams.audio)
     stamps: list[tuple[int, bool, int]] = []  # pts, keyframe, duration
     heard: list[tuple[float, float]] = []  # begin and length of each packet of sound, seconds
     missing = 0
-    faults = [f"truncated: {cut}"] if cut else []
     base = video.time_base or Fraction(1, 1000)
     try:
         for packet in container.demux([video] if audio is None else [video, audio]):
@@ -171,7 +196,7 @@ def _probe(
         faults.append(f"truncated: reading stopped after {len(stamps)} frames ({reason(error)})")
     begins = np.sort(np.array([begin for begin, _ in heard]))
     audio_start = float(begins[main_part(begins)][0]) if heard else None
-    faults += filter(None, [_sound_fault(heard), *_track_faults(container)])
+    faults += filter(None, [sound_fault(heard), *track_faults(container)])
     in_order = all(a[0] < b[0] for a, b in pairwise(stamps))
     stamps.sort()
     main = main_part(np.array([s[0] for s in stamps]) * float(base))
@@ -183,10 +208,7 @@ def _probe(
         stamps = stamps[main]
     pts = np.array([s[0] for s in stamps], dtype=np.int64)
     unique, positions = np.unique(pts, return_index=True)
-    if missing:
-        faults.append(f"timestamps: {missing} frames without one")
-    if len(unique) < len(pts):
-        faults.append(f"timestamps: {len(pts) - len(unique)} frames share one")
+    faults += timestamp_faults(pts, missing)
     keyframe = np.array([s[1] for s in stamps], dtype=np.bool_)[positions]
     n_frames = len(unique)
     fps, duration = _rate(unique, stamps, base)
@@ -211,31 +233,9 @@ def _probe(
         duration_s=duration,
         has_audio=audio is not None and audio_start is not None,
         audio_start_s=audio_start,
-        sample_rate=audio.codec_context.sample_rate if audio is not None else None,
+        sample_rate=audio.codec_context.sample_rate if audio and audio.codec_context else None,
         codec=video.codec_context.name,
         header_frames=header or None,
-        faults=tuple(faults),
-    )
-
-
-def _track_faults(container: av.container.InputContainer) -> list[str]:
-    streams = container.streams
-    found = [told(streams.video, "video"), told(streams.audio, "sound")]
-    return [f"tracks: {'; '.join(filter(None, found))}"] if any(found) else []
-
-
-def _sound_fault(packets: list[tuple[float, float]]) -> str:
-    """Where packets of sound leave a gap, or lie over each other; "" where none does."""
-    begins, lengths = np.array(packets, dtype=np.float64).reshape(-1, 2).T
-    steps = begins[1:] - (begins + lengths)[:-1]
-    wrong = np.flatnonzero((np.abs(steps) > SOUND_SLACK_S) & (lengths[:-1] > 0))
-    if not len(wrong):
-        return ""
-    gaps, overlaps = (float((sign * steps[wrong]).clip(min=0).sum()) for sign in (1, -1))
-    first = float((begins + lengths)[wrong[0]] - begins[0])
-    return (
-        f"sound: {gaps:.2f} s missing and {overlaps:.2f} s twice at "
-        f"{quantity(len(wrong), 'place')}, the first {first:.2f} s after it begins"
     )
 
 

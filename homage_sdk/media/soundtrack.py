@@ -23,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
+from homage_sdk.media.header.faults import SOUND_SLACK_S
 from homage_sdk.media.header.tracks import main_track
 from homage_sdk.media.mono import Wave, mono
-from homage_sdk.media.probe import SOUND_SLACK_S, file_state, open_media, reason
+from homage_sdk.media.probe import file_state, open_media, reason, require_decoder
 
 _LONGEST_S = 6 * 3600
 """Sound further from the first picture than this is a stray timestamp, and left out."""
@@ -103,6 +104,7 @@ def _read(path: Path, sample_rate: int, zero_s: float | None) -> Soundtrack:
         stream = main_track(container.streams.audio)
         if stream is None:
             raise MediaError("no sound in this file", place=str(path))
+        require_decoder(path, stream)
         stream.codec_context.thread_count = 1
         reader = _Reader(stream, _first_s(path) if zero_s is None else zero_s)
         runs = [
@@ -142,6 +144,8 @@ def check_sound(path: Path, *, everything: bool) -> CheckedSound | None:
         stream = main_track(container.streams.audio)
         if stream is None:
             return None
+        if stream.codec_context is None:  # no decoder
+            return CheckedSound(False, sum(bool(packet.size) for packet in container.demux(stream)))
         stream.codec_context.thread_count = 1
         reader, is_silent, is_empty = _Reader(stream, 0.0), True, True
         for frame in reader.frames(container):

@@ -10,7 +10,7 @@ from av.stream import Discard
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.header.tracks import main_track
-from homage_sdk.media.probe import open_media
+from homage_sdk.media.probe import open_media, require_decoder
 
 _STRICT = "crccheck+bitstream+buffer"
 H264 = "h264"
@@ -61,8 +61,9 @@ def _opened(path: Path) -> tuple[av.container.InputContainer, av.VideoStream]:
     if stream is None:
         container.close()
         raise MediaError("no picture in this file", place=str(path))
+    require_decoder(path, stream)
     if av.logging.get_level() is None:  # then nothing counts reports
-        av.logging.set_level(av.logging.PANIC)
+        av.logging.set_level(av.logging.ERROR)
     context = stream.codec_context
     context.thread_count, context.thread_type = 1, "SLICE"
     context.options = {"err_detect": _STRICT + ("" if context.name == H264 else "+explode")}

@@ -76,7 +76,19 @@ def turned_by_thirty_degrees(copy: Copy) -> At:
     return _by_ffmpeg(copy, "-c", "copy", before=("-display_rotation", "30"))
 
 
+@fault("HOM622", deep=True)
+def size_of_an_element_overwritten(copy: Copy) -> list[At]:
+    """The first tag says that it is longer than what holds it; the tracks are then read twice."""
+    path = unannotated_video(copy)
+    data = bytearray(copy.read(path))
+    tag = data.index(b"\x73\x73", data.index(b"\x12\x54\xc3\x67"))
+    data[tag + 10 - data[tag + 2].bit_length()] += 1  # the last byte of its size
+    copy.write(path, bytes(data))
+    return [At(path), At(path, code="HOM620")]
+
+
 FAULTS = (
+    size_of_an_element_overwritten,
     another_size_in_the_middle,
     muted,
     packets_of_sound_overwritten,

@@ -13,9 +13,9 @@ Track = TypeVar("Track", av.VideoStream, av.AudioStream)
 
 
 def main_track(tracks: Sequence[Track]) -> Track | None:
-    """The first that is marked as default, else the first; one without a packet comes last.
+    """The first that is marked as default, else the first.
 
-    A cover picture counts where there is nothing else.
+    One without a packet, or without a decoder, comes last; so does a cover picture.
     """
     order = _order(tracks)
     if len(order) < 2:
@@ -34,9 +34,13 @@ def told(tracks: Sequence[Track], kind: str) -> str:
 
 
 def _order(tracks: Sequence[Track]) -> list[Track]:
-    def rank(track: Track) -> tuple[bool, bool]:
+    def rank(track: Track) -> tuple[bool, bool, bool]:
         marks = track.disposition
-        return bool(marks & Disposition.attached_pic), not marks & Disposition.default
+        return (
+            track.codec_context is None,
+            bool(marks & Disposition.attached_pic),
+            not marks & Disposition.default,
+        )
 
     return sorted(tracks, key=rank)
 

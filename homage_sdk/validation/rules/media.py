@@ -116,8 +116,8 @@ header_lies = info(
 bad_timestamps = warning(
     "HOM609",
     "timestamps of a video are damaged",
-    why="Frames without a timestamp, or several at one moment: which picture belongs to which "
-    "moment cannot be told for them.",
+    why="Frames without a timestamp, several at one moment, or hardly later than the one before (a "
+    "packet twice): which picture belongs to which moment cannot be told for them.",
     example="12 frames share a timestamp",
     hint="remux the file from its original",
     deep=True,
@@ -250,3 +250,14 @@ cannot_decode = error(
     hint="copy the video again",
     deep=True,
 )(_told("picture", "a picture", cut=False))
+
+
+broken_container = warning(
+    "HOM622",
+    "structure of a video file is damaged",
+    why="The reader of the container reports errors while it reads packets: bytes were overwritten "
+    "or lost. What it skips is missing, and nothing of the packets that come says so.",
+    example="2 errors in its structure, the first: Element at 0x247 exceeds its master",
+    hint="copy the video again",
+    deep=True,
+)(_told("container", "a structure without errors"))

@@ -80,6 +80,8 @@ def write_video(
                 f":b-adapt=0:b-pyramid={'normal' if b_frames > 1 else 'none'}",
                 **(extra_options or {}),
             }
+        elif extra_options:
+            video.options = extra_options
         if rotation:
             video.set_display_rotation(rotation)
         track = out.add_stream(audio_codec, rate=rate) if audio else None
