@@ -5,8 +5,9 @@ cleanly, decoded cleanly. A decoder marks the first broken picture at most; thos
 it are as wrong. One thread decodes, so that the same file gets the same answers.
 
 What counts against a packet: the decoder refuses it, marks its picture, or reports an error while
-it is read or decoded. FFmpeg's reports are counted for the whole process: one packet is read or
-decoded at a time, and what others may have caused counts when it comes again (``Doubt``).
+it is read or decoded; in H.264 also that pictures to refer to are missing before it. FFmpeg's
+reports are counted for the whole process: one packet is read or decoded at a time, and what others
+may have caused counts when it comes again (``Doubt``).
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from typing import NamedTuple
 import av
 import av.logging
 
+from homage_sdk.media.header.h264 import FrameNumbers
 from homage_sdk.media.probe import reason
 from homage_sdk.media.video_source import H264, VideoSource
 
 _REPORTED = "the decoder reports an error"
-_IDR = 5
+_LOST = "data are lost before it"
+_LACKING = "pictures that it refers to are missing before it"
 _DELAY = 16
 """A decoder holds a picture back for at most so many packets."""
 
@@ -55,7 +58,8 @@ class _Packet:
     is_keyframe: bool
     has_part: bool
     """Whether a picture is to come of it."""
-    is_after_loss: bool
+    lost: str
+    """What is lost before it, if anything."""
     fault: str = ""
     is_reported: bool = False
     frame: av.VideoFrame | None = None
@@ -77,6 +81,8 @@ class Judged:
         self.clean_from: int | None = None
         self._source, self._stream, self._known = source, source.stream, known
         self._base = source.stream.time_base or Fraction(1, 1000)
+        context = source.stream.codec_context
+        self._numbers = FrameNumbers(context.extradata) if context.name == H264 else None
         self._sent: deque[_Packet] = deque()  # in order, those not judged
         self._n_judged = 0
         self._waiting: deque[_Packet] = deque()  # those whose picture is out, in order
@@ -109,7 +115,8 @@ class Judged:
                     self._decode(None, None)
                 yield from self._ready(is_last=True)
                 self._source.renew()
-            last = self._send(packet, is_lost)
+            is_lacking = self._numbers is not None and self._numbers.lacks(bytes(packet))
+            last = self._send(packet, _LOST if is_lost else _LACKING if is_lacking else "")
             if is_odd:
                 last.fault, last.is_reported = last.fault or _REPORTED, True
             is_lost = False
@@ -119,12 +126,12 @@ class Judged:
 
     def _needs_nothing(self, packet: av.Packet[av.VideoStream]) -> bool:
         """Whether a packet and what follows it can be decoded by a decoder that begins there."""
-        is_h264 = self._stream.codec_context.name == H264
-        return packet.is_keyframe and (not is_h264 or _is_idr(bytes(packet), self._stream))
+        numbers = self._numbers
+        return packet.is_keyframe and (numbers is None or numbers.is_idr(bytes(packet)))
 
-    def _send(self, packet: av.Packet[av.VideoStream], is_lost: bool) -> _Packet:
+    def _send(self, packet: av.Packet[av.VideoStream], lost: str) -> _Packet:
         stamp = packet.pts if packet.pts is not None else packet.dts
-        sent = _Packet(stamp, packet.is_keyframe, not packet.is_discard, is_lost)
+        sent = _Packet(stamp, packet.is_keyframe, not packet.is_discard, lost)
         if packet.is_corrupt:
             sent.fault = "its container marks it as damaged"
         self._sent.append(sent)
@@ -183,9 +190,10 @@ class Judged:
         """What a packet's picture is worth, and those that will refer back to it."""
         packet.is_judged, stamp = True, packet.stamp
         is_first = self._n_judged == 0
-        if packet.is_after_loss and not is_first:
-            self._require_seen_before(packet)
-            self._tainted = self._tainted_leading = self._since(packet, "data are lost before it")
+        if packet.lost and not is_first:
+            if packet.lost == _LOST:
+                self._require_seen_before(packet)
+            self._tainted = self._tainted_leading = self._since(packet, packet.lost)
         is_leading = None not in (self.clean_from, stamp) and stamp < self.clean_from  # type: ignore[operator]
         fault = packet.fault
         if packet.is_reported and not (self._tainted_leading if is_leading else self._tainted):
@@ -210,19 +218,6 @@ class Judged:
     def _since(self, packet: _Packet, what: str) -> str:
         at = "" if packet.stamp is None else f" at {float(packet.stamp * self._base):.3f} s"
         return f"{what}{at}"
-
-
-def _is_idr(data: bytes, stream: av.VideoStream) -> bool:
-    """Whether an H.264 packet has a slice that nothing before it is needed for."""
-    setup = stream.codec_context.extradata or b""
-    if setup[:1] != b"\1":  # with start codes
-        return any(unit[0] & 31 == _IDR for unit in data.split(b"\0\0\1")[1:] if unit)
-    at, width = 0, (setup[4] & 3) + 1 if len(setup) > 4 else 4
-    while at + width < len(data):
-        if data[at + width] & 31 == _IDR:
-            return True
-        at += width + int.from_bytes(data[at : at + width], "big")
-    return False
 
 
 class _Reports:

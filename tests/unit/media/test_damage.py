@@ -82,6 +82,22 @@ def test_after_a_broken_packet_nothing_wrong_is_handed_out(
     assert number < 12 or set(range(9)) <= found.keys(), "what lies before is whole"
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mpeg4"])
+@pytest.mark.parametrize("number", [5, 12, 13, 18, 23])
+def test_after_a_lost_packet_nothing_wrong_is_handed_out(
+    tmp_path: Path, kind: str, number: int
+) -> None:
+    name, how = KINDS[kind]
+    whole = write_video(tmp_path / f"whole-{name}", **{"frames": 60, **how})
+    path = with_changed(tmp_path / name, whole, number, lambda packet: None)
+    recorded = probe_video(remux(tmp_path / f"same-{name}", whole, lambda p: p)).pts.tolist()
+    stamps = probe_video(path).pts.tolist()
+    found = {recorded.index(stamps[place]): image for place, image in shown(path).items()}
+    assert found == {number: number for number in found}
+    assert set(range(38, 60)) <= found.keys(), "what follows the next keyframes is whole"
+    assert number < 12 or set(range(9)) <= found.keys(), "what lies before is whole"
+
+
 def test_in_order_and_at_random_the_same_pictures_are_damaged(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.mkv", frames=60, b_frames=2)
     path = with_changed(tmp_path / "a.mkv", whole, 18, noise)
