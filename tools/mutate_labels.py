@@ -79,7 +79,7 @@ def listed(root: Path) -> Iterator[tuple[str, int, tuple[str, str, str] | None]]
     for path in sorted(root.rglob("*_list.csv")):
         file, split = path.relative_to(root).as_posix(), path.name.partition("_")[0]
         try:
-            lines = path.read_bytes().decode("utf-8-sig").splitlines()
+            lines = re.split(r"\r\n|\r|\n", path.read_bytes().decode("utf-8-sig"))
         except UnicodeDecodeError:
             yield file, 0, None
             continue

@@ -162,7 +162,7 @@ def _probe_heard(path: Path, logs: list[tuple[int, str, str]]) -> VideoProbe:
         require_decoder(path, video)
         faults = [f"truncated: {cut}"] if cut else []
         probe = _probe(path, container, video, faults)
-        return replace(probe, faults=(*faults, *container_faults(container, logs)))
+        return replace(probe, faults=(*faults, *container_faults(container, logs, faults)))
 
 
 def _probe(

@@ -22,13 +22,20 @@ from homage_sdk.release.files.text import read_bytes, to_text
 from homage_sdk.release.records import raw_table
 
 _NUMBERED = re.compile(r"(\d{1,9})(?:\s*[,;\t]\s*|\s+)(.*\S)\s*", re.ASCII)
+_DAMAGED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no name holds: a byte of the line was overwritten."""
+
+_SECOND_ID = re.compile(r"p\d{3,}_r\d{2,}_a\d{2,}", re.ASCII)
+"""In the place of an activity: two lines became one."""
+
 _LIST_ROW = re.compile(r"\s*([^,;\t]*?)\s*[,;\t]\s*(.*?)\s*")
 
 
 BAD_SPLIT_LINE = Code(
     "HOM200",
     "line of a split list not readable",
-    why="A split list holds one `sequence,activity` a line and no header.",
+    why="A split list holds one `sequence,activity` a line and no header. A line with control "
+    "characters, or with a second sequence, was overwritten.",
     hint="correct the line",
     example="p0002_r001_a007 without a comma",
 )
@@ -99,8 +106,9 @@ def read_split_lists(inventory: Inventory, layout: Layout) -> tuple[pa.Table, li
 def _split_row(row: int, line: str, faults: Faults) -> tuple[str, str | None, str | None]:
     """The text of the id, the id, the activity."""
     match = _LIST_ROW.fullmatch(line)
-    if match is None:
-        faults.add(BAD_SPLIT_LINE, row=row, found=line.strip(), expected="p0002_r001_a007,activity")
+    if match is None or _DAMAGED.search(line) or _SECOND_ID.search(match.group(2)):
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line.strip())
+        faults.add(BAD_SPLIT_LINE, row=row, found=shown, expected="p0002_r001_a007,activity")
         return line.strip(), None, None
     raw, activity = match.group(1).strip('"'), match.group(2).strip('"')
     if not activity:

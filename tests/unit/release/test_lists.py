@@ -97,3 +97,19 @@ def test_line_ends_marks_and_utf16_do_not_hide_the_lines(
         ("p0001_r001_a001", "make_tea"),
         ("p0003_r001_a001", "make_tea"),
     ]
+
+
+@pytest.mark.parametrize("between", ["\x0b", "\x0c", "\x00", "J", ",", " "])
+def test_a_line_end_that_was_overwritten_is_named_and_swallows_no_sequence(
+    tmp_path: Path, between: str
+) -> None:
+    tiny = whole(tmp_path)
+    first, second = "p0001_r001_a001,make_tea", "p0003_r001_a001,fold_towel"
+    tiny.put(tiny.lists / "train_list.csv", f"{first}{between}{second}\n")
+    release = read_release(tmp_path)
+    assert [(p.code, p.place.row) for p in release.problems] == [("HOM200", 1)]
+    assert between.isprintable() or between not in release.problems[0].found
+    assert "p0003_r001_a001" not in release["list_entries"]["sequence"].to_pylist()
+    assert all(
+        "p0003" not in (raw or "") for raw in release["list_entries"]["activity_raw"].to_pylist()
+    )
