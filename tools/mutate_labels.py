@@ -92,7 +92,7 @@ def listed(root: Path) -> Iterator[tuple[str, int, tuple[str, str, str] | None]]
 def unlike(root: Path, built: Built, problems: list[Problem]) -> Iterator[str]:
     """Where the table of sequences and the lines of the split lists differ, and nothing says so."""
     places = {(p.place.file, p.place.row) for p in problems}
-    names = {item.id: key(item.raw) for item in built.taxonomies["activity"].values()}
+    names = {item.id: key(item.name) for item in built.taxonomies["activity"].values()}
     rows = {
         (row["sequence"], names.get(row["activity_id"]), row["split"])
         for row in built.tables["sequences"].to_pylist()

@@ -104,7 +104,7 @@ def _read(folder: Path) -> tuple[dict[str, object], list[str]]:
             except HomageError:
                 members[f"{key} {what.__name__}"] = "refused"
     for kind in ("activity", "atomic", "object", "relationship"):
-        members[kind] = [(c.id, c.raw, c.slug) for c in opened.taxonomy(kind).values()]
+        members[kind] = [(c.id, c.name, c.slug) for c in opened.taxonomy(kind).values()]
     return members, _batches(opened)
 
 

@@ -152,7 +152,7 @@ def test_a_turned_view_is_packed_as_it_is_displayed(tmp_path: Path) -> None:
 
 
 PACKED = {
-    (5, "18.1.0", "62.28.102", "9.5.102", "6.3.102"): "2d2a363d9eae2fed8ea6b2b1341c3a75",
+    (6, "18.1.0", "62.28.102", "9.5.102", "6.3.102"): "2d2a363d9eae2fed8ea6b2b1341c3a75",
 }
 """Digests by ``PACKING`` and the versions of PyAV, libavcodec, libswscale and libswresample."""
 
