@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
+from homage_sdk.errors import require_known
 from homage_sdk.shards.format.pack_options import refuse_option, require_possible
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]  # a list will do
@@ -73,7 +74,9 @@ class LoaderOptions:
 
     def __post_init__(self) -> None:
         require_possible(self)
-        if not self.modalities or set(self.modalities) - set(MODALITIES):
+        for modality in self.modalities:
+            require_known("modality", modality, MODALITIES)
+        if not self.modalities:
             raise refuse_option("modalities", self.modalities, f"some of {', '.join(MODALITIES)}")
         if self.third_views == "all" and self.mode == "train":
             raise refuse_option("third_views", "all", "random or first while training")

@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from homage_sdk.errors import StorageError, UsageError
+from homage_sdk.errors import StorageError, UsageError, require_known
 from homage_sdk.processes import NEVER_BEGAN, end_pool, leave_with, start_all
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder, recover, sweep
@@ -116,8 +116,7 @@ def _check(
     activities: int,
     seconds: tuple[float, float],
 ) -> None:
-    if layout not in LAYOUTS:
-        raise UsageError("no such layout", found=layout, expected=" or ".join(LAYOUTS))
+    require_known("layout", layout, LAYOUTS)
     if sequences < 1:
         raise UsageError("no sequences", found=str(sequences), expected="1 or more")
     if not 1 <= activities <= len(ACTIVITIES):

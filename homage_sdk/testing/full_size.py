@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import require_known
 from homage_sdk.ids import SequenceId
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.storage.folder_swap import new_folder
@@ -92,10 +92,8 @@ def write_labels(
         StorageError: the disk is full, or someone else writes there.
 
     """
-    if layout not in LAYOUTS:
-        raise UsageError("no such layout", found=layout, expected=" or ".join(LAYOUTS))
-    if scale not in SCALES:
-        raise UsageError("no such scale", found=scale, expected=" or ".join(SCALES))
+    require_known("layout", layout, LAYOUTS)
+    require_known("scale", scale, SCALES)
     out = Path(out)
     options = {"layout": layout, "seed": seed, "scale": scale, "placeholders": placeholders}
     marker: dict[str, object] = {"version": VERSION, "options": options}

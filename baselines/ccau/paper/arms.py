@@ -10,7 +10,7 @@ from baselines.ccau.config.config import Config, read_config
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.fewshot import fewshot, is_judged
 from baselines.ccau.training.train import train
-from homage_sdk.errors import UsageError
+from homage_sdk.errors import require_known
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,8 @@ def run_arms(
 def choose(only: Sequence[str]) -> list[Arm]:
     """The named arms (all without a name), teachers first."""
     known = {arm.name: arm for arm in ARMS}
-    unknown = [name for name in only if name not in known]
-    if unknown:
-        raise UsageError("no such arm", found=unknown[0], expected=", ".join(known))
+    for name in only:
+        require_known("arm", name, known)
     wanted = set(only) or set(known)
     wanted |= {known[name].teachers for name in wanted if known[name].teachers}
     return [arm for arm in ARMS if arm.name in wanted]

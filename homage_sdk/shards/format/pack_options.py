@@ -107,9 +107,8 @@ class PackOptions:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """From ``to_json``; raises UsageError for an unknown key or an impossible value."""
-        unknown = values.keys() - {f.name for f in fields(cls)}
-        if unknown:
-            raise UsageError("unknown pack options", found=", ".join(sorted(unknown)))
+        for name in sorted(values):
+            require_known("pack option", name, [f.name for f in fields(cls)])
         views = values.get("views", "all")
         return cls(
             **{

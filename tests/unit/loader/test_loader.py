@@ -370,7 +370,7 @@ def test_impossible_wishes_are_refused(shards: ShardSet) -> None:
         ({"sequences": ("p9999_r000_a000",)}, "do not hold.*p9999_r000_a000"),
         ({"stride": 4}, "a multiple of 3"),
         ({"batch_size": 64}, "fewer sequences than one batch.*smaller batch_size"),
-        ({"modalities": ("smell",)}, "invalid modalities"),
+        ({"modalities": ("smell",)}, "unknown modality .smell."),
         ({"rank": 2, "world_size": 2}, "invalid rank"),
         ({"mode": "train", "third_views": "all"}, "random or first while training"),
     ):
