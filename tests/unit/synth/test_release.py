@@ -137,6 +137,6 @@ def test_ctrl_c_midway_leaves_nothing_behind(tmp_path: Path) -> None:
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match="found|unknown"):
+    with pytest.raises(UsageError, match=r"found|unknown"):
         write_release(tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
