@@ -101,7 +101,7 @@ class Described(Handle):
         """Counts by split, and of all: sequences, participants, views, hours, labels."""
         import pandas as pd
 
-        return pd.DataFrame(self._counts()).T.rename_axis("split")
+        return pd.DataFrame.from_dict(self._counts(), orient="index").rename_axis("split")
 
     def _counts(self) -> dict[str, dict[str, float]]:
         groups = {name: [row for row in self._rows if row.split == name] for name in self.splits}

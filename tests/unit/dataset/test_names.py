@@ -33,6 +33,7 @@ def test_a_description_counts_each_split(ds: Dataset) -> None:
         len(s.atomic_actions) for s in ds if s.split == "train"
     )
     assert counts.drop(index="all")["views"].sum() == counts.loc["all", "views"]
+    assert counts["sequences"].dtype.kind == "i"
     assert counts.loc["in no list", "sequences"] == sum(s.split is None for s in ds)
 
 
