@@ -154,7 +154,7 @@ class SqlSession:
         if threading.current_thread() is not threading.main_thread():
             return query.work()
         try:
-            _thread.start_new_thread(query.work_aside, ())
+            _thread.start_new_thread(_work_aside, ([query],))
             return query.wait()
         except KeyboardInterrupt:
             query.stop()
@@ -230,15 +230,6 @@ class _Query:
         finally:
             self._cursor = None  # not closed: it may be told to stop just now
 
-    def work_aside(self) -> None:
-        """The same in a thread of its own, for ``wait``."""
-        if self._begun.acquire(blocking=False):
-            try:
-                self._outcome = self.work()
-            except BaseException as error:
-                self._outcome = error
-            self._ended.release()
-
     def wait(self) -> pa.Table:
         """Its rows or its error, once they are there.
 
@@ -266,6 +257,23 @@ class _Query:
             if (cursor := self._cursor) is not None:
                 cursor.interrupt()
             self._ended.acquire(timeout=0.02)
+
+
+def _work_aside(queries: list[_Query]) -> None:
+    """Do the query in the list, in a thread of its own, for ``wait``; then let go of it.
+
+    What a thread frees of DuckDB while the process ends aborts the process.
+    """
+    query = queries.pop()
+    ended = query._ended
+    if begun := query._begun.acquire(blocking=False):
+        try:
+            query._outcome = query.work()
+        except BaseException as error:
+            query._outcome = error
+    del query
+    if begun:
+        ended.release()
 
 
 def _values(parameters: Parameters) -> Any:

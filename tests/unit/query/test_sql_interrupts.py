@@ -7,6 +7,7 @@ import linecache
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from homage_sdk import Dataset
+from homage_sdk.query import sql
 
 JOINED = "SELECT count(*) AS n FROM triples"
 SHORT = "SELECT count(*) AS n FROM sequences"
@@ -40,12 +42,12 @@ def interrupted_at(n: int) -> Iterator[list[str]]:
                 signal.pthread_kill(main, signal.SIGINT)
         return trace
 
-    def traced(work: Callable[[], None], arguments: tuple[()]) -> int:
+    def traced(work: Callable[..., None], arguments: tuple[Any, ...]) -> int:
         def begin() -> None:
             sys.settrace(trace)
-            work()
+            work(*arguments)
 
-        return start(begin, arguments)
+        return start(begin, ())
 
     start, before = _thread.start_new_thread, sys.gettrace()
     _thread.start_new_thread = traced  # type: ignore[assignment]
@@ -99,3 +101,36 @@ def test_ctrl_c_before_a_long_query_begins_is_not_lost(example: Path) -> None:
 def text(line: str) -> str:
     name, _, number = line.rpartition(":")
     return linecache.getline(name, int(number))
+
+
+def test_a_thread_that_outlives_its_query_holds_nothing_of_it(
+    small_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Freed by a thread while the process ended, a result of DuckDB aborted `homage stats`."""
+    dataset, made, go, over = Dataset(small_catalog), [], threading.Event(), threading.Event()
+
+    class Ended:
+        """A lock after whose release the thread stays for a while."""
+
+        def __init__(self) -> None:
+            self.lock = threading.Lock()
+            self.acquire = self.lock.acquire
+
+        def release(self) -> None:
+            self.lock.release()
+            go.wait(10)
+            over.set()
+
+    plain = sql._Query.__init__
+
+    def observed(query: Any, *arguments: Any) -> None:
+        plain(query, *arguments)
+        query._ended = Ended()
+        query._ended.acquire()
+        made.append(weakref.ref(query))
+
+    monkeypatch.setattr(sql._Query, "__init__", observed)
+    assert dataset.sql(SHORT).num_rows == 1
+    assert [ref() for ref in made] == [None]
+    go.set()
+    assert over.wait(10)
