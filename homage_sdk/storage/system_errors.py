@@ -88,7 +88,7 @@ def as_ours(error: BaseException) -> HomageError | None:
         return None
     name = getattr(error, "filename", None)
     place = name if isinstance(name, str) else None
-    said = str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]
+    said = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
     if number in _WANTING:
         return ResourceError(os.strerror(number), place=place, hint=_limit(number))
     if number in _FULL:
