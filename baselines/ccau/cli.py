@@ -76,6 +76,7 @@ def train(
             progress=bar, watch=lambda row: bar.tell(step_note(row)),
         )  # fmt: skip
     state = summary.state
+    _say(*summary.notes)
     if summary.already_done:
         _say(f"already done: {state.step} steps in {run}")
         return

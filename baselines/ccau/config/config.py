@@ -35,7 +35,7 @@ class Config:
     """One experiment."""
 
     name: str = "ccau"
-    preset: Literal["paper", "official"] = "paper"
+    preset: Literal["paper", "official", "same_block"] = "paper"
     """What all other values are laid over (docs/ccau_presets.md)."""
     task: TaskConfig = field(default_factory=TaskConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -115,8 +115,8 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     """A Config from plain values; every key must be known, of its type and in its range."""
     _refuse_unknown(values)
     preset: dict[str, Any] = {}
-    if values.get("preset") == "official":
-        preset = read_toml(CONFIG_FOLDER / "presets" / "official.toml")
+    if values.get("preset") in ("official", "same_block"):
+        preset = read_toml(CONFIG_FOLDER / "presets" / f"{values['preset']}.toml")
     try:
         config = _adapter().validate_python(merge(preset, values))
     except pydantic.ValidationError as error:

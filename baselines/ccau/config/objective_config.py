@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-Negatives = Literal["video", "batch", "world"]
+Negatives = Literal["video", "batch", "world", "same_block"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class AlignmentConfig:
     granularity: Literal["block", "clip"] = "block"
     normalize: bool = False
     tau: PositiveFloat = 1.0
-    negatives: Negatives = "video"
+    negatives: Negatives = "batch"  # of the video and of the batch
+    centre: bool = False  # contexts less their mean at each block number
     pairs: Literal["mean", "sum"] = "sum"
     projection: Literal["none", "pair"] = "none"
 

@@ -99,6 +99,8 @@ def run_arms(
             if note is not None:
                 how = "already done" if summary.already_done else f"{summary.train_s:.0f} s"
                 note(f"{len(done)}/{total} {arm.name} seed {seed}: {how}")
+                for line in summary.notes:
+                    note(f"{arm.name} seed {seed}: {line}")
     return done
 
 

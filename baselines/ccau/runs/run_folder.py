@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baselines.ccau.config.config import Config
 from baselines.ccau.config.resume_settings import Change, changes, require_harmless
+from baselines.ccau.config.toml_settings import merge
 from baselines.ccau.distributed import World, by_first
 from baselines.ccau.runs.boards import WANDB_ID
 from baselines.ccau.runs.card_file import drop_card
@@ -216,6 +218,8 @@ def _changed(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple
     """What differs and may; raises ConfigError for the first setting that may not."""
     schedule = str(old["config"].get("optim", {}).get("schedule"))
     before = {key: value for key, value in old.items() if key != "changes"}
+    # A setting that the run does not state is newer than it; its default is what the run did.
+    before["config"] = merge(Config().as_dict(), old["config"])
     found = tuple(changes(before, json.loads(json.dumps(new))))
     for change in found:
         require_harmless(change, schedule, out)

@@ -42,7 +42,8 @@ class Cooperative(Task):
 
     Under block granularity a modality with one vector a clip (audio, unless ``audio_blocks``)
     cannot tell blocks apart, so its pairs align whole clips: its vector against the mean of the
-    other's valid blocks, with the clips of all ranks as negatives where blocks have the video.
+    other's valid blocks, with the clips of all ranks as negatives under "video" (one vector a clip
+    has no others in its video), else those that ``negatives`` names.
     """
 
     def __init__(
@@ -94,12 +95,15 @@ class Cooperative(Task):
                 normalize=self.align.normalize,
                 tau=self.align.tau,
                 negatives=negatives,
+                centre=self.align.centre,
                 ranks=ranks,
             )
             losses.append(found.loss)
             pair = f"{first}-{second}"
             named[f"alignment/{pair}"] = found.loss
             named[f"stat/alignment_accuracy/{pair}"] = found.accuracy
+            named[f"stat/alignment_chance/{pair}"] = found.chance
+            named[f"stat/alignment_placebo/{pair}"] = found.placebo
             named[f"stat/negatives/{pair}"] = found.negatives
         total = self.align.weight * over_pairs(losses, self.align.pairs)
         return [total], named | {"alignment/total": total}

@@ -34,6 +34,7 @@ from baselines.ccau.runs.build_task import build_task, identity_of
 from baselines.ccau.runs.checkpoint import Checkpoint
 from baselines.ccau.runs.metrics_log import MetricsLog
 from baselines.ccau.runs.run_folder import BEST, LAST, finish
+from baselines.ccau.training.alignment_notes import notes_of
 from baselines.ccau.training.learner import Learner
 from baselines.ccau.training.optimizer import (
     clip_gradients,
@@ -139,7 +140,7 @@ class Trainer:
             if world.is_first:
                 finish(self.out, asdict(state), BEST if (self.out / BEST).is_dir() else LAST)
                 self.card(write_cards, self.out)
-            return RunSummary(state, train_s, already_done=False)
+            return RunSummary(state, train_s, already_done=False, notes=notes_of(self.out))
         finally:
             self.judge.close()
             self.log.close()

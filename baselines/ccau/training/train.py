@@ -14,6 +14,7 @@ from baselines.ccau.models.batch_norms import refuse_synchronised
 from baselines.ccau.runs.boards import require_boards
 from baselines.ccau.runs.build_task import describe
 from baselines.ccau.runs.run_folder import begin, go_on, open_run, reserved
+from baselines.ccau.training.alignment_notes import notes_of
 from baselines.ccau.training.determinism import repeatable
 from baselines.ccau.training.loop import Trainer
 from baselines.ccau.training.training_state import RunSummary, State
@@ -52,7 +53,7 @@ def train(
             if opened.checkpoint is not None:
                 state = State.from_json(opened.checkpoint.state["training"])
                 if state.is_over(config.optim) and opened.finished:
-                    return RunSummary(state, train_s=0.0, already_done=True)
+                    return RunSummary(state, 0.0, already_done=True, notes=notes_of(out))
             trainer = Trainer(
                 config, shards, parts, out=out, world=world, checkpoint=opened.checkpoint
             )

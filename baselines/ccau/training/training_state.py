@@ -62,3 +62,5 @@ class RunSummary:
     state: State
     train_s: float
     already_done: bool
+    notes: tuple[str, ...] = ()
+    """What the log says against an alignment, a line each (``alignment_notes``)."""

@@ -46,6 +46,7 @@ CCAU_LAYERS = (
     "evaluation",
     "training",
     "paper",
+    "instrument",
     "planning",
     "report",
     "cli cli_options __main__",

@@ -13,6 +13,8 @@ from baselines.ccau.losses.alignment import alignment, over_pairs
 from homage_sdk.errors import UsageError
 from tests.unit.ccau.models import oracles
 
+KINDS = ["video", "batch", "world", "same_block"]
+
 
 def draw(seed, n_clips=3, n_blocks=4, dim=5, scale=1.0, share=1.0, dtype=torch.float32):
     g = torch.Generator().manual_seed(seed)
@@ -41,10 +43,52 @@ def test_the_loss_is_equation_1(seed, n_clips, n_blocks, share, tau, normalize, 
     assert int(found.anchors) == 2 * int((valid_a & valid_b).sum())
 
 
-@pytest.mark.parametrize("negatives", ["video", "batch"])
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n_clips=st.integers(1, 4),
+    n_blocks=st.integers(1, 4),
+    share=st.sampled_from([1.0, 0.7, 0.3]),
+    normalize=st.booleans(),
+    centre=st.booleans(),
+    negatives=st.sampled_from(KINDS),
+)
+def test_each_kind_of_negatives_is_what_it_says(
+    seed, n_clips, n_blocks, share, normalize, centre, negatives
+):
+    """Loss, accuracy, chance, placebo and negatives against loops, with masks."""
+    a, b, valid_a, valid_b = draw(seed, n_clips, n_blocks, share=share, dtype=torch.float64)
+    how = {"tau": 0.5, "normalize": normalize, "centre": centre}
+    found = alignment(a, b, valid_a, valid_b, negatives=negatives, **how)
+    expected = oracles.align_figures(a, b, valid_a, valid_b, kind=negatives, **how)
+    for name, value in expected.items():
+        if value is not None:
+            assert float(getattr(found, name)) == pytest.approx(value, rel=1e-6, abs=1e-9), name
+
+
+def test_a_clock_is_seen_by_the_placebo_and_left_nothing_by_same_block_and_centring():
+    """Contexts that tell the block number and nothing else."""
+    clock = torch.eye(4).repeat(6, 1, 1) * 9
+    noise = [0.1 * torch.randn(6, 4, 4, generator=torch.Generator().manual_seed(s)) for s in (1, 2)]
+    valid = torch.ones(6, 4, dtype=torch.bool)
+    a, b = clock + noise[0], clock + noise[1]
+    video = alignment(a, b, valid, valid, negatives="video")
+    assert float(video.accuracy) == float(video.placebo) == 1.0 and float(video.chance) == 0.25
+    batch = alignment(a, b, valid, valid, negatives="batch")
+    assert float(batch.accuracy) < 0.4 and float(batch.chance) == pytest.approx(1 / 24)
+    same = alignment(a, b, valid, valid, negatives="same_block")
+    assert float(same.accuracy) < 0.4 and float(same.chance) == pytest.approx(1 / 6)
+    assert float(alignment(a, b, valid, valid, negatives="video", centre=True).accuracy) < 0.5
+    how = {"negatives": "same_block", "centre": True, "normalize": True}
+    shared = alignment(a, a + 0.001 * noise[1], valid, valid, **how)
+    assert float(shared.accuracy) == 1.0 and float(shared.placebo) == 0.0
+
+
+@pytest.mark.parametrize("negatives", ["video", "batch", "same_block"])
 @pytest.mark.parametrize("normalize", [False, True])
-def test_the_gradient_is_that_of_the_loss(negatives, normalize):
-    a, b, valid_a, valid_b = draw(3, 2, 3, 3, share=0.7, dtype=torch.float64)
+@pytest.mark.parametrize("centre", [False, True])
+def test_the_gradient_is_that_of_the_loss(negatives, normalize, centre):
+    a, b, valid_a, valid_b = draw(3, 3, 3, 3, share=0.8, dtype=torch.float64)
     assert (valid_a & valid_b).any()
     assert not (valid_a & valid_b).all()
     a.requires_grad_()
@@ -52,7 +96,7 @@ def test_the_gradient_is_that_of_the_loss(negatives, normalize):
 
     def loss(x, y):
         return alignment(
-            x, y, valid_a, valid_b, negatives=negatives, normalize=normalize, tau=0.3
+            x, y, valid_a, valid_b, negatives=negatives, normalize=normalize, tau=0.3, centre=centre
         ).loss
 
     assert torch.autograd.gradcheck(loss, (a, b))
@@ -71,7 +115,7 @@ def test_what_is_not_valid_has_no_influence_and_no_gradient():
     assert not spoiled_b.grad[~valid_b].any()
 
 
-@pytest.mark.parametrize("negatives", ["video", "batch", "world"])
+@pytest.mark.parametrize("negatives", KINDS)
 def test_nothing_left_gives_zero_and_zero_gradients(negatives):
     a, b, _, _ = draw(6)
     a.requires_grad_()

@@ -30,6 +30,70 @@ def align_one_way(a, b, valid_a, valid_b, tau, same_video, blocks_of=None):
     return total, anchors
 
 
+def candidates_of(kind, c, i, valid):
+    """Positions (clip, block) that anchor (c, i) may choose from."""
+    n_clips, n_blocks = len(valid), len(valid[0])
+    for other in range(n_clips):
+        for j in range(n_blocks):
+            if (kind == "video" and other != c) or (kind == "same_block" and j != i):
+                continue
+            if valid[other][j]:
+                yield other, j
+
+
+def centred(x, valid):
+    """Less the mean over the valid clips at each block number."""
+    x = x.copy()
+    for j in range(x.shape[1]):
+        rows = [c for c in range(len(x)) if valid[c][j]]
+        if rows:
+            x[:, j] -= sum(x[c, j] for c in rows) / len(rows)
+    return x
+
+
+def align_figures(a, b, valid_a, valid_b, *, tau, normalize, kind, centre):
+    """Loss, accuracy, chance, placebo accuracy and negatives; None for the accuracies on a tie."""
+    a, b = (np.asarray(x, np.float64) for x in (a, b))
+    valid_a, valid_b = (np.asarray(v).tolist() for v in (valid_a, valid_b))
+    if centre:
+        a, b = centred(a, valid_a), centred(b, valid_b)
+    if normalize:
+        a, b = (x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12) for x in (a, b))
+    n_clips, n_blocks, _ = a.shape
+    sums = dict.fromkeys(("loss", "hits", "guessed", "negatives", "anchors", "found", "tries"), 0.0)
+    tie = False
+    for x, y, valid_x, valid_y in ((a, b, valid_a, valid_b), (b, a, valid_b, valid_a)):
+        for c in range(n_clips):
+            for i in range(n_blocks):
+                if valid_x[c][i] and valid_y[c][i]:
+                    among = list(candidates_of(kind, c, i, valid_y))
+                    scores = {p: float(np.dot(x[c, i], y[p])) / tau for p in among}
+                    best = max(scores.values())
+                    tie |= sum(s > best - 1e-9 for s in scores.values()) > 1
+                    total = sum(math.exp(s - best) for s in scores.values())
+                    sums["loss"] += best + math.log(total) - scores[c, i]
+                    sums["hits"] += scores[c, i] == best
+                    sums["guessed"] += 1 / len(among)
+                    sums["negatives"] += len(among) - 1
+                    sums["anchors"] += 1
+                partner = (c - 1) % n_clips  # the other view of the clip before
+                if n_clips > 1 and valid_x[c][i] and valid_y[partner][i]:
+                    among = list(candidates_of(kind, partner, i, valid_y))
+                    scores = {p: float(np.dot(x[c, i], y[p])) for p in among}
+                    best = max(scores.values())
+                    tie |= sum(s > best - 1e-9 for s in scores.values()) > 1
+                    sums["found"] += scores[partner, i] == best
+                    sums["tries"] += 1
+    n = max(sums["anchors"], 1)
+    return {
+        "loss": sums["loss"] / n,
+        "accuracy": None if tie else sums["hits"] / n,
+        "chance": sums["guessed"] / n,
+        "placebo": None if tie else sums["found"] / max(sums["tries"], 1),
+        "negatives": sums["negatives"] / n,
+    }
+
+
 def align(a, b, valid_a, valid_b, *, tau=1.0, normalize=False, same_video=False):
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if normalize:

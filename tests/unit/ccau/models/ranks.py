@@ -27,6 +27,8 @@ VARIANTS = {
         granularity="clip", negatives="world", normalize=True, tau=0.2, projection="pair"
     ),
     "video": AlignmentConfig(negatives="video", tau=0.5),
+    "same block": AlignmentConfig(negatives="same_block", tau=0.5),
+    "centred": AlignmentConfig(negatives="same_block", normalize=True, tau=0.5, centre=True),
 }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from baselines.ccau.config.config import read_config
+from baselines.ccau.config.objective_config import AlignmentConfig
 from baselines.ccau.evaluation.predictions import load_predictions
 from baselines.ccau.paper.arms import ARMS, choose, run_arms, run_folder
 from baselines.ccau.paper.published_numbers import PAPER
@@ -20,7 +21,10 @@ def test_every_row_of_tables_2_to_7_has_exactly_one_arm():
     for arm in ARMS:
         settings = ["task.teachers.audio=x", "task.teachers.third=y"] if arm.teachers else []
         for size in ("tiny", "paper"):
-            assert read_config(arm.name, settings, size=size).name == arm.name
+            config = read_config(arm.name, settings, size=size)
+            assert config.name == arm.name and config.align == AlignmentConfig()  # the paper's
+            other = read_config(arm.name, [*settings, "preset=same_block"], size=size)
+            assert other.align.negatives == "same_block" and other.model == config.model
 
 
 def test_an_arm_brings_its_teacher_and_an_unknown_one_is_named():

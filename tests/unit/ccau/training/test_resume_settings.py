@@ -1,5 +1,6 @@
 """What may change when a run goes on, and that what only informs never ends it."""
 
+import json
 import warnings
 from dataclasses import replace
 from types import SimpleNamespace
@@ -65,6 +66,22 @@ def test_a_killed_run_goes_on_with_every_setting_that_changes_no_weight(
     assert {(c["step"], c["setting"]) for c in described["changes"]} == {(2, key) for key in OTHER}
     assert described["config"]["optim"]["epochs"] == 3
     assert any("optim.epochs 2 to 3" in value for _, value in run_facts(run))
+
+
+def test_a_run_of_before_a_setting_goes_on_with_its_default(stopped, small_shards, tmp_path):
+    """Such a run did what the default does; another value is refused as ever."""
+    config, run = stopped
+    described = read_json(run, "config.json")
+    del described["config"]["align"]["centre"]
+    (run / "config.json").write_text(json.dumps(described))
+    with pytest.raises(ConfigError, match=r"align\.centre differs"):
+        train(config.replace(["align.centre=true"]), small_shards, run)
+    with pytest.raises(ConfigError, match=r"align\.negatives differs") as refused:
+        train(config.replace(["align.negatives=same_block"]), small_shards, run)
+    assert "same_block" in refused.value.found and "batch" in refused.value.expected
+    train(config, small_shards, run)
+    train(config, small_shards, tmp_path / "straight")
+    assert_same_run(run, tmp_path / "straight")
 
 
 def test_any_other_change_is_refused_with_both_values_and_nothing_is_written(stopped, small_shards):

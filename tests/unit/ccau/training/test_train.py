@@ -186,6 +186,9 @@ def test_a_step_logs_what_a_researcher_asks_for(tiny, small_shards, tmp_path):
     assert {"total", "ego/activity", "ego/atomic", "alignment/total"} <= row["losses"].keys()
     assert {"ego", "third", "audio"} <= row["grad_norms"].keys()
     assert "negatives/ego-third" in row["stats"] and "context_std/ego" in row["stats"]
+    for pair in ("ego-third", "ego-audio", "third-audio"):
+        figures = [row["stats"][f"alignment_{f}/{pair}"] for f in ("accuracy", "chance", "placebo")]
+        assert all(0 <= figure <= 1 for figure in figures) and figures[1] > 0
     assert 0 <= row["data_wait_share"] <= 1 and row["clips_per_s"] > 0 and row["memory_mb"] > 10
 
 
