@@ -26,6 +26,7 @@ import av.logging
 from homage_sdk.media.header.h264 import FrameNumbers
 from homage_sdk.media.probe import reason
 from homage_sdk.media.video_source import H264, VideoSource
+from homage_sdk.storage.system_errors import require_enough
 
 _REPORTED = "the decoder reports an error"
 _LOST = "data are lost before it"
@@ -100,7 +101,8 @@ class Judged:
                 before = _REPORTS.count()
                 try:
                     packet = next(packets, None)
-                except (av.FFmpegError, OSError):
+                except (av.FFmpegError, OSError) as error:
+                    require_enough(error)
                     is_lost = True
                 by = _REPORTS.since(before)
             is_odd = by == self._source.context.name  # its parser speaks of this very packet
@@ -149,6 +151,7 @@ class Judged:
             for frame in self._source.context.decode(packet):
                 self._came(frame)
         except (av.FFmpegError, OSError) as error:
+            require_enough(error)
             self._source.is_spoilt = True
             if sent is not None:
                 sent.fault = reason(error)

@@ -259,6 +259,7 @@ def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, i
     try:
         form, refused = first_form(*file_state(path))
     except (av.FFmpegError, OSError) as error:
+        require_enough(error, path)
         form, refused = None, error
     if refused is not None:
         faults.append(f"picture: no frame can be decoded ({reason(refused)})")

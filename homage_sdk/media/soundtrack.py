@@ -27,6 +27,7 @@ from homage_sdk.media.header.faults import SOUND_SLACK_S
 from homage_sdk.media.header.tracks import main_track
 from homage_sdk.media.mono import Wave, mono
 from homage_sdk.media.probe import file_state, open_media, reason, require_decoder
+from homage_sdk.storage.system_errors import require_enough
 
 _LONGEST_S = 6 * 3600
 """Sound further from the first picture than this is a stray timestamp, and left out."""
@@ -190,11 +191,13 @@ class _Reader:
                 if packet is None:
                     return
             except (av.FFmpegError, OSError) as error:
+                require_enough(error)
                 self.fault = reason(error)  # what was read before counts
                 return
             try:
                 yield from packet.decode()
             except (av.FFmpegError, OSError) as error:
+                require_enough(error)
                 self.n_lost += 1
                 self.fault = self.fault or reason(error)
 

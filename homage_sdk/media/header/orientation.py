@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.media.header.tracks import main_track
+from homage_sdk.storage.system_errors import require_enough
 
 if TYPE_CHECKING:
     from av.buffer import Buffer
@@ -105,6 +106,7 @@ def first_form(path: str, *state: object) -> tuple[Form | None, Exception | None
                     stated = (Orientation(), 0.0) if matrix is None else _orientation(matrix)
                     return Form(frame.width, frame.height, *stated, frame.rotation), None
         except (av.FFmpegError, OSError) as error:
+            require_enough(error)
             refused = error
     return None, refused
 

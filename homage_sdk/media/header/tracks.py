@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 import av
 from av.stream import Discard, Disposition
+
+from homage_sdk.storage.system_errors import require_enough
 
 Track = TypeVar("Track", av.VideoStream, av.AudioStream)
 
@@ -46,9 +47,12 @@ def _order(tracks: Sequence[Track]) -> list[Track]:
 
 
 def _has_packets(track: av.VideoStream | av.AudioStream) -> bool:
-    with suppress(av.FFmpegError, OSError), av.open(track.container.name) as container:
-        for other in container.streams:
-            if other.index != track.index:
-                other.discard = Discard["all"]
-        return any(packet.size for packet in container.demux(container.streams[track.index]))
-    return False
+    try:
+        with av.open(track.container.name) as container:
+            for other in container.streams:
+                if other.index != track.index:
+                    other.discard = Discard["all"]
+            return any(packet.size for packet in container.demux(container.streams[track.index]))
+    except (av.FFmpegError, OSError) as error:
+        require_enough(error, track.container.name)
+        return False
