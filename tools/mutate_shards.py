@@ -15,7 +15,7 @@ from mutate_bytes import BYTES, changed
 from homage_sdk.errors import HomageError
 from homage_sdk.loader import ClipLoader, LoaderOptions
 from homage_sdk.shards import PackOptions, ShardSet, verify
-from homage_sdk.shards.format.manifest import INDEX
+from homage_sdk.shards.format.manifest import INDEX, read_manifest
 
 
 def make(folder: Path) -> None:
@@ -43,8 +43,8 @@ def run(bases: Path, work: Path, seed: int, number: int) -> dict[str, Any]:
         return found | {"outcome": "unchanged"}
     whole = Seen(*read(bases))
     problems = verify(folder, deep=True)
-    is_hashed = file in tars or file.name == INDEX  # the manifest has no checksum of its own
-    failures = [f"verify finds nothing in {file.name}"] if is_hashed and not problems else []
+    is_counted = file in tars or file.name == INDEX or says_otherwise(bases, folder)
+    failures = [f"verify finds nothing in {file.name}"] if is_counted and not problems else []
     try:
         members, batches = read(folder)
     except HomageError:
@@ -52,6 +52,14 @@ def run(bases: Path, work: Path, seed: int, number: int) -> dict[str, Any]:
     failures += [f"{name} is not what was packed" for name in whole.wrong(members, batches)]
     refused = "refused" in (*members.values(), *batches)
     return found | {"outcome": "refused in part" if refused else "as packed", "failures": failures}
+
+
+def says_otherwise(bases: Path, folder: Path) -> bool:
+    """Whether the manifest is no longer one, or another; white space does not count."""
+    try:
+        return read_manifest(folder) != read_manifest(bases)
+    except HomageError:
+        return True
 
 
 class Seen:

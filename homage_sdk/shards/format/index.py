@@ -72,10 +72,18 @@ def manifest_copy(data: bytes) -> bytes | None:
 def index_of(manifest: Manifest, data: bytes, place: str) -> Index:
     """The index that a manifest names; raises ShardError when it is another or cannot be used.
 
-    ``manifest.index.bytes`` is bounded: no reader needs more than one byte beyond that.
+    ``manifest.index.bytes`` is bounded: no reader needs more than one byte beyond that. The index
+    keeps a copy of the manifest, so that a change of either is noticed.
     """
     if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
         raise ShardError("the index is not the one of the manifest", place=place, hint=MEND)
+    if (written := manifest_copy(data)) is not None and written != manifest.without_index():
+        raise ShardError(
+            "the manifest was changed after it was written",
+            place=place,
+            found="another than the copy that the index keeps",
+            hint=MEND,
+        )
     sizes = {shard.name: shard.bytes for shard in manifest.shards}
     found: Index = {}
     for row in zip(*_columns(data, place), strict=True):

@@ -143,6 +143,11 @@ class Manifest(StrictModel):
                 raise ValueError(f"activity {sample.activity_id} of {sample.key} is no class")
         return self
 
+    def without_index(self) -> bytes:
+        """As the index keeps it, which cannot hold its own checksum."""
+        blank = IndexInfo(bytes=0, sha256="0" * 64)
+        return self.model_copy(update={"index": blank}).to_bytes()
+
     @property
     def files(self) -> tuple[StoredFile, ...]:
         """Every file that lies beside the manifest."""

@@ -88,7 +88,7 @@ def describe(
         samples=tuple(samples),
         quarantine=tuple(quarantine[key] for key in sorted(quarantine)),
     )
-    index = index_bytes(((r.info.name, r.members) for r in records), manifest.to_bytes())
+    index = index_bytes(((r.info.name, r.members) for r in records), manifest.without_index())
     written = IndexInfo(bytes=len(index), sha256=hashlib.sha256(index).hexdigest())
     manifest = manifest.model_copy(update={"index": written})
     made = {key: made for record in records for key, made in record.made_from.items()}

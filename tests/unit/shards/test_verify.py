@@ -309,3 +309,23 @@ def test_the_manifest_is_plain_json_that_states_everything(copy: Path) -> None:
         "pour_tea",
         "fold_towel/cloth",
     ]
+
+
+def test_a_manifest_that_says_anything_else_than_the_index_keeps_is_refused(
+    barcode_shards: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(barcode_shards, tmp_path / "shards")
+    written = orjson.loads((copy / MANIFEST).read_bytes())
+    (library, version), *_ = written["made_by"].items()
+    for change in (
+        {"made_by": {**written["made_by"], library: version + "0"}},
+        {"taxonomy": {**written["taxonomy"], "atomic": written["taxonomy"]["atomic"][::-1]}},
+        {"samples": [{**each, "split": "val"} for each in written["samples"]]},
+    ):
+        (copy / MANIFEST).write_bytes(orjson.dumps({**written, **change}))
+        assert verify(copy), change
+        shards = ShardSet.open(copy)
+        with pytest.raises(ShardError, match="manifest was changed"):
+            shards.read(shards.manifest.samples[0].key, "ann.json")
+    (copy / MANIFEST).write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+    assert not verify(copy), "white space says nothing"
