@@ -14,8 +14,9 @@ READY := $(VENV)/.ready
 TESTS ?= -n 2
 
 GPU_OUT ?= gpu_check
+INSTRUMENT ?= instrument
 
-.PHONY: demo test test-slow check-gpu chaos mutate docs lint types setup clean help
+.PHONY: demo test test-slow check-gpu chaos mutate instrument docs lint types setup clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -45,6 +46,10 @@ mutate: $(READY)
 ## make check-gpu   whether training is right and fast on this machine's GPU (seven minutes)
 check-gpu: $(READY)
 	$(BIN)/python tools/check_gpu.py --out "$(GPU_OUT)"
+
+## make instrument  is cooperation found where it must exist, and only there? (20 CPU minutes; resumes)
+instrument: $(READY)
+	$(BIN)/python -m baselines.ccau instrument --out "$(INSTRUMENT)" --page docs/ccau_instrument.md
 
 ## make docs        the API reference, from docstrings, in build/api/index.html
 docs: $(READY)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from baselines.ccau.cli_instrument import instrument
 from baselines.ccau.cli_options import Device, DryRun, Gpu, Measure, Settings, Shards, Size
 from homage_sdk.cli.console import err, out, progress
 from homage_sdk.cli.options import Root, Shown, Version, open_dataset
@@ -20,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command(rich_help_panel="Look")(instrument)
 
 
 def _is_first() -> bool:

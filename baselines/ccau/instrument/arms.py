@@ -17,7 +17,7 @@ from baselines.ccau.config.training_config import OptimConfig
 from baselines.ccau.instrument.linear_nets import VIEWS, linear_model, linear_nets
 from baselines.ccau.instrument.mutants import MUTANTS
 from baselines.ccau.instrument.protocol import Protocol
-from baselines.ccau.instrument.worlds import Rows, World, WorldName, make_world, partners
+from baselines.ccau.instrument.worlds import Rows, WorldName, make_world, partners
 from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.tasks import ClipLabels, Cooperative, Single, Task
 from baselines.ccau.training.optimizer import as_floats, clip_gradients, make_optimizer
@@ -27,7 +27,7 @@ LAST_STEPS = 20
 
 
 @dataclass(frozen=True)
-class Job:
+class Trial:
     """What one file of results is about."""
 
     world: WorldName
@@ -35,7 +35,7 @@ class Job:
     seed: int
 
 
-def run_job(job: Job, protocol: Protocol) -> dict[str, Any]:
+def run_job(job: Trial, protocol: Protocol) -> dict[str, Any]:
     """Train one arm and judge each view alone; plain values as JSON holds them.
 
     ``accuracy`` is in points (0 to 100), by view; ``alignment`` has accuracy, chance and placebo at
@@ -76,7 +76,7 @@ def make_task(arm: str, protocol: Protocol, seed: int) -> Task:
     return kind(nets, composition, align, seed=seed)
 
 
-def train(task: Task, rows: Rows, protocol: Protocol, job: Job) -> dict[str, Any]:
+def train(task: Task, rows: Rows, protocol: Protocol, job: Trial) -> dict[str, Any]:
     """Epochs of full batches in an order of (seed, epoch); what the last steps measured."""
     training = protocol.training
     optim = OptimConfig(lr=training.lr, weight_decay=training.weight_decay)
@@ -115,7 +115,8 @@ def train(task: Task, rows: Rows, protocol: Protocol, job: Job) -> dict[str, Any
 def batches(n_rows: int, size: int, seed: int, epoch: int) -> Iterator[Tensor]:
     """Rows of each full batch of an epoch; the rest of an epoch is left out."""
     order = torch.from_numpy(numpy_stream(seed, "order", epoch).permutation(n_rows))
-    return iter(order[: n_rows // size * size].split(size))
+    for first in range(0, n_rows // size * size, size):
+        yield order[first : first + size]
 
 
 def batch_of(rows: Rows, chosen: Tensor) -> tuple[dict[str, Tensor], ClipLabels]:
@@ -145,8 +146,7 @@ def judge(task: Task, rows: Rows) -> dict[str, float]:
 
 @torch.no_grad()
 def block_matches(task: Task, rows: Rows) -> dict[str, float]:
-    """Cosine of ego's blocks with third's of the same clip: how often the own one is best, and
-    how often the one before."""
+    """How often ego's block is nearest, by cosine, to third's own block, and to the one before."""
     task.eval()
     a, b = (task.net(view)(rows.views[view]).blocks for view in VIEWS)
     a, b = (torch.nn.functional.normalize(x, dim=-1) for x in (a, b))

@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from baselines.ccau.instrument.arms import Job
+from baselines.ccau.instrument.arms import Trial
 from baselines.ccau.instrument.linear_nets import VIEWS
-from baselines.ccau.instrument.mutants import TRAINED
+from baselines.ccau.instrument.mutants import LOSING, TRAINED
 from baselines.ccau.instrument.protocol import Protocol
 
-Results = Mapping[Job, Mapping[str, Any]]
+Results = Mapping[Trial, Mapping[str, Any]]
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Finding:
+class PairedTest:
     """A mean over seeds, and its bound on the side of the claim at the protocol's level."""
 
     claim: str
@@ -41,7 +41,7 @@ class Finding:
 
 def paired(
     claim: str, differences: Sequence[float], side: str, limit: float, level: float
-) -> Finding:
+) -> PairedTest:
     """One-sided t test of the mean of paired differences against ``limit``.
 
     >>> found = paired("gain", [2.0, 3.0, 4.0], "above", 0.0, 0.05)
@@ -53,7 +53,7 @@ def paired(
     mean = float(values.mean()) if n else float("nan")
     if n < 2:
         nan = float("nan")
-        return Finding(claim, side, limit, mean, nan, nan, 1.0, n)
+        return PairedTest(claim, side, limit, mean, nan, nan, 1.0, n)
     sd = float(values.std(ddof=1))
     error = sd / n**0.5
     bound = mean - sign * float(stats.t.ppf(1 - level, n - 1)) * error
@@ -61,7 +61,7 @@ def paired(
         p = 0.0 if sign * (mean - limit) > 0 else 1.0
     else:
         p = float(stats.t.sf(sign * (mean - limit) / error, n - 1))
-    return Finding(claim, side, limit, mean, sd, bound, p, n)
+    return PairedTest(claim, side, limit, mean, sd, bound, p, n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -78,7 +78,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def claims(results: Results, protocol: Protocol, *, coop: str = "coop") -> list[Finding]:
+def claims(results: Results, protocol: Protocol, *, coop: str = "coop") -> list[PairedTest]:
     """The family of claims with Holm's p-values; ``coop`` names the arm that is put to the test."""
     tests = protocol.tests
     found = []
@@ -104,7 +104,8 @@ def claims(results: Results, protocol: Protocol, *, coop: str = "coop") -> list[
         claim(f"{world}: alignment accuracy - its placebo", above, "above", 0.0)
     corrected = holm([finding.p for finding in found])
     return [
-        Finding(**{**vars(finding), "holm": p}) for finding, p in zip(found, corrected, strict=True)
+        PairedTest(**{**vars(finding), "holm": p})
+        for finding, p in zip(found, corrected, strict=True)
     ]
 
 
@@ -115,7 +116,7 @@ def gains(results: Results, view: str) -> Callable[[str, str, str], list[float]]
         found = []
         for job, result in results.items():
             if (job.world, job.arm) == (world, arm):
-                base = results.get(baseline(Job(job.world, other, job.seed)))
+                base = results.get(baseline(Trial(job.world, other, job.seed)))
                 if base is not None:
                     found.append(result["accuracy"][view] - base["accuracy"][view])
         return found
@@ -123,40 +124,53 @@ def gains(results: Results, view: str) -> Callable[[str, str, str], list[float]]
     return between
 
 
-def baseline(job: Job) -> Job:
+def baseline(job: Trial) -> Trial:
     """Where the result of an arm lies: single training in ``null`` is that of ``plus``."""
     if job.world == "null" and job.arm == "single":
-        return Job("plus", "single", job.seed)
+        return Trial("plus", "single", job.seed)
     return job
 
 
-def mutants_caught(results: Results, protocol: Protocol) -> list[Finding]:
+def outside_the_family(results: Results, protocol: Protocol) -> list[PairedTest]:
+    """Differences that no claim of the protocol is about, with bounds and without a verdict."""
+    found = []
+    for world, arm, other in (
+        ("null", "coop", "placebo"),
+        ("null", "placebo", "single"),
+        ("plus", "placebo", "single"),
+        ("plus", "coop", "longer"),
+        ("plus", "longer", "single"),
+    ):
+        for view in VIEWS:
+            values = gains(results, view)(world, arm, other)
+            name = f"{world}: {arm} - {other}, {view}"
+            found.append(paired(name, values, "above", 0.0, protocol.tests.level / 2))
+    return found
+
+
+def mutants_caught(results: Results, protocol: Protocol) -> list[PairedTest]:
     """What trained mutants lose against the intact arm of the same seeds, by view."""
     tests = protocol.tests
-    return [
-        paired(
-            f"{world}: coop - {arm}, {view}",
-            gains(results, view)(world, "coop", arm),
-            "above",
-            tests.mutant_gap,
-            tests.level,
-        )  # fmt: skip
-        for arm, world in TRAINED.items()
-        if arm not in EXACT
-        for view in VIEWS
-    ]
+    found = []
+    for arm, world in TRAINED.items():
+        for view in VIEWS:
+            lost = gains(results, view)(world, "coop", arm)
+            name = f"{world}: coop - {arm}, {view}"
+            found.append(paired(name, lost, "above", tests.mutant_gap, tests.level))
+    return found
 
 
-EXACT = ("shifted by a block", "masks ignored")
-"""Trained mutants that another check than their accuracy must catch."""
+def must_be_caught(finding: PairedTest) -> bool:
+    """Whether accuracy is the check that this mutant of :func:`mutants_caught` must fail."""
+    return any(f"coop - {arm}," in finding.claim for arm in LOSING)
 
 
-def without_effect(results: Results) -> dict[Job, Mapping[str, Any]]:
+def without_effect(results: Results) -> dict[Trial, Mapping[str, Any]]:
     """Results as an alignment without effect gives them: cooperation is single training."""
     changed = dict(results)
     for job in results:
         if job.arm == "coop":
-            single = results.get(baseline(Job(job.world, "single", job.seed)))
+            single = results.get(baseline(Trial(job.world, "single", job.seed)))
             if single is not None:
                 changed[job] = single
     return changed

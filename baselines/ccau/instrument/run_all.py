@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from baselines.ccau.instrument.arms import Job, run_job
+from baselines.ccau.instrument.arms import Trial, run_job
 from baselines.ccau.instrument.mutants import TRAINED
 from baselines.ccau.instrument.protocol import Protocol
 from baselines.ccau.runs.json_files import parse_json, write_json
@@ -32,17 +32,17 @@ ARMS: tuple[tuple[Any, str], ...] = (
 )
 """(world, arm). Single training in ``null`` is that of ``plus``: each view alone is the same."""
 
-Results = dict[Job, dict[str, Any]]
+Results = dict[Trial, dict[str, Any]]
 
 
-def jobs(protocol: Protocol, seeds: Sequence[int]) -> Iterator[Job]:
+def jobs(protocol: Protocol, seeds: Sequence[int]) -> Iterator[Trial]:
     """What is to be trained, seed by seed, mutants after the arms of their seed."""
     for seed in seeds:
         for world, arm in ARMS:
-            yield Job(world, arm, seed)
+            yield Trial(world, arm, seed)
         if seed in protocol.seeds.mutants:
             for arm, world in TRAINED.items():
-                yield Job(world, arm, seed)  # type: ignore[arg-type]
+                yield Trial(world, arm, seed)  # type: ignore[arg-type]
 
 
 def run_all(
@@ -94,12 +94,12 @@ def read_all(protocol: Protocol, out: Path, seeds: Sequence[int]) -> Results:
     return found
 
 
-def path_of(out: Path, job: Job) -> Path:
+def path_of(out: Path, job: Trial) -> Path:
     """Where the result of one job lies."""
     return out / f"seed-{job.seed}" / f"{job.world}-{job.arm.replace(' ', '-')}.json"
 
 
-def _run_and_write(job: Job, protocol: Protocol, out: Path) -> dict[str, Any]:
+def _run_and_write(job: Trial, protocol: Protocol, out: Path) -> dict[str, Any]:
     torch.set_num_threads(1)  # networks this small gain nothing from more
     values = run_job(job, protocol)
     path = path_of(out, job)

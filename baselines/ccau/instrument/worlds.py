@@ -41,14 +41,14 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class World:
+class MadeWorld:
     """Rows to learn from and rows to be judged on."""
 
     train: Rows
     test: Rows
 
 
-def make_world(name: WorldName, config: WorldConfig, seed: int) -> World:
+def make_world(name: WorldName, config: WorldConfig, seed: int) -> MadeWorld:
     """One world of one seed. What a seed draws is the same in all worlds, as far as it can be:
 
     * ``plus``: both views share z; each has a q of its own. Aligning pulls each view toward z.
@@ -57,7 +57,7 @@ def make_world(name: WorldName, config: WorldConfig, seed: int) -> World:
     * ``nuisance``: the views share q, and z is drawn anew for each: what is shared is no help.
     * ``absence``: ``plus`` where a share of the rows lacks ego, and a share third.
     """
-    world = World(
+    world = MadeWorld(
         _rows(name, config, seed, "train", config.train),
         _rows(name, config, seed, "test", config.test),
     )

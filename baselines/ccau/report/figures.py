@@ -45,7 +45,7 @@ def loss_curves(run: Path) -> str:
         ),
     ]
     shown = [(title, curves) for title, curves in panels if curves]
-    figure, axes = _figure(len(shown), width=3.6, height=2.9)
+    figure, axes = new_figure(len(shown), width=3.6, height=2.9)
     best = [row["step"] for row in rows if row["kind"] == "validation" and row["is_best"]]
     for axis, (title, curves) in zip(axes, shown, strict=True):
         for position, name in enumerate(curves):
@@ -60,7 +60,7 @@ def loss_curves(run: Path) -> str:
         axis.set_xlabel("step" + (" (dotted: chosen weights)" if best else ""), fontsize=8)
         axis.set_ylim(bottom=0)
         axis.legend(fontsize=7, frameon=False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def results(run: Path) -> str:
@@ -77,10 +77,10 @@ def results(run: Path) -> str:
         ("atomic", "weighted", "Atomic actions: support-weighted mAP, %"),
     ]
     learned = [panel for panel in panels if is_learned(judged, panel[0])]
-    figure, axes = _figure(len(learned), width=4.6, height=2.9)
+    figure, axes = new_figure(len(learned), width=4.6, height=2.9)
     for axis, panel in zip(axes, learned, strict=True):
         _bars(axis, found, *panel)
-    return _svg(figure)
+    return svg(figure)
 
 
 def running_mean(values: np.ndarray[Any, np.dtype[np.float64]], share: float = 0.1) -> Any:
@@ -136,7 +136,8 @@ def _label(name: str) -> str:
     return TITLES.get(first, first)
 
 
-def _figure(n_panels: int, *, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
+def new_figure(n_panels: int, *, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """Empty axes side by side, without frames above and on the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -149,7 +150,8 @@ def _figure(n_panels: int, *, width: float, height: float) -> tuple[Figure, Sequ
     return figure, list(axes)
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The same figure gives the same bytes; without the XML prolog, to be put into a page."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -157,4 +159,4 @@ def _svg(figure: Figure) -> str:
     with matplotlib.rc_context(settings):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]  # without the XML prolog, to be put into a page
+    return text[text.index("<svg") :]
