@@ -104,9 +104,10 @@ def first_batch(config, shards_folder):
     [
         ("cooperative", {"align.negatives": "world", "composition.weighting": "uncertainty"}),
         ("cooperative", {"align.negatives": "world", "align.granularity": "clip"}),
+        ("cooperative", {"align.negatives": "same_block", "align.centre": "true"}),
         ("cooperative_kd", {}),
     ],
-    ids=["blocks", "clips", "distillation"],
+    ids=["blocks", "clips", "same block", "distillation"],
 )
 def test_two_and_three_ranks_train_with_the_gradients_of_the_full_batch(
     tiny, small_shards, gradients, kind, changes
