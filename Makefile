@@ -39,7 +39,7 @@ chaos: $(READY)
 	$(BIN)/python tools/chaos_pack.py
 	$(BIN)/python tools/chaos_loader.py
 
-## make mutate      22,500 files with one blind change each: nothing wrong is silent (twenty minutes)
+## make mutate      22,500 files with one blind change each: nothing that ffmpeg's strict mode notices is silent (twenty minutes)
 mutate: $(READY)
 	$(BIN)/python tools/mutate.py --out mutate.json
 

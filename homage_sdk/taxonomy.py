@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import count
 from unicodedata import normalize
 
-from homage_sdk.errors import unknown
+from homage_sdk.errors import UnknownIdError, unknown
 
 KINDS = ("activity", "atomic", "object", "relationship")
 """The four taxonomies of a catalog."""
@@ -196,7 +197,7 @@ class Taxonomy(Mapping[int, ClassName]):
         """The class of that name in any spelling; UnknownIdError suggests the nearest names."""
         found = self._by_key.get(class_key(name))
         if found is None:
-            raise unknown(f"{self.kind} class", name, self.names)
+            raise self._unknown(name)
         return found
 
     def matching(self, pattern: str) -> tuple[ClassName, ...]:
@@ -205,10 +206,20 @@ class Taxonomy(Mapping[int, ClassName]):
         Raises UnknownIdError, with the nearest names, where none does.
         """
         key = class_key(pattern)
+        if (named := self._by_key.get(key)) is not None:  # whatever signs its name holds
+            return (named,)
         found = tuple(each for each in self.values() if fnmatchcase(each.key, key))
         if not found:
-            raise unknown(f"{self.kind} class", pattern, self.names)
+            raise self._unknown(pattern)
         return found
+
+    def _unknown(self, name: str) -> UnknownIdError:
+        """Compared as classes are, in any spelling; named as they are published."""
+        error = unknown(f"{self.kind} class", name, self.names)
+        near = get_close_matches(class_key(name).strip("*?"), self._by_key, n=3, cutoff=0.5)
+        if near:
+            error.hint = f"nearest: {', '.join(self._by_key[key].name for key in near)}"
+        return error
 
     def get_name(self, name: str) -> ClassName | None:
         """Like ``find``, but None where there is none."""

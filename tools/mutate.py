@@ -1,4 +1,4 @@
-"""A corpus of damaged files, by seeded changes that are blind to content; nothing may be silent.
+"""Files with seeded changes that are blind to content: what stays silent is counted.
 
     python tools/mutate.py [--media 2000] [--labels 20000] [--shards 500] [--seed 1] [--out FILE]
     python tools/mutate.py --case media:1:17

@@ -7,7 +7,7 @@ step *from* each older version; a release of the SDK that changes the schema add
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,9 @@ def _one_word_each(old: Old) -> Old:
     """To version 2: a class has a ``name``, and ``frame`` is an annotation frame everywhere."""
     tables = dict(old.tables)
     for table, before, now in (("classes", "raw", "name"), ("pts", "frame", "position")):
-        columns = [now if name == before else name for name in tables[table].column_names]
-        tables[table] = tables[table].rename_columns(columns)
+        if table in tables:
+            columns = [now if name == before else name for name in tables[table].column_names]
+            tables[table] = tables[table].rename_columns(columns)
     return Old(tables, old.document)
 
 
@@ -65,14 +66,16 @@ def migrate(catalog: Path, *, steps: Mapping[int, Step] | None = None) -> tuple[
     return before, SCHEMA_VERSION
 
 
-def upgraded(catalog: Path, steps: Mapping[int, Step] | None = None) -> Old:
-    """The tables of an older catalog in this SDK's schema; nothing is written.
+def upgraded(
+    catalog: Path, steps: Mapping[int, Step] | None = None, *, only: Collection[str] | None = None
+) -> Old:
+    """The tables of an older catalog (or those named) in this SDK's schema; nothing is written.
 
     Raises CatalogError when the catalog is damaged, or so old that no steps lead here.
     """
     before, document = read_version(catalog)
     steps = STEPS if steps is None else steps
-    old = Old(_tables(catalog, document), document)
+    old = Old(_tables(catalog, document, only), document)
     for version in range(before, SCHEMA_VERSION):
         if version not in steps:
             raise CatalogError(
@@ -92,13 +95,17 @@ def upgraded(catalog: Path, steps: Mapping[int, Step] | None = None) -> Old:
     return old
 
 
-def _tables(catalog: Path, document: Mapping[str, Any]) -> dict[str, pa.Table]:
-    """Every table that ``catalog.json`` lists, each checked against its SHA-256."""
+def _tables(
+    catalog: Path, document: Mapping[str, Any], only: Collection[str] | None
+) -> dict[str, pa.Table]:
+    """Every table that ``catalog.json`` lists (or those named), checked against its SHA-256."""
     tables = {}
     files = document.get("files")
     if not isinstance(files, dict):
         raise CatalogError("catalog.json lists no files", place=catalog / "catalog.json")
     for name, stated in files.items():
+        if only is not None and name not in only:
+            continue
         file = catalog / f"{name}.parquet"
         try:
             data = reading(catalog, file.name, Path.read_bytes)

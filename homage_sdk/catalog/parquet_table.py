@@ -147,7 +147,7 @@ def open_checked(
     except OSError as error:
         require_enough(error, path)
         raise CatalogError(
-            f"cannot be read: {os.strerror(error.errno or 0)}", place=path, hint=advice(error)
+            f"cannot be read: {error.strerror or error}", place=path, hint=advice(error)
         ) from error
     if file.size() != stated.bytes:
         raise CatalogError(

@@ -72,7 +72,7 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
         code = entry([_HOME.sub(_expanded, word) for word in words], standalone_mode=False)
         if code == 130:  # what typer makes of Ctrl-C
             raise KeyboardInterrupt
-        sys.stdout.flush()
+        _flush()
     except HomageError as error:
         return fail(error)
     except Stopped as stopped:
@@ -106,9 +106,14 @@ def run(entry: Callable[..., Any], *arguments: Any) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _flush() -> None:
+    if sys.stdout is not None:  # None: the shell closed it
+        sys.stdout.flush()
+
+
 def _silence() -> None:
     """Lose what is left to print where nobody takes it: Python would speak of it at the end."""
     try:
-        sys.stdout.flush()
+        _flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -128,7 +128,6 @@ class Dataset(Described):
     def participant(self, *numbers: int) -> Dataset:
         """The sequences of these participants; UnknownIdError for one that has none."""
         known = sorted({row.participant for row in self._catalog.rows})
-        known = sorted({row.participant for row in self._catalog.rows})
         for number in numbers:
             require_known("participant", number, known)
         return self._keep(lambda row: row.participant in numbers)

@@ -87,6 +87,11 @@ class View(Handle):
         return None if self._row.path is None else self._catalog.below_root(self._row.path)
 
     @property
+    def has_video(self) -> bool:
+        """Whether the release had a video of this view; labels may speak of one that it had not."""
+        return self._row.path is not None
+
+    @property
     def is_available(self) -> bool:
         """Whether the file is there now."""
         try:

@@ -57,7 +57,7 @@ def older_classes(catalog: Path) -> dict[str, list[ClassName]] | CatalogError:
         return {}
     try:
         if read_version(catalog)[0] < SCHEMA_VERSION:
-            table = upgraded(catalog).tables["classes"]
+            table = upgraded(catalog, only=("classes",)).tables["classes"]
         else:
             table = ParquetTable(
                 catalog, "classes", read_info(catalog).files.get("classes")

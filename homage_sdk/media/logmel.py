@@ -51,7 +51,7 @@ class LogMel(nn.Module):
         super().__init__()
         if n_mels < 1 or n_fft < 2 or hop < 1:
             raise UsageError(
-                "impossible spectrogram", found=f"n_mels={n_mels}, n_fft={n_fft}, hop={hop}"
+                "invalid spectrogram", found=f"n_mels={n_mels}, n_fft={n_fft}, hop={hop}"
             )
         self.n_mels, self.n_fft, self.hop = n_mels, n_fft, hop
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)

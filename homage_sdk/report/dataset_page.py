@@ -146,14 +146,17 @@ def sequence_section(sequence: Sequence) -> Section:
 
 
 def _picture(shown: _Shown, view: View, moment: Frame) -> str | None:
-    """The picture of a moment; a gap where the view has ended by then, which is no fault."""
-    if view.duration_s is not None and moment.seconds().value >= view.duration_s:
+    """The picture of a moment; a gap where the view has ended by then, or there is no video."""
+    ended = view.duration_s is not None and moment.seconds().value >= view.duration_s
+    if ended or not view.has_video:
         return None
     return shown.of(f"view {view.id}", lambda: jpeg_url(view.image(moment), 220))
 
 
 def _overlay(sequence: Sequence, graph: SceneGraph, shown: _Shown) -> str | None:
     view = sequence.view(graph.view)
+    if not view.has_video:
+        return None
 
     def draw() -> str:
         frame = view.image(Frame(graph.frame))

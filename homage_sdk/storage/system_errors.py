@@ -97,7 +97,7 @@ def as_ours(error: BaseException) -> HomageError | None:
             place=place or "standard output or the folder for temporary files",
             hint=WRITING[number],
         )
-    hint = advice(error) or "see to the cause, then run the same command again"
+    hint = advice(error) or "check that file and its disk, then run the same command again"
     return HomageError(f"{library}: {said}" if library else said, place=place, hint=hint)
 
 

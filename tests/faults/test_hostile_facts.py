@@ -65,7 +65,7 @@ def test_an_index_row_without_room_for_its_header_is_refused(copy: Path, offset:
     table = pq.read_table(copy / "index.parquet")
     offsets = [offset, *table["offset"].to_pylist()[1:]]
     seal_index(copy, column(table, "offset", pa.array(offsets)))
-    refused(copy, "an impossible row")
+    refused(copy, "an invalid row")
 
 
 @pytest.mark.parametrize("name", ["sample", "member", "shard"])

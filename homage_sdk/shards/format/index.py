@@ -90,7 +90,7 @@ def index_of(manifest: Manifest, data: bytes, place: str) -> Index:
         sample, member, shard, offset, size, crc32 = row
         members = found.setdefault(sample, {})
         if None in row or offset < BLOCK or offset % BLOCK or size < 0:  # no room for its header
-            reason = "an impossible row"
+            reason = "an invalid row"
         elif shard not in sizes or offset + size > sizes[shard] or size > MAX_MEMBER_BYTES:
             reason = "a row that points outside its shard"
         elif member in members:

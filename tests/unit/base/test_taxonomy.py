@@ -54,3 +54,18 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         taxonomy.find("take cap")
     with pytest.raises(UnknownIdError, match="99"):
         taxonomy[99]
+
+
+def test_a_pattern_takes_a_name_as_it_is_before_it_is_a_pattern() -> None:
+    listed = {1: "wash [big] pot", 2: "wash b pot", 3: "take cup"}
+    classes = Taxonomy.build("atomic", listed)
+    assert [c.id for c in classes.matching("wash_[big]_pot")] == [1]
+    assert [c.id for c in classes.matching("wash*")] == [1, 2]
+
+
+def test_the_nearest_name_is_found_in_any_spelling() -> None:
+    listed = {n: f"thing {n}" for n in range(1, 20)} | {20: "pour tea"}
+    classes = Taxonomy.build("atomic", listed)
+    for ask in (classes.find, classes.matching):
+        with pytest.raises(UnknownIdError, match="nearest: pour tea"):
+            ask("POUR TAE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 
 import pytest
@@ -60,3 +61,12 @@ def test_an_error_of_a_setting_names_the_setting(words: list[str], said: str) ->
     done = CliRunner().invoke(ccau, ["train", "demo", "--shards", "s", "--out", "o", *words])
     assert isinstance(done.exception, HomageError)
     assert said in str(done.exception) and "demo.toml" not in str(done.exception)
+
+
+def test_a_closed_standard_output_is_no_error() -> None:
+    start = "import sys; from homage_sdk.cli import main; sys.argv[1:] = ['explain', 'HOM001']; main()"
+    command = [sys.executable, "-c", start]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

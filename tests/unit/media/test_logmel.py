@@ -113,5 +113,5 @@ def test_a_given_place_is_filled() -> None:
 
 
 def test_an_impossible_spectrogram_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"impossible spectrogram.*hop=0"):
+    with pytest.raises(UsageError, match=r"invalid spectrogram.*hop=0"):
         LogMel(hop=0)
