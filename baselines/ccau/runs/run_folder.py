@@ -219,8 +219,10 @@ def _changed(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple
     schedule = str(old["config"].get("optim", {}).get("schedule"))
     before = {key: value for key, value in old.items() if key != "changes"}
     # A setting that the run does not state is newer than it; its default is what the run did.
-    before["config"] = merge(Config().as_dict(), old["config"])
-    found = tuple(changes(before, json.loads(json.dumps(new))))
+    after, defaults = json.loads(json.dumps(new)), Config().as_dict()
+    for stated in (before, after):
+        stated["config"] = merge(defaults, stated["config"])
+    found = tuple(changes(before, after))
     for change in found:
         require_harmless(change, schedule, out)
     return found

@@ -64,7 +64,9 @@ def test_an_error_of_a_setting_names_the_setting(words: list[str], said: str) ->
 
 
 def test_a_closed_standard_output_is_no_error() -> None:
-    start = "import sys; from homage_sdk.cli import main; sys.argv[1:] = ['explain', 'HOM001']; main()"
+    start = (
+        "import sys; from homage_sdk.cli import main; sys.argv[1:] = ['explain', 'HOM001']; main()"
+    )
     command = [sys.executable, "-c", start]
     done = subprocess.run(
         ["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, check=False

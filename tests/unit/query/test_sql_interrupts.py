@@ -29,6 +29,7 @@ HERE = str(Path("query", "sql.py"))
 def interrupted_at(n: int) -> Iterator[list[str]]:
     """Ctrl-C at the n-th line that a query runs, in whichever thread; gives the lines that ran."""
     lines: list[str] = []
+    once = threading.Lock()
     main = threading.main_thread().ident
     assert main is not None
 
@@ -38,7 +39,7 @@ def interrupted_at(n: int) -> Iterator[list[str]]:
             return None
         if event == "line":
             lines.append(f"{name}:{frame.f_lineno}")
-            if len(lines) == n:
+            if n and len(lines) >= n and once.acquire(blocking=False):  # two threads add lines
                 signal.pthread_kill(main, signal.SIGINT)
         return trace
 

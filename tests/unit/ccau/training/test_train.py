@@ -6,6 +6,7 @@ import shutil
 import threading
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,6 +15,7 @@ from baselines.ccau.runs.metrics_log import read_metrics
 from baselines.ccau.training import loop as train_loop
 from baselines.ccau.training.train import train
 from homage_sdk.errors import CheckpointError, ConfigError, TrainingError
+from homage_sdk.storage import sha256_file
 from tests.unit.ccau.training.dying import Killed, killed_at
 
 TIMES = (
@@ -269,6 +271,10 @@ def test_shards_that_lost_a_class_are_refused(tiny, small_shards, tmp_path, monk
     shutil.copytree(small_shards, other)
     manifest = json.loads((other / "manifest.json").read_text())
     manifest["taxonomy"]["activity"][0]["name"] = "juggling"
+    index = other / "index.parquet"  # without its copy of the manifest, which would be held against
+    pq.write_table(pq.read_table(index).replace_schema_metadata(None), index)
+    found = {"bytes": index.stat().st_size, "sha256": sha256_file(index)}
+    manifest["index"] |= found
     (other / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ConfigError, match="differs"):
         train(config, other, tmp_path / "run")
