@@ -101,7 +101,8 @@ def _add_action(
     build.select += [f"{alias}.{column} AS {alias}_{column}" for column in ACTION_COLUMNS]
     build.order += [f"{alias}.first_frame", f"{alias}.last_frame", f"{alias}.action_id"]
     on = [condition.format(a=alias) for condition in on]
-    build.tables.append(f"_atomic_actions {alias}" + (f" ON {' AND '.join(on)}" if on else ""))
+    joined = f" ON {' AND '.join(on)}" if on else ""
+    build.tables.append(f"stored.atomic_actions {alias}{joined}")
     build.where += build.classes("atomic", action.name, f"{alias}.class_id")
     for condition in action.conditions:
         if isinstance(condition, Lasting):
@@ -169,7 +170,7 @@ def _add_showing(build: Statement, condition: Showing, alias: str) -> None:
         )
         return
     shown = build.alias("s")
-    text = "\n      JOIN ".join(["_atomic_actions x", f"{tables[0]} ON {' AND '.join(same)}"])
+    text = "\n      JOIN ".join(["stored.atomic_actions x", f"{tables[0]} ON {' AND '.join(same)}"])
     text += "".join(f"\n      JOIN {table}" for table in tables[1:])
     text += f"\n      WHERE {' AND '.join(where)}" if where else ""
     build.tables.append(

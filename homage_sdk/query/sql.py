@@ -38,26 +38,26 @@ _NAMED = {
 DERIVED: dict[str, tuple[tuple[str, ...], str]] = {
     **{
         table: (
-            (f"_{table}", "classes"),
+            (f"stored.{table}", "classes"),
             f"""
             VIEW {table} AS SELECT t.*, {names}
-            FROM _{table} t LEFT JOIN classes c ON c.kind = '{kind}' AND c.id = t.{column}
+            FROM stored.{table} t LEFT JOIN classes c ON c.kind = '{kind}' AND c.id = t.{column}
             """,
         )
         for table, (kind, column, names) in _NAMED.items()
     },
     "edges": (
-        ("frames", "_objects", "_relationships"),
+        ("frames", "stored.objects", "stored.relationships"),
         """
         TABLE edges AS
         SELECT f.sequence, f.view, f.frame, f.scene_graph_id,
                r.subject_id, s.class_id AS subject_class, r.class_id AS predicate_class,
                r.object_id, o.class_id AS object_class
-        FROM _relationships r
+        FROM stored.relationships r
         JOIN frames f ON f.scene_graph_id = r.scene_graph_id
-        LEFT JOIN _objects s
+        LEFT JOIN stored.objects s
           ON s.scene_graph_id = r.scene_graph_id AND s.object_id = r.subject_id
-        LEFT JOIN _objects o
+        LEFT JOIN stored.objects o
           ON o.scene_graph_id = r.scene_graph_id AND o.object_id = r.object_id
         """,
     ),
@@ -76,7 +76,7 @@ DERIVED: dict[str, tuple[tuple[str, ...], str]] = {
 """What is made of the catalog's tables: names beside ids, and two more tables.
 
 ``edges``: relationships with their frame and the classes of subject and object. ``triples``: the
-same with names. A table under its name with ``_`` before it has no names: as it is stored.
+same with names. The schema ``stored`` has the tables without names; SHOW TABLES does not list it.
 """
 
 SQL_TABLES = (*TABLES, "edges", "triples")
@@ -124,6 +124,7 @@ class SqlSession:
             opened = duckdb.connect(":memory:", config={"temp_directory": "", "threads": 1})
             for setting in _SETTINGS:
                 opened.execute(setting)
+            opened.execute("CREATE SCHEMA stored")
             self._connection = opened
         return self._connection
 
@@ -139,7 +140,7 @@ class SqlSession:
                 self._prepare(query, *sources)
                 connection.execute(f"CREATE {definition}")
             else:
-                connection.register("incoming", self._load(name.removeprefix("_")))
+                connection.register("incoming", self._load(name.removeprefix("stored.")))
                 connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
                 connection.unregister("incoming")
             self._loaded.add(name)
@@ -178,8 +179,7 @@ class SqlSession:
         if _LOOKS_AT_ALL.search(statement):
             return [name for name in SQL_TABLES if name != "pts"]
         words = set(re.findall(r"\w+", statement.lower()))
-        stored = [f"_{name}" for name in _NAMED]
-        return [name for name in (*SQL_TABLES, *stored) if name in words]
+        return [name for name in SQL_TABLES if name in words]
 
 
 _SESSIONS: WeakSet[SqlSession] = WeakSet()

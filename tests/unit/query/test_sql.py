@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from homage_sdk import Dataset
+from homage_sdk import Action, Dataset
 from homage_sdk.catalog.schema import TABLES
 from homage_sdk.errors import QueryError, UnknownIdError
+from homage_sdk.query.sql import SQL_TABLES
 
 
 def count(ds: Dataset, table: str) -> int:
@@ -146,6 +147,17 @@ def test_a_table_that_is_only_spelled_out_inside_a_string_is_not_silently_empty(
 ) -> None:
     assert ds.sql("FROM query_table('sequences')").num_rows == 6
     assert "sequences" in ds.sql("SHOW TABLES")["name"].to_pylist()
+
+
+def test_the_tables_that_are_listed_are_those_of_the_documents_each_once(ds: Dataset) -> None:
+    documented = sorted(name for name in SQL_TABLES if name != "pts")
+    listed = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'"
+    for _ in range(2):  # the second time all are filled
+        assert sorted(ds.sql("SHOW TABLES")["name"].to_pylist()) == documented
+        assert sorted(ds.sql(listed)["table_name"].to_pylist()) == documented
+        assert len(ds.find(Action("*"))) == 10  # a pattern reads what is stored
+    stored = ds.sql("SELECT * FROM stored.atomic_actions")
+    assert (stored.num_rows, "name" in stored.column_names) == (10, False)
 
 
 def test_sql_works_in_a_forked_process(ds: Dataset) -> None:
