@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from homage_sdk.shards.packing.stage import begin, stages
 from homage_sdk.shards.packing.survey import Earlier, Survey, reusable
 from homage_sdk.shards.verifying.verify import verify
 from homage_sdk.storage import write_file
-from homage_sdk.storage.commit import holding
+from homage_sdk.storage.commit import current, holding
 
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
@@ -45,7 +46,7 @@ class RepairSummary:
     changed: tuple[str, ...]
     """Those whose bytes differ from before: other library versions, or changed videos."""
     recovered: bool = False
-    """Whether the manifest was lost, and came back from its copy in the index."""
+    """Whether the manifest was lost or changed, and came back from its copy in the index."""
     quarantine: tuple[Quarantined, ...] = ()
     """What is still left out."""
 
@@ -62,8 +63,9 @@ def repair(
     """Make again the shards that ``verify`` finds broken, and index or manifest where they are.
 
     What was left out of the others is tried again. Members of broken shards that are whole, and
-    made from the same files, are kept. A lost manifest comes back from its copy in the index;
-    shards are then held against it as ever.
+    made from the same files, are kept. A lost or changed manifest comes back from its copy in the
+    index; shards are then held against it as ever. Where manifest and copy differ, and nothing
+    shows which of them was changed, every shard is made again.
 
     Args:
         path: the folder of shards.
@@ -79,16 +81,17 @@ def repair(
         StorageError: another process writes here, or the disk is full.
 
     """
-    _plan(Path(path), _manifest(Path(path))[0], dataset)  # refuses before anything is touched
+    _plan(Path(path), _stated(Path(path)).manifest, dataset)  # refuses before anything is touched
     with holding(Path(path), MANIFEST) as folder:
-        manifest, recovered = _manifest(folder)
+        stated = _stated(folder)
+        manifest = stated.manifest
         plan = _plan(folder, manifest, dataset)
-        if recovered:  # its entry for the index is blank, so that both are written anew below
+        if stated.is_copy:  # its entry for the index is blank, so that both are written anew below
             write_file(folder / MANIFEST, manifest.to_bytes())
         problems = verify(folder, deep=deep)
         files = {p.place.file for p in problems if p.severity == "error"}
         earlier = Earlier.read(folder, manifest, files)
-        broken = {s.name for s in plan.shards if not earlier.holds(s)}
+        broken = {s.name for s in plan.shards if stated.is_doubtful or not earlier.holds(s)}
         _require_videos(dataset, manifest, broken)
         todo = [s for s in plan.shards if s.name in broken or earlier.left_out(s)]
         records = {s.name: earlier.record(s) for s in plan.shards if s not in todo}
@@ -101,7 +104,7 @@ def repair(
         before = {shard.sha256 for shard in manifest.shards}
         changed = {s.name for s in now.shards if s.name in new and s.sha256 not in before}
     made, other = tuple(sorted(broken | new)), tuple(sorted(changed))
-    return RepairSummary(Path(path), made, other, recovered, now.quarantine)
+    return RepairSummary(Path(path), made, other, stated.is_copy, now.quarantine)
 
 
 def _require_videos(dataset: Dataset, manifest: Manifest, broken: Collection[str]) -> None:
@@ -112,16 +115,31 @@ def _require_videos(dataset: Dataset, manifest: Manifest, broken: Collection[str
                 dataset[sample.sequence].view(view.number).file()
 
 
-def _manifest(folder: Path) -> tuple[Manifest, bool]:
-    """The manifest, and whether only the copy in the index could be read."""
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """The manifest that a repair goes by."""
+
+    manifest: Manifest
+    is_copy: bool = False
+    """It is the copy in the index: the one beside it was lost or changed."""
+    is_doubtful: bool = False
+    """The copy is another, and nothing shows which of the two was changed."""
+
+
+def _stated(folder: Path) -> _Stated:
+    """What shards should be; ShardError where nothing tells.
+
+    An index that has the checksum in the manifest is as it was written, so is the copy it keeps.
+    """
+    path = current(folder, INDEX)
+    index = path.read_bytes() if path.is_file() else b""
+    copy = manifest_copy(index)
     try:
-        return read_manifest(folder), False
+        manifest = read_manifest(folder)
     except ShardError as error:
         begun = bool(stages(folder)) and not (folder / MANIFEST).is_file()
         if begun or not any(folder.glob("*.tar")):
             raise
-        path = folder / INDEX
-        copy = manifest_copy(path.read_bytes()) if path.is_file() else None
         if copy is None:
             raise ShardError(
                 "manifest and index are both lost",
@@ -129,7 +147,12 @@ def _manifest(folder: Path) -> tuple[Manifest, bool]:
                 found=error.message,
                 hint="nothing tells what the shards should be: pack again into a new folder",
             ) from error
-        return parse_manifest(copy, f"the copy in {path}"), True
+        return _Stated(parse_manifest(copy, f"the copy in {path}"), is_copy=True)
+    if copy is None or copy == manifest.without_index():
+        return _Stated(manifest)
+    if hashlib.sha256(index).hexdigest() != manifest.index.sha256:
+        return _Stated(manifest, is_doubtful=True)
+    return _Stated(parse_manifest(copy, f"the copy in {path}"), is_copy=True)
 
 
 def _plan(folder: Path, manifest: Manifest, dataset: Dataset) -> Plan:

@@ -271,8 +271,51 @@ def test_repair_brings_back_a_sample_that_the_manifest_lost(
     (out / MANIFEST).write_bytes(
         manifest.model_copy(update={"samples": manifest.samples[1:]}).to_bytes()
     )
-    assert repair(out, dataset, workers=1).rebuilt == (manifest.samples[0].shard,)
+    summary = repair(out, dataset, workers=1)
+    assert summary.recovered and summary.rebuilt == ()
     assert tree(out) == before and verify(out, deep=True) == []
+
+
+def change_manifest(folder: Path, what: str) -> None:
+    """As a hand or a program may: whole JSON that says something else."""
+    written = orjson.loads((folder / MANIFEST).read_bytes())
+    sample = next(each for each in written["samples"] if each["views"])
+    if what == "gaps":
+        sample["views"][0]["gaps"] = [[0, 3]]
+    else:
+        sample["participant"] += 1
+    (folder / MANIFEST).write_bytes(orjson.dumps(written))
+
+
+def change_copy(folder: Path) -> None:
+    """Another digit in the copy of the manifest that the index keeps."""
+    path = folder / "index.parquet"
+    data = path.read_bytes()
+    at = data.index(b'"participant":') + len(b'"participant":')
+    patch(path, at, b"7")
+
+
+@pytest.mark.parametrize("what", ["gaps", "participant"])
+def test_repair_takes_back_what_was_changed_in_the_manifest(
+    copy: Path, barcode_shards: Path, dataset: Dataset, what: str
+) -> None:
+    change_manifest(copy, what)
+    assert verify(copy)
+    summary = repair(copy, dataset, workers=1)
+    assert summary.recovered and summary.rebuilt == ()
+    assert tree(copy) == tree(barcode_shards) and verify(copy, deep=True) == []
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_repair_believes_no_copy_in_an_index_that_was_changed_itself(
+    copy: Path, barcode_shards: Path, dataset: Dataset, both: bool
+) -> None:
+    change_copy(copy)
+    if both:
+        change_manifest(copy, "gaps")
+    summary = repair(copy, dataset, workers=1)
+    assert not summary.recovered and summary.changed == ()
+    assert tree(copy) == tree(barcode_shards) and verify(copy, deep=True) == []
 
 
 def test_repair_refuses_another_catalog(copy: Path, dataset: Dataset, small_catalog: Path) -> None:
