@@ -7,7 +7,7 @@ names, counts and sizes are bounded, unknown versions are refused with a reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -103,6 +103,20 @@ class _Head(StrictModel):
     schema_version: int
 
 
+class _OlderShard(StrictModel):
+    model_config = ConfigDict(extra="ignore")
+
+    name: ShardName
+
+
+class OlderManifest(_Head):
+    """What a manifest of an older schema says to those who replace its shards."""
+
+    schema_version: Annotated[int, Field(ge=1, lt=SCHEMA_VERSION)]
+    options: dict[str, Any]
+    shards: tuple[_OlderShard, ...]
+
+
 class Manifest(StrictModel):
     """Everything about a folder of shards."""
 
@@ -179,24 +193,42 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
         head = parse_json(_Head, data, place, what=MANIFEST, max_bytes=MAX_BYTES)
         if head.schema_version == SCHEMA_VERSION:
             raise
+        is_older = head.schema_version < SCHEMA_VERSION
+        here = (
+            "pack again with this version of homage_sdk" if is_older else "pack into a new folder"
+        )
         raise ShardError(
             "shards of another schema version",
             place=Place(place, pointer="/schema_version"),
             found=str(head.schema_version),
             expected=str(SCHEMA_VERSION),
-            hint="pack again with this version of homage_sdk, or install the one that packed them",
+            hint=f"{here}, or install the version of homage_sdk that packed them",
         ) from None
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder; raises ShardError where there is none, or packing never ended."""
+    return parse_manifest(_manifest_bytes(folder), str(folder / MANIFEST))
+
+
+def read_manifest_or_older(folder: Path) -> Manifest | OlderManifest:
+    """As ``read_manifest``; what is known of the shards where their schema is an older one."""
+    data, place = _manifest_bytes(folder), str(folder / MANIFEST)
+    try:
+        return parse_manifest(data, place)
+    except ShardError:
+        with suppress(ShardError):
+            return parse_json(OlderManifest, data, place, what=MANIFEST, max_bytes=MAX_BYTES)
+        raise
+
+
+def _manifest_bytes(folder: Path) -> bytes:
     path = current(folder, MANIFEST)
     if not path.is_file() or look(folder).kind is not Kind.SHARDS:
         from homage_sdk.release.files.find import what_is
 
         raise refusal(ShardError, Kind.SHARDS, what_is(folder))
-    data = reading(folder, MANIFEST, lambda it: read_at_most(it, MAX_BYTES))
-    return parse_manifest(data, str(folder / MANIFEST))
+    return reading(folder, MANIFEST, lambda it: read_at_most(it, MAX_BYTES))
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def finish(out: Path, dataset: Dataset, found: Survey, stage: Path) -> tuple[Man
         for name, data in files.items():
             write_file(stage / name, data)
         sweep(stage)
-        ours = {*files, *found.earlier.infos} if found.earlier else {CARD} & files.keys()
+        ours = {CARD} & files.keys() if found.there is None else {*files, *found.there}
         commit(out, stage, ours & {*new, *files, *found.removed}, MANIFEST)
     elif differ:
         write_file(out / INPUTS, files[INPUTS])

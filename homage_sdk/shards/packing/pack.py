@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +12,13 @@ from homage_sdk.errors import MediaError, UsageError, require_known
 from homage_sdk.folders import PARTS_FOLDER, look
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards.dataset_card import shards_card
-from homage_sdk.shards.format.manifest import MANIFEST, Manifest, Quarantined, read_manifest
+from homage_sdk.shards.format.manifest import (
+    MANIFEST,
+    Manifest,
+    OlderManifest,
+    Quarantined,
+    read_manifest_or_older,
+)
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.shard_set import ShardSet, other_sizes
 from homage_sdk.shards.packing.engines import processes, ray
@@ -72,7 +78,8 @@ def pack(
     change, and encodes what was made from other files; the result is that of a new folder, byte for
     byte. Killed at any moment, ``out`` is as before, and the same call goes on where it stopped. A
     video that cannot be read is left out, listed in ``Manifest.quarantine`` and tried again by the
-    next call. What was packed from a video that is not there now stays.
+    next call. What was packed from a video that is not there now stays. Shards of an older schema
+    are replaced whole.
 
     Args:
         dataset: what to pack.
@@ -137,17 +144,23 @@ def look_ahead(
 
 def _survey(out: Path, job: Job, plan: Plan, options: PackOptions) -> Survey:
     """Refuse a folder of something else; else what is kept and what is made."""
-    earlier = None
+    earlier = older = None
     if current(out, MANIFEST).is_file():
-        manifest = read_manifest(out)
-        if manifest.dataset == plan.dataset:
-            ShardSet.open(out)  # every file is there; else `repair` is for it
-        _require_options(out, manifest.options, plan, options)
-        broken = {stated.name for stated, _ in other_sizes(out, manifest)}
-        earlier = Earlier.read(out, manifest, broken)
+        manifest = read_manifest_or_older(out)
+        if isinstance(manifest, OlderManifest):
+            known = {each.name for each in fields(options)} & manifest.options.keys()
+            stated = {name: manifest.options[name] for name in known}
+            _require_options(out, plan.options.to_json() | stated, plan, options)
+            older = frozenset(shard.name for shard in manifest.shards)
+        else:
+            if manifest.dataset == plan.dataset:
+                ShardSet.open(out)  # every file is there; else `repair` is for it
+            _require_options(out, manifest.options, plan, options)
+            broken = {stated.name for stated, _ in other_sizes(out, manifest)}
+            earlier = Earlier.read(out, manifest, broken)
     for begun in stages(out).values():
         _require_options(out, begun, plan, options)
-    if earlier is None and not stages(out) and _others(out):
+    if earlier is None and older is None and not stages(out) and _others(out):
         there = look(out)
         raise UsageError(
             "the folder is not empty",
@@ -156,8 +169,8 @@ def _survey(out: Path, job: Job, plan: Plan, options: PackOptions) -> Survey:
             expected="a new or empty folder",
             hint=there.hint or None,
         )
-    found = survey(out, job, plan, earlier)
-    refuse_in_the_way(out, {s.name for s in found.todo}, earlier.infos if earlier else ())
+    found = replace(survey(out, job, plan, earlier), older=older)
+    refuse_in_the_way(out, {s.name for s in found.todo}, found.there or ())
     return found
 
 
@@ -189,7 +202,9 @@ def _complete(out: Path, dataset: Dataset, plan: Plan, options: PackOptions) -> 
         return None
     if any((out / name).exists() for name in OUR_NAMES):
         return None
-    manifest = read_manifest(out)
+    manifest = read_manifest_or_older(out)
+    if isinstance(manifest, OlderManifest):
+        return None
     _require_options(out, manifest.options, plan, options)
     if not plan.is_of(manifest) or manifest.quarantine:
         return None

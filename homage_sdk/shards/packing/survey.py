@@ -122,12 +122,18 @@ class Survey:
     to_encode: Counter[str] = field(default_factory=Counter)
     """Encoded members that are made, by the reason; empty where nothing could be kept."""
     wants_media: bool = True
+    older: frozenset[str] | None = None
+    """Shards of an older schema, which are replaced whole; None where there are none of it."""
+
+    @property
+    def there(self) -> Collection[str] | None:
+        """Shards that an earlier call wrote; None where none has ended."""
+        return self.earlier.infos if self.earlier else self.older
 
     @property
     def removed(self) -> set[str]:
         """Shards that go: no sample is planned for them."""
-        there = set(self.earlier.infos if self.earlier else ())
-        return there - {shard.name for shard in self.plan.shards}
+        return set(self.there or ()) - {shard.name for shard in self.plan.shards}
 
 
 def survey(out: Path, job: Job, plan: Plan, earlier: Earlier | None) -> Survey:

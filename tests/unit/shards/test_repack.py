@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
+import pyarrow.parquet as pq
 import pytest
 
 from homage_sdk import Dataset
 from homage_sdk.errors import ShardError, StorageError, UsageError
 from homage_sdk.ingest import ingest
 from homage_sdk.shards import PackOptions, ShardSet, pack, repair, verify
-from homage_sdk.shards.format.manifest import INPUTS
+from homage_sdk.shards.format.manifest import INDEX, INPUTS, MANIFEST
 from homage_sdk.shards.packing import inputs, sample
 from homage_sdk.shards.packing import survey as survey_module
 from homage_sdk.shards.packing.pack import look_ahead
@@ -518,3 +519,87 @@ def test_labels_alone_touch_their_shard_alone(place: Place) -> None:
     assert [shard.name for shard in ahead.todo] == ["val-00000.tar"] and not ahead.wants_media
     assert place.pack(labels) == {"val-00000.tar"}
     place.require_fresh(labels)
+
+
+def make_of_schema(folder: Path, version: int) -> None:
+    """The manifest, and its copy, as schema 2 had it: with ``raw`` names; it has a shard more."""
+    written = json.loads((folder / MANIFEST).read_text())
+    classes = [each for kind in written["taxonomy"].values() for each in kind]
+    for each in classes:
+        each["raw"] = each.pop("name")
+    more = written["shards"][0] | {"name": "train-00099.tar"}
+    shutil.copy(folder / written["shards"][0]["name"], folder / more["name"])
+    written["shards"].append(more)
+    data = json.dumps(written | {"schema_version": version})
+    index = pq.read_table(folder / INDEX)
+    pq.write_table(index.replace_schema_metadata({"homage.manifest": data}), folder / INDEX)
+    (folder / MANIFEST).write_text(data)
+    assert classes
+
+
+def test_shards_of_an_older_schema_are_replaced_whole_and_what_is_not_ours_stays(
+    place: Place,
+) -> None:
+    place.pack()
+    make_of_schema(place.shards, 2)
+    for name in ("notes.txt", "mine-00000.tar"):
+        (place.shards / name).write_text("mine")
+    before = tree(place.shards)
+    for read in (ShardSet.open, lambda at: repair(at, place.dataset)):
+        with pytest.raises(ShardError, match=r"schema version.*found 2.*pack again"):
+            read(place.shards)
+    with pytest.raises(UsageError, match="another crf"):
+        place.pack(replace(TINY, crf=40))
+    ahead = look_ahead(place.dataset, place.shards, TINY)
+    assert (len(ahead.todo), ahead.n_kept, ahead.removed) == (3, 0, {"train-00099.tar"})
+
+    def stop(done: int, total: int) -> None:
+        if done == total:
+            raise StopError
+
+    with pytest.raises(StopError):
+        pack(place.dataset, place.shards, TINY, workers=1, progress=stop)
+    assert {k: v for k, v in tree(place.shards).items() if not k.startswith(".parts")} == before
+    place.pack()
+    for name in ("notes.txt", "mine-00000.tar"):
+        assert (place.shards / name).read_text() == "mine"
+        (place.shards / name).unlink()
+    place.require_fresh()
+    assert verify(place.shards, deep=True) == [] and place.pack() == set()
+
+
+def test_a_file_of_the_user_in_the_place_of_a_new_shard_stops_an_upgrade(place: Place) -> None:
+    place.pack()
+    make_of_schema(place.shards, 2)
+    written = json.loads((place.shards / MANIFEST).read_text())
+    mine = written["shards"].pop(0)["name"]
+    (place.shards / MANIFEST).write_text(json.dumps(written))
+    before = tree(place.shards)
+    with pytest.raises(StorageError, match=f"{mine}.*not ours"):
+        place.pack()
+    assert tree(place.shards) == before
+
+
+def test_shards_of_a_newer_schema_are_not_replaced(place: Place) -> None:
+    place.pack()
+    make_of_schema(place.shards, 4)
+    before = tree(place.shards)
+    with pytest.raises(ShardError, match=r"schema version.*found 4.*new folder"):
+        place.pack()
+    assert tree(place.shards) == before
+
+
+def test_a_manifest_of_an_older_schema_that_names_no_shards_of_ours_is_not_replaced(
+    place: Place,
+) -> None:
+    place.pack()
+    make_of_schema(place.shards, 2)
+    outside = place.folder / "outside.tar"
+    outside.write_text("mine")
+    written = json.loads((place.shards / MANIFEST).read_text())
+    written["shards"][0]["name"] = "../outside.tar"
+    (place.shards / MANIFEST).write_text(json.dumps(written))
+    before = tree(place.folder / "shards")
+    with pytest.raises(ShardError, match="another schema version"):
+        place.pack()
+    assert tree(place.shards) == before and outside.read_text() == "mine"
