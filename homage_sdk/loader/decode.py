@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from homage_sdk.errors import ShardError
 from homage_sdk.loader.i420 import lay_out
-from homage_sdk.media.probe import open_packed, reason
+from homage_sdk.media.header.opening import open_packed, reason
 
 MAX_SIDE = 4096
 """A packed picture larger than this is refused before a frame of it is decoded."""

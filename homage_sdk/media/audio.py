@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError, UsageError
-from homage_sdk.media.probe import open_packed, reason
+from homage_sdk.media.header.opening import open_packed, reason
 from homage_sdk.media.soundtrack import Sound, soundtrack
 
 _MAX_WINDOW_S = 6 * 3600

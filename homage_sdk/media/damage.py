@@ -24,7 +24,7 @@ import av
 import av.logging
 
 from homage_sdk.media.header.h264 import FrameNumbers
-from homage_sdk.media.probe import reason
+from homage_sdk.media.header.opening import reason
 from homage_sdk.media.video_source import H264, VideoSource
 from homage_sdk.storage.system_errors import require_enough
 

@@ -19,8 +19,8 @@ import av
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.damage import Doubt, Judged, Picture
-from homage_sdk.media.header.orientation import Form, first_form
-from homage_sdk.media.probe import file_state
+from homage_sdk.media.header.opening import file_state
+from homage_sdk.media.header.orientation import first_form
 from homage_sdk.media.pts_index import PtsIndex
 from homage_sdk.media.video_source import VideoSource
 
@@ -51,9 +51,9 @@ class Decoder:
     def __init__(self, path: Path, index: PtsIndex) -> None:
         self.path = path
         self.index = index
-        self._source = VideoSource(path)
-        self.form = _form(path)
+        self.form = first_form(*file_state(path))[0]
         """How the pictures are shown; None where none decodes."""
+        self._source = VideoSource(path)  # after it: one open file at a time
         self._known: set[int] = set()  # where errors were reported once
         self._faults: dict[int, tuple[str, bool]] = {}  # by position, of what is not good
         self._skip = 0  # how many of the starts give no clean pictures in this stream
@@ -182,13 +182,6 @@ class Decoder:
 
 def _is_good(picture: Picture | None) -> bool:
     return picture is not None and not picture.fault
-
-
-def _form(path: Path) -> Form | None:
-    try:
-        return first_form(*file_state(path))[0]
-    except (av.FFmpegError, OSError):
-        return None
 
 
 class DecoderPool:

@@ -5,14 +5,12 @@ Nothing is decoded but the first frame that can be, which alone knows how the pi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import BinaryIO, Literal
 
 import av
 import av.logging
@@ -20,23 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import HomageError, MediaError
-from homage_sdk.media.header.container import first_bytes, stated_frames, truncation
+from homage_sdk.media.header.container import stated_frames, truncation
 from homage_sdk.media.header.faults import (
     container_faults,
     sound_fault,
     timestamp_faults,
     track_faults,
 )
+from homage_sdk.media.header.opening import file_state, open_media, reason
 from homage_sdk.media.header.orientation import first_form
 from homage_sdk.media.header.tracks import main_track
 from homage_sdk.media.pts_index import PtsIndex, main_part
 from homage_sdk.problems import quantity
-from homage_sdk.storage.system_errors import require_enough
-
-av.logging.set_level(av.logging.ERROR)  # what it reports is heard, and not printed
-av.logging.set_skip_repeated(False)
-logging.getLogger("libav").addHandler(logging.NullHandler())
-logging.getLogger("libav").propagate = False
 
 MAX_PACKETS = 20_000_000
 """Above this a file is no recording of a household task (about 90 hours): refused."""
@@ -89,28 +82,6 @@ Probes = Mapping[str, VideoProbe | HomageError]
 """By path relative to the release root: what probing gave, or the error that it raised."""
 
 
-def open_media(path: Path) -> av.container.InputContainer:
-    """Open a video or sound file; MediaError says why it cannot be opened."""
-    try:
-        if not path.is_file():
-            hint = "is the release where the catalog saw it?"
-            raise MediaError("no such file", place=str(path), hint=hint)
-        return av.open(str(path.absolute()), metadata_errors="replace")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        try:
-            require_enough(error, path)
-            found = first_bytes(path)
-        except OSError as refusal:
-            raise unreadable(path, refusal) from error
-        raise MediaError(
-            "cannot be opened as video or sound",
-            place=str(path),
-            found=found,
-            expected="a media file such as .mkv",
-            hint=f"copy it again ({reason(error)})",
-        ) from error
-
-
 def require_decoder(path: Path, track: av.VideoStream | av.AudioStream) -> None:
     """Raise MediaError where no decoder is there for a track: its ``codec_context`` is None."""
     if track.codec_context is None:
@@ -119,23 +90,6 @@ def require_decoder(path: Path, track: av.VideoStream | av.AudioStream) -> None:
             place=str(path),
             hint="copy it again, or make it anew: ffmpeg -i IN -c:v libx264 -crf 15 OUT.mkv",
         )
-
-
-def file_state(path: Path) -> tuple[object, ...]:
-    """A key for what is kept of an opened file: one replaced under the same name is another."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return (str(path),)
-    return (str(path), facts.st_ino, facts.st_size, facts.st_mtime_ns)
-
-
-def open_packed(file: BinaryIO, form: Literal["mp4", "flac"]) -> av.container.InputContainer:
-    """Open what was packed, as what it was packed as; raises what FFmpeg raises.
-
-    The format is not guessed: a text may name other files to read, or a port to listen at.
-    """
-    return av.open(file, "r", format=form, metadata_errors="replace")
 
 
 def probe_video(path: Path) -> VideoProbe:
@@ -255,12 +209,7 @@ def _rate(
 
 def _shape(path: Path, video: av.VideoStream, faults: list[str]) -> tuple[int, int]:
     """Width and height as displayed, by the first frame that decodes."""
-    refused: Exception | None = None
-    try:
-        form, refused = first_form(*file_state(path))
-    except (av.FFmpegError, OSError) as error:
-        require_enough(error, path)
-        form, refused = None, error
+    form, refused = first_form(*file_state(path))
     if refused is not None:
         faults.append(f"picture: no frame can be decoded ({reason(refused)})")
     if form is None:
@@ -284,17 +233,3 @@ def _require_display_order(path: Path) -> None:
             found="only the order in which they are stored, which is another (B-frames)",
             hint="make them anew: ffmpeg -i IN -c:v libx264 -crf 15 -c:a copy OUT.mkv",
         )
-
-
-def unreadable(path: Path | None, error: OSError) -> MediaError:
-    """The fault of a file that the system refuses to read; ResourceError where it is no fault."""
-    require_enough(error, path)
-    return MediaError(
-        "cannot be read", place=path, found=reason(error),
-        hint="check its rights and the disk, then run the same command again",
-    )  # fmt: skip
-
-
-def reason(error: Exception) -> str:
-    """Why a library could not read a file, in one line."""
-    return str(getattr(error, "strerror", None) or error or type(error).__name__).split("\n")[0]

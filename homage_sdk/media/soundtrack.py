@@ -24,9 +24,10 @@ import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
 from homage_sdk.media.header.faults import SOUND_SLACK_S
+from homage_sdk.media.header.opening import file_state, open_media, reason
 from homage_sdk.media.header.tracks import main_track
 from homage_sdk.media.mono import Wave, mono
-from homage_sdk.media.probe import file_state, open_media, reason, require_decoder
+from homage_sdk.media.probe import require_decoder
 from homage_sdk.storage.system_errors import require_enough
 
 _LONGEST_S = 6 * 3600

@@ -9,8 +9,9 @@ import av.logging
 from av.stream import Discard
 
 from homage_sdk.errors import MediaError
+from homage_sdk.media.header.opening import open_media
 from homage_sdk.media.header.tracks import main_track
-from homage_sdk.media.probe import open_media, require_decoder
+from homage_sdk.media.probe import require_decoder
 
 _STRICT = "crccheck+bitstream+buffer"
 H264 = "h264"

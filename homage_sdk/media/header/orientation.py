@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import islice
 from math import atan2, degrees
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 
+from homage_sdk.media.header.opening import open_media
 from homage_sdk.media.header.tracks import main_track
 from homage_sdk.storage.system_errors import require_enough
 
@@ -86,13 +88,13 @@ class Form(NamedTuple):
 def first_form(path: str, *state: object) -> tuple[Form | None, Exception | None]:
     """The form of the first picture that decodes, or what the decoder said of the first that fails.
 
-    ``state``: of the file, so that one replaced under the same name is another. Raises what FFmpeg
-    raises of a file that cannot be opened.
+    ``state``: of the file, so that one replaced under the same name is another. Raises MediaError
+    where the file cannot be opened.
     """
     refused: Exception | None = None
-    with av.open(path, metadata_errors="replace") as container:
+    with open_media(Path(path)) as container:
         video = main_track(container.streams.video)
-        if video is None:
+        if video is None or video.codec_context is None:
             return None, None
         try:
             for packet in islice(container.demux(video), _TRIED_PACKETS):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.probe import unreadable
+from homage_sdk.media.header.opening import unreadable
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SENSORS, SensorTable
 from homage_sdk.shards.packing.inputs import MadeFrom, maker

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import HomageError, LabelError, MediaError, ShardError
-from homage_sdk.media.probe import unreadable
+from homage_sdk.media.header.opening import unreadable
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.manifest import SCHEMA_VERSION, Quarantined, SampleInfo
 from homage_sdk.shards.format.pack_options import PackOptions

@@ -10,7 +10,7 @@ from typing import Literal
 import av
 
 from homage_sdk.errors import ShardError
-from homage_sdk.media.probe import open_packed, reason
+from homage_sdk.media.header.opening import open_packed, reason
 from homage_sdk.problems import Code
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.manifest import Manifest, SampleInfo

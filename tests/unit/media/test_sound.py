@@ -15,7 +15,8 @@ import soundfile
 
 from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.media.audio import read_audio, read_flac, read_sound
-from homage_sdk.media.probe import open_media, probe_video
+from homage_sdk.media.header.opening import open_media
+from homage_sdk.media.probe import probe_video
 from homage_sdk.shards.packing.encode import flac
 from tests.unit.media.videos import like, remux, tone, write_video
 
