@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import av
 from av.stream import Discard, Disposition
 
+from homage_sdk.media.header.opening import open_media
 from homage_sdk.storage.system_errors import require_enough
 
 Track = TypeVar("Track", av.VideoStream, av.AudioStream)
@@ -16,7 +18,8 @@ Track = TypeVar("Track", av.VideoStream, av.AudioStream)
 def main_track(tracks: Sequence[Track]) -> Track | None:
     """The first that is marked as default, else the first.
 
-    One without a packet, or without a decoder, comes last; so does a cover picture.
+    One without a packet, or without a decoder, comes last; so does a cover picture. Raises
+    MediaError where the file of several can no longer be opened.
     """
     order = _order(tracks)
     if len(order) < 2:
@@ -47,12 +50,13 @@ def _order(tracks: Sequence[Track]) -> list[Track]:
 
 
 def _has_packets(track: av.VideoStream | av.AudioStream) -> bool:
-    try:
-        with av.open(track.container.name) as container:
-            for other in container.streams:
-                if other.index != track.index:
-                    other.discard = Discard["all"]
+    path = Path(track.container.name)
+    with open_media(path) as container:
+        for other in container.streams:
+            if other.index != track.index:
+                other.discard = Discard["all"]
+        try:
             return any(packet.size for packet in container.demux(container.streams[track.index]))
-    except (av.FFmpegError, OSError) as error:
-        require_enough(error, track.container.name)
-        return False
+        except (av.FFmpegError, OSError) as error:
+            require_enough(error, path)
+            return False

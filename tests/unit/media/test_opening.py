@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import resource
@@ -9,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import homage_sdk
 from homage_sdk.errors import MediaError, ResourceError
+from homage_sdk.media.audio import read_audio
 from homage_sdk.media.decoder import DECODERS, Decoder
 from homage_sdk.media.header.orientation import first_form
 from homage_sdk.media.probe import probe_video
@@ -21,6 +25,8 @@ from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.packing.encode import encode_view
 from tests.ffmpeg import H264, TEST_PICTURE, ffmpeg
 from tests.unit.media.videos import number_of, write_video
+
+TWO_TONES = ("-f", "lavfi", "-i", "sine=f=440:d=2", "-f", "lavfi", "-i", "sine=f=880:d=2")
 
 
 @contextmanager
@@ -94,3 +100,31 @@ def test_a_relative_name_with_a_colon_is_a_file(
     assert image.shape == (96, 64, 3) and number_of(image) == 7
     _, width, height, _ = encode_view(path, probe.index, range(0, 30, 2), PackOptions())
     assert (width, height) == (64, 96)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_tag_that_is_no_utf8_is_no_fault_beside_several_tracks(
+    tmp_path: Path, suffix: str
+) -> None:
+    path, tag = tmp_path / f"a{suffix}", ("-metadata", "title=QQQQQQ")
+    maps = ("-map", "0", "-map", "1", "-map", "2", "-c:a", "aac")
+    ffmpeg(*TEST_PICTURE, *TWO_TONES, *maps, *H264, *tag, path)
+    clean = read_audio(path, 0, 1.9)
+    data = path.read_bytes()
+    assert data.count(b"QQQQQQ") == 1
+    path.write_bytes(data.replace(b"QQQQQQ", b"caf\xe9 \xff"))
+    probe = probe_video(path)
+    assert probe.fault("tracks").startswith("2 sound tracks") and len(probe.faults) == 1
+    assert np.array_equal(read_audio(path, 0, 1.9), clean)
+
+
+def test_media_are_opened_for_reading_in_one_module() -> None:
+    root = Path(homage_sdk.__file__).parent
+    places = {
+        module.relative_to(root).as_posix()
+        for module in root.rglob("*.py")
+        for call in ast.walk(ast.parse(module.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("av.open", "av.container.open")
+        if "'w'" not in map(ast.unparse, call.args)
+    }
+    assert places == {"media/header/opening.py"}
