@@ -193,7 +193,7 @@ def judge(tiny: Tiny, file: Path, base: Base) -> dict[str, Any]:
     problems = validate(read_release(tiny.root), probes={name: outcome}, checked={name: checked})
     codes = {p.code for p in problems if p.place.file == name and p.severity is not Severity.INFO}
     sound = check_sound(file, everything=True)
-    codes |= {"HOM619"} if sound is not None and sound.n_lost else set()
+    codes |= {"HOM619"} if sound is not None and (sound.n_lost or sound.fault) else set()
     said = sorted(codes - _codes_of(base.path))
     n_wrong, n_spared = compare(file, outcome, base, checked.positions)
     failures = packing(file, outcome, checked.positions)

@@ -51,7 +51,7 @@ def decode_videos(
     try:
         start_all(pool)
         jobs = {
-            pool.submit(_check, root / path, index, everything): path
+            pool.submit(check_video, root / path, index, everything): path
             for path, index in indices.items()
         }
         for job in as_completed(jobs):
@@ -66,15 +66,33 @@ def decode_videos(
     return {path: found[path] for path in indices if path in found}
 
 
-def _check(path: Path, index: PtsIndex, everything: bool) -> CheckedPictures | None:
+def check_video(path: Path, index: PtsIndex, everything: bool) -> CheckedPictures | None:
+    """What decoding pictures and sound gives; None where the pictures can no longer be opened.
+
+    A fault of the sound costs nothing of the pictures. Raises ResourceError, which says nothing
+    about this video.
+    """
     from homage_sdk.media.check_pictures import check_pictures
-    from homage_sdk.media.soundtrack import check_sound
+    from homage_sdk.media.soundtrack import CheckedSound, check_sound
 
     try:
         pictures = check_pictures(path, index, everything=everything)
-        return replace(pictures, sound=check_sound(path, everything=everything))
-    except ResourceError:
-        raise  # it says nothing about this video
     except (HomageError, OSError) as error:
-        require_enough(error, path)
+        _fault(path, error)
         return None
+    try:
+        return replace(pictures, sound=check_sound(path, everything=everything))
+    except (HomageError, OSError) as error:
+        return replace(pictures, sound=CheckedSound(fault=_fault(path, error)))
+
+
+def _fault(path: Path, error: HomageError | OSError) -> str:
+    """What an error says of a video, in one line; ResourceError where it says nothing of it."""
+    from homage_sdk.media.header.opening import reason
+
+    if isinstance(error, ResourceError):
+        raise error
+    if isinstance(error, HomageError):
+        return "; ".join(filter(None, [error.message, error.found]))
+    require_enough(error, path)
+    return reason(error)

@@ -130,11 +130,13 @@ class CheckedSound:
     Attributes:
         is_silent: whether every sample is nearer to zero than one step of 16 bits.
         n_lost: packets that cannot be decoded, up to where it was looked at.
+        fault: why it was looked at no further, or not at all; "" where nothing prevented it.
 
     """
 
-    is_silent: bool
-    n_lost: int
+    is_silent: bool = False
+    n_lost: int = 0
+    fault: str = ""
 
 
 def check_sound(path: Path, *, everything: bool) -> CheckedSound | None:
@@ -146,23 +148,31 @@ def check_sound(path: Path, *, everything: bool) -> CheckedSound | None:
         stream = main_track(container.streams.audio)
         if stream is None:
             return None
-        if stream.codec_context is None:  # no decoder
-            return CheckedSound(False, sum(bool(packet.size) for packet in container.demux(stream)))
-        stream.codec_context.thread_count = 1
         reader, is_silent, is_empty = _Reader(stream, 0.0), True, True
+        if stream.codec_context is None:  # no decoder
+            n_lost = sum(bool(packet.size) for packet in reader.packets(container))
+            return CheckedSound(n_lost=n_lost, fault=reader.stopped)
+        stream.codec_context.thread_count = 1
         for frame in reader.frames(container):
             is_empty = False
             is_silent = is_silent and float(np.abs(mono(frame)).max(initial=0)) < _STEP
             if not is_silent and not everything:
                 break
-    return CheckedSound(is_silent and not is_empty, reader.n_lost)
+    return CheckedSound(is_silent and not is_empty, reader.n_lost, reader.stopped)
 
 
 class _Reader:
-    """Decodes packet by packet: one that cannot be decoded costs no other."""
+    """Decodes packet by packet: one that cannot be decoded costs no other.
+
+    Attributes:
+        n_lost: packets that cannot be decoded.
+        fault: what the decoder, or the reader of the container, said.
+        stopped: what the latter said, where reading stopped before the end.
+
+    """
 
     def __init__(self, stream: av.AudioStream, zero_s: float) -> None:
-        self.n_lost, self.fault = 0, ""
+        self.n_lost, self.fault, self.stopped = 0, "", ""
         self._stream, self._zero_s = stream, zero_s
 
     def runs(self, container: av.container.InputContainer) -> Iterator[tuple[int, int, list[Wave]]]:
@@ -184,17 +194,18 @@ class _Reader:
         if parts:
             yield first, rate, parts
 
+    def packets(
+        self, container: av.container.InputContainer
+    ) -> Iterator[av.Packet[av.AudioStream]]:
+        """All, or those before reading stopped: they count."""
+        try:
+            yield from container.demux(self._stream)
+        except (av.FFmpegError, OSError) as error:
+            require_enough(error)
+            self.fault = self.stopped = reason(error)
+
     def frames(self, container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
-        packets = container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-            except (av.FFmpegError, OSError) as error:
-                require_enough(error)
-                self.fault = reason(error)  # what was read before counts
-                return
+        for packet in self.packets(container):
             try:
                 yield from packet.decode()
             except (av.FFmpegError, OSError) as error:

@@ -204,8 +204,8 @@ def silent_sound(data: Data) -> Iterator[Finding]:
 @warning(
     "HOM619",
     "damaged sound",
-    why="The decoder refuses packets of sound. Packing marks them as not recorded, with silence in "
-    "their place. Counted with --decode all.",
+    why="The decoder refuses packets of sound, or the sound cannot be read to its end. Packing "
+    "marks what is missing as not recorded, with silence in its place. Counted with --decode all.",
     example="12 packets cannot be decoded",
     hint="copy the video again where another copy is whole",
     deep=True,
@@ -213,8 +213,11 @@ def silent_sound(data: Data) -> Iterator[Finding]:
 def damaged_sound(data: Data) -> Iterator[Finding]:
     """Found by decoding the sound as packing does."""
     for file, sequence, _, checked in _decoded(data):
-        if checked.sound is not None and checked.sound.n_lost:
-            found = f"{quantity(checked.sound.n_lost, 'packet')} cannot be decoded"
+        if (sound := checked.sound) is None:
+            continue
+        lost = f"{quantity(sound.n_lost, 'packet')} cannot be decoded" if sound.n_lost else ""
+        stop = f"not read to its end ({sound.fault})" if sound.fault else ""
+        if found := "; ".join(filter(None, [lost, stop])):
             yield data.at_file(file, found, "packets that decode", sequence=sequence)
 
 
