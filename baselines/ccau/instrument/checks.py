@@ -138,12 +138,16 @@ class WithoutFactor(TwoRanks):
 
 
 def gap_on_two_ranks(align: AlignmentConfig, kind: type[TwoRanks] = TwoRanks) -> float:
-    """Largest difference of the mean gradient of two ranks to the full batch's, relative."""
+    """Largest difference of the mean gradient of two ranks to the full batch's, relative.
+
+    Where the protocol's negatives are each rank's own, of ``world``, which are gathered.
+    """
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(8, 3, 5, generator=generator, dtype=torch.float64) for _ in "ab")
     valid_a, valid_b = (torch.rand(8, 3, generator=generator) < 0.8 for _ in "ab")
     how: dict[str, Any] = {
-        "negatives": align.negatives, "normalize": align.normalize,
+        "negatives": align.negatives if align.negatives == "same_block" else "world",
+        "normalize": align.normalize,
         "tau": align.tau, "centre": align.centre,
     }  # fmt: skip
 
