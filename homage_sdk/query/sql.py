@@ -178,8 +178,8 @@ class SqlSession:
         """The tables a statement may read: those whose name is a word of its text."""
         if _LOOKS_AT_ALL.search(statement):
             return [name for name in SQL_TABLES if name != "pts"]
-        words = set(re.findall(r"\w+", statement.lower()))
-        return [name for name in SQL_TABLES if name in words]
+        words = set(re.findall(r"(?:\bstored\.)?\w+", statement.lower()))
+        return [name for name in (*SQL_TABLES, *map("stored.{}".format, _NAMED)) if name in words]
 
 
 _SESSIONS: WeakSet[SqlSession] = WeakSet()

@@ -156,8 +156,13 @@ def test_the_tables_that_are_listed_are_those_of_the_documents_each_once(ds: Dat
         assert sorted(ds.sql("SHOW TABLES")["name"].to_pylist()) == documented
         assert sorted(ds.sql(listed)["table_name"].to_pylist()) == documented
         assert len(ds.find(Action("*"))) == 10  # a pattern reads what is stored
-    stored = ds.sql("SELECT * FROM stored.atomic_actions")
+
+
+@pytest.mark.parametrize("how", ["stored.atomic_actions", '"stored" . "atomic_actions"'])
+def test_a_table_is_there_without_names_too(ds: Dataset, how: str) -> None:
+    stored = ds.sql(f"SELECT * FROM {how}")
     assert (stored.num_rows, "name" in stored.column_names) == (10, False)
+    assert ds.sql(f"SELECT name FROM {how} JOIN atomic_actions USING (action_id)").num_rows >= 10
 
 
 def test_sql_works_in_a_forked_process(ds: Dataset) -> None:
