@@ -109,7 +109,8 @@ def loading(report: Report, shards: Path) -> None:
         config = config_of(report, f"data.workers={workers}")
         parts = selection_parts(config, opened)
         modalities = ("ego", "third", "audio")
-        loader = open_loader(opened, config, modalities, parts.train, World(), training=True)
+        world = World(device=report.device)  # a card takes other pictures of a loader than a CPU
+        loader = open_loader(opened, config, modalities, parts.train, world, training=True)
         clips, begin_s = 0, 0.0
         for epoch in range(2 if report.small else 8):
             loader.set_epoch(epoch)

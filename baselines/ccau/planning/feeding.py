@@ -86,7 +86,7 @@ def has_amx(facts: Path = Path("/proc/cpuinfo")) -> bool | None:
 def advice(config: Config, shards: ShardSet, parts: Parts, world: World) -> str:
     """One line: what was measured, and the settings that suit it."""
     cores, on_card = usable_cores(), world.device.type == "cuda"
-    loading = loading_rate(config, shards, parts)
+    loading = loading_rate(config, shards, parts, world)
     steps = step_rates(config, shards, parts, world, {1} if on_card else {1, cores})
     split = best_split(cores, loading, steps)
     rates = ", ".join(f"{n} threads {rate:.1f}" for n, rate in sorted(steps.items()))

@@ -35,9 +35,9 @@ def typical_step_s(step: Callable[[int], float], budget_s: float) -> float:
 
 
 def first_batch(config: Config, shards: ShardSet, parts: Parts, world: World, task: Task) -> Batch:
-    """The first batch of training, on the device."""
+    """The first batch of training as a network takes it: on the device, pictures in RGB."""
     loader = open_loader(shards, config, task.modalities, parts.train, world, training=True)
-    return next(iter(loader)).to(world.device)
+    return next(iter(loader)).to(world.device).rgb()
 
 
 def stepper(config: Config, task: Task, batch: Batch, world: World) -> Callable[[int], float]:
@@ -60,12 +60,15 @@ def stepper(config: Config, task: Task, batch: Batch, world: World) -> Callable[
 
 
 def loading_rate(
-    config: Config, shards: ShardSet, parts: Parts, *, budget_s: float = LOADING_S
+    config: Config, shards: ShardSet, parts: Parts, world: World, *, budget_s: float = LOADING_S
 ) -> float:
-    """Clips a second that one process loads, on one core: as long as ``budget_s``, or an epoch."""
+    """Clips a second that one process loads, on one core: as long as ``budget_s``, or an epoch.
+
+    Pictures are what the device of ``world`` takes of a loader: I420 on a card, else RGB.
+    """
     alone = config.replace(["data.workers=0"])
     modalities = alone.task.modalities
-    loader = open_loader(shards, alone, modalities, parts.train, World(), training=True)
+    loader = open_loader(shards, alone, modalities, parts.train, world, training=True)
     counts, taken_s = [], []
     begin_s = last_s = time.perf_counter()
     for batch in loader:

@@ -60,7 +60,7 @@ def measured(config: Config, shards: ShardSet, parts: Parts, world: World) -> Sp
     batch = first_batch(config, shards, parts, world, task)
     step_s = typical_step_s(stepper(config, task, batch, world), MEASURED_S)
     used_mb = memory_mb(world.device)
-    loading = loading_rate(config, shards, parts) * max(config.data.workers, 1)
+    loading = loading_rate(config, shards, parts, world) * max(config.data.workers, 1)
     device = "cpu"
     if world.device.type == "cuda":
         device = torch.cuda.get_device_name(world.device)

@@ -70,5 +70,4 @@ def test_advice_names_fp32_only_where_bf16_has_no_hardware(measured, monkeypatch
 
 
 def test_the_rate_of_loading_is_that_of_one_process(measured):
-    config, shards, parts, _ = measured(**{"data.workers": 9})
-    assert 0 < loading_rate(config, shards, parts, budget_s=0.1) < 1e5
+    assert 0 < loading_rate(*measured(**{"data.workers": 9}), budget_s=0.1) < 1e5
