@@ -82,7 +82,7 @@ class Protocol:
 
 
 def read_protocol(path: Path = PROTOCOL) -> Protocol:
-    """A protocol from TOML; ConfigError names the file and the key that is wrong or unknown."""
+    """A protocol from TOML; ConfigError names the file and the key that is wrong or missing."""
     values = read_toml(path)
     known = flat(asdict(Protocol()))
     for key in flat(values):
@@ -91,7 +91,7 @@ def read_protocol(path: Path = PROTOCOL) -> Protocol:
                 f"unknown key {key!r}", place=path, expected=f"one of {', '.join(known)}"
             )
     try:
-        return pydantic.TypeAdapter(Protocol).validate_python(values)
+        protocol = pydantic.TypeAdapter(Protocol).validate_python(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(
@@ -99,3 +99,11 @@ def read_protocol(path: Path = PROTOCOL) -> Protocol:
             place=path,
             found=repr(first["input"])[:80],
         ) from error
+    if not protocol.seeds.confirmatory:
+        raise ConfigError(
+            "seeds.confirmatory: no seed",
+            place=path,
+            expected="at least two, which were not used for tuning",
+            hint="for example [seeds] confirmatory = [1000, 1001, 1002]",
+        )
+    return protocol

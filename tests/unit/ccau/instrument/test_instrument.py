@@ -46,6 +46,14 @@ def test_a_protocol_with_an_unknown_key_is_refused(tmp_path):
         read_protocol(path)
 
 
+def test_a_protocol_without_seeds_to_confirm_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "protocol.toml"
+    path.write_text("[seeds]\ntuning = [1]\n")
+    with pytest.raises(ConfigError, match=r"seeds\.confirmatory") as refused:
+        read_protocol(path)
+    assert str(path) in str(refused.value.place)
+
+
 def correlation(a, b):
     return float(np.corrcoef(a.flatten().numpy(), b.flatten().numpy())[0, 1])
 
