@@ -47,7 +47,7 @@ mutate: $(READY)
 check-gpu: $(READY)
 	$(BIN)/python tools/check_gpu.py --out "$(GPU_OUT)"
 
-## make instrument  is cooperation found where it must exist, and only there? (20 CPU minutes; resumes)
+## make instrument  is cooperation found where it must exist, and only there? (8 CPU minutes; exits 1 while a claim fails)
 instrument: $(READY)
 	$(BIN)/python -m baselines.ccau instrument --out "$(INSTRUMENT)" --page docs/ccau_instrument.md
 

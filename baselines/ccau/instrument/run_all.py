@@ -1,4 +1,4 @@
-"""All arms of all worlds and seeds: one JSON file each, and none is trained twice."""
+"""All arms of all worlds and seeds: one JSON file each, and none is trained twice by one code."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 from baselines.ccau.instrument.arms import Trial, run_job
 from baselines.ccau.instrument.mutants import TRAINED
 from baselines.ccau.instrument.protocol import Protocol
+from baselines.ccau.instrument.sources import code_version
 from baselines.ccau.runs.json_files import parse_json, write_json
 from homage_sdk.processes import end_pool, leave_with, start_all
 from homage_sdk.progress import Progress
@@ -53,18 +54,19 @@ def run_all(
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Results:
-    """Train what ``out`` does not hold yet under this protocol, and return all of it.
+    """Train what ``out`` does not hold yet of this protocol and code, and return all of it.
 
     Raises StorageError, and CheckpointError for a file in ``out`` that cannot be read.
     """
     wanted = list(jobs(protocol, seeds))
+    code = code_version()
     found = read_all(protocol, out, seeds)
     missing = [job for job in wanted if job not in found]
     tell = progress or (lambda _done, _total: None)
     tell(len(found), len(wanted))
     if processes == 1:
         for job in missing:
-            found[job] = _run_and_write(job, protocol, out)
+            found[job] = _run_and_write(job, protocol, code, out)
             tell(len(found), len(wanted))
         return found
     context = multiprocessing.get_context("spawn")
@@ -73,7 +75,7 @@ def run_all(
     )
     try:
         start_all(pool)
-        running = {pool.submit(_run_and_write, job, protocol, out): job for job in missing}
+        running = {pool.submit(_run_and_write, job, protocol, code, out): job for job in missing}
         for done in as_completed(running):
             found[running[done]] = done.result()
             tell(len(found), len(wanted))
@@ -83,13 +85,13 @@ def run_all(
 
 
 def read_all(protocol: Protocol, out: Path, seeds: Sequence[int]) -> Results:
-    """The results that ``out`` holds of these seeds; those of another protocol do not count."""
-    found = {}
+    """The results that ``out`` holds of these seeds; another protocol's or code's do not count."""
+    found, wanted = {}, (protocol.fingerprint, code_version())
     for job in jobs(protocol, seeds):
         path = path_of(out, job)
         if path.is_file():
             values = parse_json(path.read_bytes(), path)
-            if values.get("protocol") == protocol.fingerprint:
+            if (values.get("protocol"), values.get("code")) == wanted:
                 found[job] = values
     return found
 
@@ -99,9 +101,11 @@ def path_of(out: Path, job: Trial) -> Path:
     return out / f"seed-{job.seed}" / f"{job.world}-{job.arm.replace(' ', '-')}.json"
 
 
-def _run_and_write(job: Trial, protocol: Protocol, out: Path) -> dict[str, Any]:
+def _run_and_write(
+    job: Trial, protocol: Protocol, code: dict[str, str], out: Path
+) -> dict[str, Any]:
     torch.set_num_threads(1)  # networks this small gain nothing from more
-    values = run_job(job, protocol)
+    values = {**run_job(job, protocol), "code": code}
     path = path_of(out, job)
     write_json(path, values)
     return values

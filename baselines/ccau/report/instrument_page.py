@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from baselines.ccau.instrument.arms import LAST_STEPS, Trial
-from baselines.ccau.instrument.checks import exact_checks
+from baselines.ccau.instrument.checks import FaultCheck, exact_checks
 from baselines.ccau.instrument.claims import (
+    PairedTest,
     claims,
+    must_be_caught,
     mutants_caught,
     outside_the_family,
     without_effect,
@@ -34,21 +37,67 @@ from homage_sdk.storage import write_file
 TEMPLATE = Path(__file__).with_suffix(".md")
 
 
-def write_page(results: Mapping[Trial, Mapping[str, Any]], protocol: Protocol, page: Path) -> None:
+@dataclass(frozen=True)
+class Findings:
+    """What the page says of the complete seeds."""
+
+    level: float
+    claims: list[PairedTest]
+    without_effect: list[PairedTest]
+    """The claims of ``plus``, where an alignment without effect stands in place of ``coop``."""
+    mutants: list[PairedTest]
+    exact: list[FaultCheck]
+
+    @property
+    def failed_claims(self) -> list[str]:
+        """Names of the claims that do not hold."""
+        return [f.claim for f in self.claims if not f.holds(self.level)]
+
+    @property
+    def no_effect_is_noticed(self) -> bool:
+        """Whether an alignment without effect fails a claim."""
+        return not all(f.holds(self.level) for f in self.without_effect)
+
+    @property
+    def failures(self) -> list[str]:
+        """A line for each claim that does not hold and each fault that went unnoticed."""
+        unnoticed = [f.claim for f in self.mutants if must_be_caught(f) and not f.holds(self.level)]
+        unnoticed += [check.mutant for check in self.exact if not (check.passes and check.caught)]
+        if not self.no_effect_is_noticed:
+            unnoticed.append("an alignment without effect")
+        return [*self.failed_claims, *(f"unnoticed: {fault}" for fault in unnoticed)]
+
+
+def figure_of(page: Path) -> Path:
+    """Where the figure of a page lies; UsageError for a page that is not ``.md``."""
+    if page.suffix != ".md":
+        raise UsageError("the page is Markdown", place=page, expected="a name that ends in .md")
+    return page.with_suffix(".svg")
+
+
+def write_page(
+    results: Mapping[Trial, Mapping[str, Any]], protocol: Protocol, page: Path
+) -> Findings:
     """Write ``page`` (Markdown) and the figure beside it; the same results give the same bytes.
 
-    Raises UsageError where no seed is complete, StorageError.
+    Raises UsageError where no seed is complete or ``page`` is not ``.md``, StorageError.
     """
+    figure = figure_of(page)
     seeds = complete_seeds(results, protocol.seeds.confirmatory)
     if not seeds:
         raise UsageError("no seed has all arms yet", hint="run `ccau instrument` to the end")
     kept = {job: result for job, result in sorted(results.items(), key=_order) if job.seed in seeds}
     level = protocol.tests.level
-    found = claims(kept, protocol)
-    trained, exact = mutants_caught(kept, protocol), exact_checks(protocol, seeds[0])
-    failing = [f.claim for f in found if not f.holds(level)]
-    silent = [f for f in claims(without_effect(kept), protocol) if f.claim.startswith("plus")]
-    unnoticed = all(f.holds(level) for f in silent)
+    findings = Findings(
+        level,
+        claims=claims(kept, protocol),
+        without_effect=[
+            f for f in claims(without_effect(kept), protocol) if f.claim.startswith("plus")
+        ],
+        mutants=mutants_caught(kept, protocol),
+        exact=exact_checks(protocol, seeds[0]),
+    )
+    found, failing = findings.claims, findings.failed_claims
     verdict = (
         f"All {len(found)} claims hold." if not failing
         else f"{len(found) - len(failing)} of {len(found)} claims hold; not: {'; '.join(failing)}."
@@ -57,6 +106,8 @@ def write_page(results: Mapping[Trial, Mapping[str, Any]], protocol: Protocol, p
     align = protocol.align
     text = TEMPLATE.read_text(encoding="utf-8").format(
         **asdict(protocol.world),
+        **next(iter(kept.values()))["code"],
+        figure=quote(figure.name),
         verdict=verdict,
         minutes=cpu_minutes(kept),
         n_results=len(kept),
@@ -71,13 +122,16 @@ def write_page(results: Mapping[Trial, Mapping[str, Any]], protocol: Protocol, p
         last=LAST_STEPS,
         arms=arm_rows(kept, protocol),
         outside=difference_rows(outside_the_family(kept, protocol)),
-        no_op="still passes: **not caught**" if unnoticed else "fails the claims of `plus`",
-        mutants=mutant_rows(trained, level),
-        checks=check_rows(exact),
+        no_op="fails the claims of `plus`"
+        if findings.no_effect_is_noticed
+        else "still passes: **not caught**",
+        mutants=mutant_rows(findings.mutants, level),
+        checks=check_rows(findings.exact),
         gap=protocol.tests.mutant_gap,
     )
     write_file(page, text)
-    write_file(page.with_suffix(".svg"), gain_figure(kept) + "\n")
+    write_file(figure, gain_figure(kept) + "\n")
+    return findings
 
 
 def gain_figure(results: Mapping[Trial, Mapping[str, Any]]) -> str:
