@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -60,5 +62,13 @@ def require_harmless(change: Change, schedule: str, place: Path) -> None:
         place=place,
         found=f"{str(change.new)[:80]} now",
         expected=f"{str(change.old)[:80]}, as the run began",
-        hint="set it as it was, choose another --out, or start again with --fresh",
+        hint=f"{_as_it_was(change)}choose another --out, or start again with --fresh",
     )
+
+
+def _as_it_was(change: Change) -> str:
+    """How to go on with the old value, where it is a setting and had one."""
+    if change.old is None or change.key not in flat(Config().as_dict()):
+        return ""
+    old = change.old if isinstance(change.old, str) else json.dumps(change.old)
+    return f"go on with `--set {shlex.quote(f'{change.key}={old}')}`, "

@@ -1,6 +1,7 @@
 """What may change when a run goes on, and that what only informs never ends it."""
 
 import json
+import shlex
 import warnings
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import psutil
 import pytest
 import torch
 
-from baselines.ccau.config.resume_settings import resume_settings
+from baselines.ccau.config.resume_settings import Change, require_harmless, resume_settings
 from baselines.ccau.config.toml_settings import flat
 from baselines.ccau.config.training_config import OptimConfig
 from baselines.ccau.evaluation.evaluate_run import evaluate
@@ -79,9 +80,42 @@ def test_a_run_of_before_a_setting_goes_on_with_its_default(stopped, small_shard
     with pytest.raises(ConfigError, match=r"align\.negatives differs") as refused:
         train(config.replace(["align.negatives=same_block"]), small_shards, run)
     assert "same_block" in refused.value.found and "batch" in refused.value.expected
+    assert "--set align.negatives=batch" in refused.value.hint
     train(config, small_shards, run)
     train(config, small_shards, tmp_path / "straight")
     assert_same_run(run, tmp_path / "straight")
+
+
+def test_a_run_with_the_negatives_of_0_1_0_says_by_which_setting_it_goes_on(
+    tiny, small_shards, tmp_path, monkeypatch
+):
+    """The same command wants other negatives by default since; the hint's setting is taken."""
+    video = tiny(**AUDIO, **{"run.checkpoint_every": 1, "align.negatives": "video"})
+    with monkeypatch.context() as patch:
+        killed_at(patch, 2)
+        with pytest.raises(Killed):
+            train(video, small_shards, tmp_path)
+    now = video.replace(["align.negatives=batch"])
+    with pytest.raises(ConfigError, match=r"align\.negatives differs") as refused:
+        train(now, small_shards, tmp_path)
+    _, _, rest = refused.value.hint.partition("--set ")
+    setting = rest.partition("`")[0]
+    assert setting == "align.negatives=video"
+    assert not train(now.replace([setting]), small_shards, tmp_path).already_done
+
+
+@pytest.mark.parametrize(
+    ("key", "old"), [("task.modalities", ["ego", "audio"]), ("align.centre", True), ("optim.lr", 1)]
+)
+def test_the_hint_sets_a_value_as_it_was(tiny, tmp_path, key, old):
+    with pytest.raises(ConfigError) as refused:
+        require_harmless(Change(key, old, "other"), "constant", tmp_path)
+    _, setting, *_ = shlex.split(refused.value.hint.partition("`")[2].partition("`")[0])
+    assert flat(tiny().replace([setting]).as_dict())[key] == old
+    for no_setting in (Change("shards.fingerprint", "a", "b"), Change(key, None, old)):
+        with pytest.raises(ConfigError) as refused:
+            require_harmless(no_setting, "constant", tmp_path)
+        assert "--set" not in refused.value.hint and "--fresh" in refused.value.hint
 
 
 def test_any_other_change_is_refused_with_both_values_and_nothing_is_written(stopped, small_shards):
