@@ -15,7 +15,7 @@ import numpy as np
 
 from baselines.ccau.evaluation.counted import Counted
 from baselines.ccau.evaluation.measures import activity_measure, atomic_measure, split_rows
-from baselines.ccau.evaluation.predictions import load_predictions
+from baselines.ccau.evaluation.predictions import Predictions, load_predictions
 from baselines.ccau.paper.published_numbers import Cell
 from baselines.ccau.runs.json_files import read_json
 from homage_sdk.errors import CheckpointError
@@ -53,7 +53,8 @@ def compare(
 ) -> OurCell | None:
     """One number over ``runs`` (one a seed), with its difference to the runs ``against``.
 
-    None where the runs have not got it. Raises CheckpointError for seeds that were judged on
+    None where the runs have not got it: no such modality, or none of its test sequences has such a
+    label (``unlabelled``). Raises CheckpointError for seeds that were judged on
     different sequences.
     """
     own = _judged(runs, *cell)
@@ -127,13 +128,14 @@ def _difference(
 
 
 def _of_sequences(run: Path, metric: str, modality: str) -> _Judged | None:
-    """The mean over the test splits of a metric of one run."""
+    """The mean over the test splits of a metric of one run; None where nothing has a label."""
     saved = load_predictions(run / "predictions.npz")
     found = saved.by_modality.get(modality)
     if found is None:
         return None
-    labelled = found.activity_label >= 0 if metric == "accuracy" else found.atomic_known
-    units = {s: saved.split[s] for s in compress(found.sequences, labelled.tolist())}
+    units = {s: saved.split[s] for s in compress(found.sequences, _labelled(found, metric))}
+    if not units:
+        return None
 
     def of(names: list[str]) -> Statistic:
         rows = np.flatnonzero(np.isin(found.sequences, names))
@@ -147,6 +149,20 @@ def _of_sequences(run: Path, metric: str, modality: str) -> _Judged | None:
         return lambda weights: measure(weights)[key]
 
     return _Judged(units, of, Counted.of(found, saved.split))
+
+
+def _labelled(found: Predictions, metric: str) -> list[bool]:
+    """Which sequences the metric counts."""
+    known = found.activity_label >= 0 if metric == "accuracy" else found.atomic_known
+    return [bool(each) for each in known]
+
+
+def unlabelled(runs: list[Path], metric: str, modality: str) -> bool:
+    """Whether a run answered for the modality, and none of its test sequences has such a label."""
+    if "@" in metric:
+        return False
+    answers = (load_predictions(run / "predictions.npz").by_modality.get(modality) for run in runs)
+    return any(found is not None and not any(_labelled(found, metric)) for found in answers)
 
 
 def _of_draws(run: Path, metric: str, modality: str) -> _Judged | None:

@@ -10,6 +10,7 @@ judged on the same sequences.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from baselines.ccau.evaluation.result_rows import TITLES
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.paper.published_numbers import PAPER, Cell
-from baselines.ccau.report.compare_arms import OurCell, compare
+from baselines.ccau.report.compare_arms import OurCell, compare, unlabelled
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import one_state
 from homage_sdk.errors import CheckpointError
@@ -36,6 +37,7 @@ TITLE = {
 def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cell, OurCell]]]:
     """Table to row to cell, from the runs in ``out``.
 
+    ``tables.md`` also says which numbers are missing because no test sequence has the label.
     Raises CheckpointError when there are none, or one was written meanwhile.
     """
     ready = {}
@@ -48,8 +50,8 @@ def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cel
             "no judged runs here", place=out, hint="`ccau arms --size tiny SHARDS OUT` makes them"
         )
     with one_state(*(run for runs in ready.values() for run in runs)):
-        tables = _compared(ready, draws)
-    _write(out, tables)
+        tables, absent = _compared(ready, draws), _without_labels(ready)
+    _write(out, tables, absent)
     return tables
 
 
@@ -71,7 +73,18 @@ def _compared(
     return tables
 
 
-def _write(out: Path, tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> None:
+def _without_labels(ready: dict[str, list[Path]]) -> list[str]:
+    """The cells that runs answered for and that no label judges, in words."""
+    return [
+        f"Table {table}, {row}: {TITLES.get(modality, modality)} {metric}"
+        for table, rows in PAPER.items()
+        for row, cells in rows.items()
+        for metric, modality in cells
+        if unlabelled(ready[next(a.name for a in ARMS if (table, row) in a.rows)], metric, modality)
+    ]
+
+
+def _write(out: Path, tables: dict[str, dict[str, dict[Cell, OurCell]]], absent: list[str]) -> None:
     plain: dict[str, Any] = {
         table: {
             row: {
@@ -88,7 +101,7 @@ def _write(out: Path, tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> None
         for table, rows in tables.items()
     }
     write_json(out / "tables.json", plain)
-    write_file(out / "tables.md", markdown(tables))
+    write_file(out / "tables.md", markdown(tables, absent))
 
 
 def said(cell: OurCell) -> str:
@@ -120,8 +133,8 @@ def table_rows(table: str, rows: dict[str, dict[Cell, OurCell]]) -> list[dict[st
     ]
 
 
-def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> str:
-    """All tables as Markdown."""
+def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]], absent: Sequence[str] = ()) -> str:
+    """All tables as Markdown, and the numbers that are ``absent`` for want of labels."""
     parts = [
         "Ours: mean over the test splits and seeds, ± standard deviation over seeds, and on how "
         "many sequences and clips; in brackets the paired difference to the first row that has the "
@@ -135,4 +148,9 @@ def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]]) -> str:
         head = list(lines[0])
         parts.append(f"\n### {TITLE[table]}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}\n")
         parts += [f"| {' | '.join(row.values())} |\n" for row in lines]
+    if absent:
+        parts.append(
+            "\nNot in the tables, since no test sequence of the modality has such a label:\n\n"
+        )
+        parts += [f"* {each}\n" for each in absent]
     return "".join(parts)

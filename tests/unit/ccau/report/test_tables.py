@@ -66,6 +66,26 @@ def test_arms_judged_on_different_sequences_are_compared_on_the_common_ones(judg
     assert rows[0]["sequences"] == "test 2, val 2" and rows[0]["clips"] == "12"
 
 
+@pytest.mark.parametrize(
+    ("cell", "what"), [(("atomic_known", "4"), "atomic"), (("activity_label", "2"), "activity")]
+)
+def test_a_modality_without_any_labelled_sequence_has_no_number_and_the_page_says_why(
+    judged, tmp_path, cell, what
+):
+    (field, table), metric = cell, {"atomic": "map", "activity": "accuracy"}[what]
+    arm = next(a for a in ARMS if a.name == f"single_{what}")
+    run = judged(arm, 0, [1, 0])
+    ego = compare_arms.load_predictions(run / "predictions.npz").by_modality["ego"]
+    assert compare((metric, "ego"), [run], None, draws=10) is not None
+    setattr(ego, field, {"atomic": np.zeros(2, dtype=bool), "activity": np.array([-1, -1])}[what])
+    assert compare((metric, "ego"), [run], None, draws=10) is None
+    run.mkdir(parents=True)
+    (run / "predictions.npz").touch()
+    assert table not in paper_tables.make_tables(tmp_path, draws=10)
+    said = (tmp_path / "tables.md").read_text()
+    assert "no test sequence" in said and f"* Table {table}, Single Modality" in said
+
+
 def test_arms_without_a_common_sequence_are_marked(judged):
     single = [judged(SINGLE, 0, [1, 1])]
     found = compare(CELL, [judged(COOPERATIVE, 0, [1, 0], first=2)], single, draws=10)
