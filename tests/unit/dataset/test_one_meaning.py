@@ -97,6 +97,7 @@ def test_types_of_ours_are_not_compared_with_others() -> None:
     assert AtomicActions([]).__eq__(3) is NotImplemented
 
 
+@pytest.mark.slow
 def test_a_type_checker_refuses_a_bare_number(tmp_path: Path) -> None:
     script = tmp_path / "asks.py"
     script.write_text(
