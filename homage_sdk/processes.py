@@ -49,8 +49,10 @@ def end(processes: Iterable[BaseProcess]) -> None:
 def start_all(pool: ProcessPoolExecutor) -> None:
     """Start the processes of a pool that spawns; a Ctrl-C waits until the pool knows each of them.
 
-    Between a process's start and its entry in the pool it would leave one behind.
+    Between a process's start and its entry in the pool it would leave one behind. Left to itself a
+    pool starts the second process, and further ones, at later calls.
     """
+    pool._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]
     came: list[FrameType | None] = []
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, lambda _, frame: came.append(frame)) if is_main else None

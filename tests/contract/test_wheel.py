@@ -57,9 +57,8 @@ def test_the_wheel_works_in_an_empty_environment(
     homage = tmp_path / "venv/bin/homage"
     run(homage, "synth", "release", "--sequences", "2", "--size", "160x120", "--seconds", "4", "4")
     run(homage, "ingest", "release", "catalog")
-    sequence = run(
-        homage, "query", "catalog", "SELECT min(sequence) AS id FROM sequences", "--json"
-    )
+    asked = "SELECT min(sequence) AS id FROM sequences"
+    sequence = run(homage, "query", "catalog", asked, "--format", "csv").split()[-1]
     shown = run(homage, "show", "catalog", sequence)
     assert "atomic actions" in shown
     run(homage, "pack", "catalog", "shards")

@@ -138,3 +138,19 @@ def test_a_ctrl_c_waits_until_a_pool_knows_its_processes() -> None:
         with pytest.raises(KeyboardInterrupt):
             start_all(pool)
         assert pool.is_started and signal.getsignal(signal.SIGINT) is before
+
+
+def test_all_processes_of_a_pool_are_started_at_once() -> None:
+    """One that starts at a later call may be left behind by a Ctrl-C just then."""
+    pool = ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        start_all(pool)
+        assert len(pool._processes) == 3
+        assert len(set(pool.map(_pid, range(3)))) >= 1
+        assert len(pool._processes) == 3
+    finally:
+        end_pool(pool)
+
+
+def _pid(_: int) -> int:
+    return os.getpid()
