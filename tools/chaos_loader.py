@@ -4,7 +4,7 @@
 
 A child process iterates over epochs, writes down the hash of each batch together with the state of
 the loader, and is sent SIGKILL at a random moment after a random batch. The batches that all its
-lives saw together must be those of a child that nobody disturbed, which had no workers; and the
+lives saw together must be those of a child that was not killed and had no workers; and the
 workers of a killed child must end by themselves. Kills are dealt to the numbers of workers in
 turn. Without shards, those of a small synthetic release are made. Exit code 0 when all
 agree.

@@ -3,7 +3,7 @@
     python tools/chaos_pack.py [CATALOG] --kills 200 [--workers 2] [--seed 0]
 
 Each round starts `homage pack` in a folder, kills it with SIGKILL, and starts it again until it
-ends by itself. The bytes must be those of a run that nobody disturbed. Every other round begins
+ends by itself. The bytes must be those of a run that was not killed. Every other round begins
 with shards of fewer sequences, which are brought up to date in place: after each kill a reader must
 find these or the new ones, whole. Moments are drawn from the whole life of a run, start-up and
 last writes included; every third one follows a file instead (the lock, the plan, a shard under its

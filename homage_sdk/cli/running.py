@@ -112,7 +112,7 @@ def _flush() -> None:
 
 
 def _silence() -> None:
-    """Lose what is left to print where nobody takes it: Python would speak of it at the end."""
+    """Drop unprinted output where standard output is closed, so that Python reports no error."""
     try:
         _flush()
     except OSError:

@@ -27,9 +27,9 @@ _HOLE_S = 0.2
 
 
 def main_part(times: npt.NDArray[np.float64]) -> slice:
-    """The most of these ascending times (seconds) between which no hole is absurd.
+    """The longest run of these ascending times (seconds) without an implausible hole.
 
-    It is where it is longer than a minute, and than all of them would last ten times over.
+    A hole is implausible where it is longer than a minute and than ten times all frames together.
 
     >>> main_part(np.array([0.0, 0.033, 0.066, 36_000.0]))
     slice(0, 3, None)

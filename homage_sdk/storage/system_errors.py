@@ -1,7 +1,7 @@
 """What an error of the operating system or of a library beneath us means, and what to do about it.
 
 One place knows it: ``storage.explained`` while writing, the readers of files, and the end of every
-command, where what nobody turned into an error of ours becomes one.
+command, where an error that was not turned into one of ours before becomes one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def require_enough(error: BaseException, place: Path | str | None = None) -> Non
     """Raise ResourceError where ``error`` is for want of open files or memory.
 
     To be called before a file is judged by an error that came of reading it. FFmpeg's own "cannot
-    allocate memory" is a damaged file's absurd size and stays what it is.
+    allocate memory" is the impossible size in a damaged file, and stays what it is.
     """
     number = number_of(error)
     if number in _WANTING and not (number == errno.ENOMEM and _library(error) == "av"):

@@ -50,7 +50,7 @@ def _faded(part: Samples) -> Samples:
 
 
 def _elsewhere(seconds: int, rng: np.random.Generator) -> Samples:
-    """Sounds that belong to nobody in the picture."""
+    """Sounds from outside the picture."""
     mixed = np.zeros(seconds * SAMPLE_RATE, np.float32)
     if rng.random() < DISTRACTED:
         name = _DISTRACTIONS[int(rng.integers(len(_DISTRACTIONS)))]

@@ -82,8 +82,8 @@ def camera(
 ) -> Camera:
     """The camera of one view of one take: another corner a view, set up anew for every take.
 
-    Whoever sets it up looks through it: not inside a piece of furniture, the head and chest in
-    sight. Legs and hands may be hidden.
+    It is not inside a piece of furniture, and head and chest are in sight. Legs and hands may be
+    hidden.
     """
     rng = stream(seed, "camera", sequence, view)
     cast = 0.9 + 0.2 * stream(seed, "camera cast", place.number, view).random(3)
