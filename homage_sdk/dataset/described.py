@@ -98,7 +98,10 @@ class Described(Handle):
         )
 
     def describe(self) -> pd.DataFrame:
-        """Counts by split, and of all: sequences, participants, views, hours, labels."""
+        """Counts by split, and of all: sequences, participants, views, hours, labels.
+
+        Hours are of the sequences whose length is known.
+        """
         import pandas as pd
 
         return pd.DataFrame.from_dict(self._counts(), orient="index").rename_axis("split")

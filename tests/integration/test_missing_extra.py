@@ -6,13 +6,12 @@ import sys
 
 import pytest
 
-HIDE = (
-    "import sys; sys.modules.update({name: None for name in ('torch', 'librosa', 'webdataset')});"
-)
+TRAIN = ("torch", "librosa", "webdataset")
 
 
-def without_extras(entry, *words):
-    code = f"{HIDE} sys.argv = {[entry, *map(str, words)]!r}; "
+def without_extras(entry, *words, hidden=TRAIN):
+    hide = f"import sys; sys.modules.update(dict.fromkeys({hidden!r}));"
+    code = f"{hide} sys.argv = {[entry, *map(str, words)]!r}; "
     module = {"homage": "homage_sdk.cli", "ccau": "baselines.ccau.cli"}[entry]
     return subprocess.run(
         [sys.executable, "-c", f"{code} from {module} import main; main()"],
@@ -31,6 +30,15 @@ def test_ccau_without_torch_says_what_to_install(command, small_shards, tmp_path
     assert "Traceback" not in done.stderr
     assert "torch" in done.stderr
     assert "pip install 'homage-sdk[train]'" in done.stderr
+
+
+@pytest.mark.parametrize("hidden", ["jinja2", "markupsafe"])
+def test_a_page_without_the_figures_extra_says_what_to_install(hidden, small_catalog, tmp_path):
+    done = without_extras("homage", "report", small_catalog, tmp_path / "p.html", hidden=(hidden,))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "pip install 'homage-sdk[figures]'" in done.stderr
+    assert not (tmp_path / "p.html").exists()
 
 
 def test_packing_and_checking_shards_need_no_torch(small_catalog, tmp_path):
