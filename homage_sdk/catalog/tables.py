@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from homage_sdk.catalog.dataset_card import catalog_card
+from homage_sdk.catalog.catalog_card import catalog_card
 from homage_sdk.catalog.info import CatalogInfo, read_info, stamp
 from homage_sdk.catalog.parquet_table import ParquetTable, open_checked
 from homage_sdk.catalog.schema import OF_THE_CATALOG, TABLES

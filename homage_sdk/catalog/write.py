@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homage_sdk.catalog.dataset_card import catalog_card
+from homage_sdk.catalog.catalog_card import catalog_card
 from homage_sdk.catalog.info import (
     CatalogInfo,
     Options,

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from homage_sdk import __version__
-from homage_sdk.catalog.dataset_card import catalog_card
+from homage_sdk.catalog.catalog_card import catalog_card
 from homage_sdk.catalog.info import CatalogInfo, Options, Source
 from homage_sdk.catalog.tables import Catalog
 from homage_sdk.catalog.write import check_apart, check_target, write_catalog

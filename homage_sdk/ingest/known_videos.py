@@ -83,12 +83,12 @@ class KnownVideos:
         import av
 
         from homage_sdk.media import probe, pts_index
-        from homage_sdk.media.header import container, faults, orientation, tracks
+        from homage_sdk.media.header import container, container_faults, orientation, tracks
 
         digest = hashlib.sha256(
             repr((av.__version__, sorted(av.library_versions.items()))).encode()
         )
-        for module in (probe, container, faults, orientation, tracks, pts_index):
+        for module in (probe, container, container_faults, orientation, tracks, pts_index):
             digest.update(Path(str(module.__file__)).read_bytes())
         digest.update(Path(__file__).read_bytes())
         return digest.hexdigest()[:16]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from homage_sdk.errors import HomageError, MediaError
 from homage_sdk.media.header.container import stated_frames, truncation
-from homage_sdk.media.header.faults import (
+from homage_sdk.media.header.container_faults import (
     container_faults,
     sound_fault,
     timestamp_faults,

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import MediaError
-from homage_sdk.media.header.faults import SOUND_SLACK_S
+from homage_sdk.media.header.container_faults import SOUND_SLACK_S
 from homage_sdk.media.header.opening import file_state, open_media, reason
 from homage_sdk.media.header.tracks import main_track
 from homage_sdk.media.mono import Wave, mono

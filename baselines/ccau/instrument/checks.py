@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from baselines.ccau.config.objective_config import AlignmentConfig
-from baselines.ccau.instrument.arms import batch_of, make_task
 from baselines.ccau.instrument.linear_nets import VIEWS
 from baselines.ccau.instrument.protocol import Protocol
+from baselines.ccau.instrument.trials import batch_of, make_task
 from baselines.ccau.instrument.worlds import make_world
 from baselines.ccau.losses.alignment import alignment
 from baselines.ccau.losses.ranks import Ranks

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from baselines.ccau.instrument.arms import Trial
 from baselines.ccau.instrument.linear_nets import VIEWS
 from baselines.ccau.instrument.mutants import LOSING, TRAINED
 from baselines.ccau.instrument.protocol import Protocol
+from baselines.ccau.instrument.trials import Trial
 
 Results = Mapping[Trial, Mapping[str, Any]]
 Values = NDArray[np.float64]

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from baselines.ccau.instrument.arms import Trial, run_job
 from baselines.ccau.instrument.mutants import TRAINED
 from baselines.ccau.instrument.protocol import Protocol
 from baselines.ccau.instrument.sources import code_version
+from baselines.ccau.instrument.trials import Trial, run_job
 from baselines.ccau.runs.json_files import parse_json, write_json
 from homage_sdk.processes import end_pool, leave_with, start_all
 from homage_sdk.progress import Progress

@@ -14,7 +14,7 @@ SOURCES = (
     "config/model_config.py",
     "config/objective_config.py",
     "config/training_config.py",
-    "instrument/arms.py",
+    "instrument/trials.py",
     "instrument/linear_nets.py",
     "instrument/mutants.py",
     "instrument/worlds.py",

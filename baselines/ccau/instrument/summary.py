@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from baselines.ccau.instrument.arms import Trial
 from baselines.ccau.instrument.checks import FaultCheck
 from baselines.ccau.instrument.claims import (
     PairedTest,
@@ -20,6 +19,7 @@ from baselines.ccau.instrument.linear_nets import VIEWS
 from baselines.ccau.instrument.mutants import TRAINED
 from baselines.ccau.instrument.protocol import Protocol
 from baselines.ccau.instrument.run_all import ARMS
+from baselines.ccau.instrument.trials import Trial
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

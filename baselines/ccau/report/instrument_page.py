@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from baselines.ccau.instrument.arms import LAST_STEPS, Trial
 from baselines.ccau.instrument.checks import FaultCheck, exact_checks
 from baselines.ccau.instrument.claims import (
     PairedTest,
@@ -30,6 +29,7 @@ from baselines.ccau.instrument.summary import (
     gains_by_arm,
     mutant_rows,
 )
+from baselines.ccau.instrument.trials import LAST_STEPS, Trial
 from baselines.ccau.report.figures import COLOURS, GREY, new_figure, svg
 from homage_sdk.errors import UsageError
 from homage_sdk.storage import write_file

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homage_sdk.errors import StorageError
-from homage_sdk.shards.dataset_card import shards_card
 from homage_sdk.shards.format.index import index_bytes
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -24,6 +23,7 @@ from homage_sdk.shards.packing.plan import Plan, PlannedShard
 from homage_sdk.shards.packing.shard_file import ShardRecord, finished
 from homage_sdk.shards.packing.stage import clean, sweep
 from homage_sdk.shards.packing.survey import Survey
+from homage_sdk.shards.shards_card import shards_card
 from homage_sdk.storage import sha256_file, write_file
 from homage_sdk.storage.commit import commit
 from homage_sdk.storage.dataset_card import CARD, stays

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from homage_sdk.errors import MediaError, UsageError, require_known
 from homage_sdk.folders import PARTS_FOLDER, look
 from homage_sdk.progress import Meter, Progress
-from homage_sdk.shards.dataset_card import shards_card
 from homage_sdk.shards.format.manifest import (
     MANIFEST,
     Manifest,
@@ -28,6 +27,7 @@ from homage_sdk.shards.packing.plan import Plan, chosen_views, make_plan
 from homage_sdk.shards.packing.reuse import Reuse
 from homage_sdk.shards.packing.stage import begin, has_leftovers, stages
 from homage_sdk.shards.packing.survey import Earlier, Survey, survey
+from homage_sdk.shards.shards_card import shards_card
 from homage_sdk.storage.commit import (
     LOCK,
     OUR_NAMES,

@@ -9,7 +9,6 @@ from homage_sdk.errors import ShardError
 from homage_sdk.folders import PARTS_FOLDER
 from homage_sdk.problems import Code, Place, Problem, Severity
 from homage_sdk.progress import Meter, Progress
-from homage_sdk.shards.dataset_card import shards_card
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import (
     INDEX,
@@ -22,6 +21,7 @@ from homage_sdk.shards.format.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.format.tar import BLOCK, MAX_MEMBER_BYTES, crc32, parse_header
+from homage_sdk.shards.shards_card import shards_card
 from homage_sdk.shards.verifying.members import Mismatch, check_member, damage
 from homage_sdk.storage import sha256_file
 from homage_sdk.storage.commit import settle

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from baselines.ccau.cli import app
 from baselines.ccau.config.objective_config import AlignmentConfig
-from baselines.ccau.instrument.arms import Trial, batch_of, make_task, run_job
 from baselines.ccau.instrument.checks import TwoRanks, WithoutFactor, exact_checks, gap_on_two_ranks
 from baselines.ccau.instrument.claims import claims, holm, mutants_caught, paired, without_effect
 from baselines.ccau.instrument.protocol import Protocol, Seeds, read_protocol
 from baselines.ccau.instrument.run_all import ARMS, path_of, read_all, run_all
+from baselines.ccau.instrument.trials import Trial, batch_of, make_task, run_job
 from baselines.ccau.instrument.worlds import make_world, partners
 from baselines.ccau.runs.json_files import read_json
 from homage_sdk.errors import ConfigError

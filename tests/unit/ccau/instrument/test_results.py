@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from baselines.ccau.cli import app
 from baselines.ccau.instrument import run_all as runs
 from baselines.ccau.instrument import sources
-from baselines.ccau.instrument.arms import Trial, run_job
 from baselines.ccau.instrument.run_all import jobs, path_of, read_all, run_all
 from baselines.ccau.instrument.sources import PACKAGE, SOURCES, code_version
+from baselines.ccau.instrument.trials import Trial, run_job
 from baselines.ccau.report import instrument_page
 from baselines.ccau.report.instrument_page import write_page
 from homage_sdk.errors import UsageError
