@@ -12,9 +12,6 @@ import pytest
 # Test processes share the cores already: a thread pool in each makes them wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# librosa, an oracle here, would first compile for 18 seconds what then runs for a few milliseconds.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-
 # A shell's background job ignores Ctrl-C, and so would every command that the tests interrupt.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
