@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import fields
 from fractions import Fraction
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +31,17 @@ from homage_sdk.storage.file_identity import size_time_ends
 
 if TYPE_CHECKING:
     from homage_sdk.media.probe import VideoProbe
+
+PROBING = (
+    "homage_sdk.media.probe",
+    "homage_sdk.media.pts_index",
+    "homage_sdk.media.header.container",
+    "homage_sdk.media.header.container_faults",
+    "homage_sdk.media.header.opening",
+    "homage_sdk.media.header.orientation",
+    "homage_sdk.media.header.tracks",
+)
+"""All of ``media`` that probing runs (tested): a probe counts while these stay as they are."""
 
 _ARRAYS = ("path", "time_base", "pts", "keyframe")
 _UNSURE = ("truncated:", "picture:")
@@ -82,15 +94,11 @@ class KnownVideos:
         """Of the modules and libraries that decide how a probe comes out, and how it is kept."""
         import av
 
-        from homage_sdk.media import probe, pts_index
-        from homage_sdk.media.header import container, container_faults, orientation, tracks
-
         digest = hashlib.sha256(
             repr((av.__version__, sorted(av.library_versions.items()))).encode()
         )
-        for module in (probe, container, container_faults, orientation, tracks, pts_index):
-            digest.update(Path(str(module.__file__)).read_bytes())
-        digest.update(Path(__file__).read_bytes())
+        for module in (*PROBING, __name__):
+            digest.update(Path(str(import_module(module).__file__)).read_bytes())
         return digest.hexdigest()[:16]
 
     def probe(

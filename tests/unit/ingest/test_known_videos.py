@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import random
 import signal
@@ -18,6 +20,7 @@ from homage_sdk.catalog.tables import verify_catalog
 from homage_sdk.cli import app, run
 from homage_sdk.folders import PROBES_FILE
 from homage_sdk.ingest import ingest
+from homage_sdk.ingest.known_videos import PROBING
 from homage_sdk.media import probe as probing
 from tests.command import tree
 from tests.unit.ingest.growing import VIEWS, Opened, film, filmed
@@ -314,3 +317,18 @@ def test_files_of_others_in_a_stopped_catalog_are_not_taken_for_it(tmp_path: Pat
     (tmp_path / "c" / "me.jpg").write_text("x")
     assert run(app, ["ingest", str(tiny.root), str(tmp_path / "c")]) == 2
     assert sorted(p.name for p in (tmp_path / "c").iterdir()) == [PROBES_FILE, "me.jpg"]
+
+
+def test_all_code_that_probes_decides_whether_a_probe_still_counts() -> None:
+    """What ``media.probe`` imports of its own room, and what that imports."""
+    found: set[str] = set()
+    left = ["homage_sdk.media.probe"]
+    while left:
+        found.add(name := left.pop())
+        file = importlib.import_module(name).__file__
+        assert file is not None
+        for node in ast.walk(ast.parse(Path(file).read_text())):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            if module and module.startswith("homage_sdk.media.") and module not in found:
+                left.append(module)
+    assert found == set(PROBING)
