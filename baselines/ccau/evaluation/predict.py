@@ -158,6 +158,8 @@ def _columns(
         "atomic_label": batch.atomic_clip.cpu().numpy(),
         "atomic_known": batch.atomic_known.cpu().numpy(),
     }
+    if output.attention is not None:
+        columns["attention"] = output.attention.half().cpu().numpy()
     return {name: column[real] for name, column in columns.items()}
 
 

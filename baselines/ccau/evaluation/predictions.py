@@ -27,8 +27,9 @@ Floats = NDArray[np.floating[Any]]
 
 Clips = Mapping[str, NDArray[Any]]
 """Columns with a row a clip and view: ``sequence, view, clip, present, activity, atomic, context,
-activity_label, atomic_label, atomic_known``. A clip that the modality does not reach (a view
-shorter than its sequence) is there and not ``present``: counted, not used."""
+activity_label, atomic_label, atomic_known``, and ``attention`` of networks that attend. A clip that
+the modality does not reach (a view shorter than its sequence) is there and not ``present``:
+counted, not used."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Predictions:
     clip_atomic: Floats  # [clips, C]
     clip_atomic_label: NDArray[np.uint8]
     clip_embedding: Floats  # [clips, D]
+    clip_attention: NDArray[np.float16] | None = None
+    """``[clips, N, h * w]``: the weights of Eq. 2 at each of N blocks, over the cells of the grid
+    row by row, each a sum of 1; None for a network without attention, and in older files."""
 
     @cached_property
     def activity(self) -> Floats:
@@ -60,9 +64,7 @@ class Predictions:
     def one_view(self) -> Predictions:
         """The same of each sequence's view with the lowest number alone."""
         begins = np.searchsorted(self.clip_sequence, self.clip_sequence)
-        kept = self.clip_view == self.clip_view[begins]
-        clips = {f.name: getattr(self, f.name) for f in fields(self) if f.name.startswith("clip_")}
-        return replace(self, **{name: values[kept] for name, values in clips.items()})
+        return replace(self, **self._clips(self.clip_view == self.clip_view[begins]))
 
     def only(self, names: Collection[str]) -> Predictions:
         """The same of these sequences alone; those that are not here are left out."""
@@ -70,8 +72,7 @@ class Predictions:
         place = np.full(len(self.sequences), -1)
         place[rows] = np.arange(len(rows))
         kept = place[self.clip_sequence] >= 0
-        clips = {f.name: getattr(self, f.name) for f in fields(self) if f.name.startswith("clip_")}
-        clips = {name: values[kept] for name, values in clips.items()}
+        clips = self._clips(kept)
         return Predictions(
             sequences=tuple(self.sequences[row] for row in rows),
             activity_label=self.activity_label[rows],
@@ -79,6 +80,11 @@ class Predictions:
             atomic_known=self.atomic_known[rows],
             **{**clips, "clip_sequence": place[clips["clip_sequence"]]},
         )
+
+    def _clips(self, kept: NDArray[np.bool_]) -> dict[str, Any]:
+        """What is known of these clips (bool ``[clips]``), by the name of the field."""
+        known = {f.name: getattr(self, f.name) for f in fields(self) if f.name.startswith("clip_")}
+        return {name: values[kept] for name, values in known.items() if values is not None}
 
     @property
     def n_views(self) -> NDArray[np.int64]:
@@ -139,6 +145,7 @@ def merge(clips: Clips, planned: Mapping[tuple[str, int], int]) -> Predictions |
         clip_atomic=shown["atomic"],
         clip_atomic_label=shown["atomic_label"].astype(np.uint8),
         clip_embedding=shown["context"],
+        clip_attention=shown.get("attention"),
     )
 
 
@@ -180,7 +187,11 @@ class SavedPredictions:
 
 
 def save_predictions(path: Path, saved: SavedPredictions) -> None:
-    """Write one npz file without pickles; the same bytes for the same content."""
+    """Write one npz file without pickles; the same bytes for the same content.
+
+    Its members: ``modalities``; ``sequences`` and ``splits``; ``classes/KIND`` and ``prior/KIND``;
+    of each modality ``MODALITY/FIELD`` for every field of ``Predictions`` that is not None.
+    """
     arrays: dict[str, NDArray[np.generic]] = {
         "modalities": np.array(list(saved.by_modality), dtype=np.str_),
         "sequences": np.array(sorted(saved.split), dtype=np.str_),
@@ -190,8 +201,8 @@ def save_predictions(path: Path, saved: SavedPredictions) -> None:
         arrays[f"classes/{kind}"] = np.array(saved.classes[kind], dtype=np.str_)
         arrays[f"prior/{kind}"] = saved.prior[kind]
     for modality, predictions in saved.by_modality.items():
-        for field in fields(predictions):
-            arrays[f"{modality}/{field.name}"] = np.asarray(getattr(predictions, field.name))
+        known = {f.name: getattr(predictions, f.name) for f in fields(predictions)}
+        arrays |= {f"{modality}/{k}": np.asarray(v) for k, v in known.items() if v is not None}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_file(path, buffer.getvalue())
@@ -204,7 +215,10 @@ def load_predictions(path: Path) -> SavedPredictions:
             arrays = {name: file[name] for name in file.files}
         by_modality = {}
         for modality in arrays["modalities"].tolist():
-            values = {f.name: arrays[f"{modality}/{f.name}"] for f in fields(Predictions)}
+            names = {f.name: f"{modality}/{f.name}" for f in fields(Predictions)}
+            if names["clip_attention"] not in arrays:
+                del names["clip_attention"]
+            values: dict[str, Any] = {field: arrays[name] for field, name in names.items()}
             values["sequences"] = tuple(values["sequences"].tolist())
             by_modality[modality] = Predictions(**values)
         return SavedPredictions(

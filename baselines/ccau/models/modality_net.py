@@ -74,7 +74,7 @@ class ModalityOutput:
     atomic: Tensor  # [B, C] logits
     activity_block: Tensor  # [B, N, A]
     atomic_block: Tensor  # [B, N, C]
-    attention: Tensor | None  # [B, h * w] weights behind ``clip``
+    attention: Tensor | None  # [B, N, h * w] weights behind ``blocks``
     grid: Tensor  # [B, h * w, D] cells behind ``clip``
     valid: Tensor  # bool [B, N] blocks with a context
     per_block: bool = True
@@ -221,7 +221,7 @@ class AggregatedNet(ModalityNet):
         return {
             "blocks": blocks,
             "clip": blocks[:, -1],
-            "attention": None if weights is None else weights[:, -1],
+            "attention": weights,
             "grid": states[:, -1],
             "valid": valid,
             "per_block": True,

@@ -124,7 +124,7 @@ def test_shapes_are_the_documented_ones(classify, audio_blocks):
         d = net.config.features
         shapes = {k: tuple(v.shape) for k, v in vars(out).items() if isinstance(v, torch.Tensor)}
         cells = shapes.pop("grid")[1]
-        assert shapes.pop("attention", (2, cells)) == (2, cells)
+        assert shapes.pop("attention", (2, N, cells)) == (2, N, cells)
         assert shapes == {
             "blocks": (2, N, d),
             "clip": (2, d),
