@@ -3,6 +3,11 @@
 A resample is a vector of counts over sequences, drawn within each split so that the size of a
 split never varies. The same seed and the same sequences give the same resamples for every model,
 metric and run: that is what makes a comparison *paired*.
+
+A number of several training seeds has errors of two kinds: other sequences, and other seeds. The
+seeds were judged on the same sequences, so resamples of sequences do not show how much seeds vary;
+what the mean over n seeds may be off by is their standard error times a t variate of n - 1 degrees
+of freedom, added to every resample. Few seeds make a wide interval; one says nothing of others.
 """
 
 from __future__ import annotations
@@ -16,13 +21,13 @@ from numpy.typing import NDArray
 from homage_sdk.errors import UsageError
 
 Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], float]
-"""A metric as a function of how often each sequence counts."""
+Statistic = Callable[[Floats], Floats]
+"""A metric under D resamples: counts ``[D, S]``, how often each sequence counts, to ``[D]``."""
 
 
 @dataclass(frozen=True)
 class Interval95:
-    """A value with its 95 % percentile interval."""
+    """A value with its 95 % interval."""
 
     value: float
     low: float
@@ -31,11 +36,32 @@ class Interval95:
 
 @dataclass(frozen=True)
 class PairedDifference(Interval95):
-    """A minus B on the same resamples: mean, 95 % interval, two-sided bootstrap p-value."""
+    """A minus B on the same resamples: mean, 95 % interval, two-sided p-value."""
 
     p_value: float
     n: int
-    """On how many sequences (or other units) the two were compared."""
+    """On how many sequences the two were compared."""
+    n_seeds: int
+    """Over how many seeds; with one, the interval is of sequences alone."""
+    detectable: float
+    """The smallest true difference that would be found (p < 0.05, two-sided) four times of five."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A number on the data itself, and under D resamples of the sequences, ``[D]``."""
+
+    value: float
+    draws: Floats
+
+    def __sub__(self, other: Drawn) -> Drawn:
+        """The difference, resample by resample."""
+        return Drawn(self.value - other.value, self.draws - other.draws)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no resample changes it: two models that answer alike differ by such a 0."""
+        return bool(np.ptp(self.draws) < 1e-12) if len(self.draws) else True
 
 
 def resamples(groups: Sequence[str], *, draws: int = 1000, seed: int = 0) -> Floats:
@@ -58,60 +84,85 @@ def resamples(groups: Sequence[str], *, draws: int = 1000, seed: int = 0) -> Flo
     return counts
 
 
+def drawn(measure: Callable[[Floats], Mapping[str, Floats]], counts: Floats) -> dict[str, Drawn]:
+    """Several numbers on the data itself and under ``counts [D, S]``."""
+    found = measure(np.concatenate([np.ones((1, counts.shape[1])), counts]))
+    return {name: Drawn(float(each[0]), each[1:]) for name, each in found.items()}
+
+
 def intervals(
-    measure: Callable[[Floats], Mapping[str, float]], counts: Floats
+    measure: Callable[[Floats], Mapping[str, Floats]], counts: Floats
 ) -> dict[str, Interval95]:
-    """Several shares on the data itself, with percentile intervals over ``counts [draws, S]``.
-
-    The draws are moved so that their mean is the value itself: average precision rises when a
-    sequence is drawn twice, which would push a small test set's interval above its value. Draws
-    in which a statistic is undefined (NaN) are left out of its interval.
-    """
-    values = measure(np.ones(counts.shape[1]))
-    drawn = {name: np.empty(len(counts)) for name in values}
-    for row, weights in enumerate(counts):
-        for name, value in measure(weights).items():
-            drawn[name][row] = value
-    found = {}
-    for name, value in values.items():
-        low, high = _percentiles(_centred(drawn[name], value))
-        found[name] = Interval95(value, *np.clip((low, high), 0.0, 1.0).tolist())
-    return found
+    """Several shares on the data itself, with 95 % intervals over ``counts [D, S]``."""
+    return {name: share_interval([each]) for name, each in drawn(measure, counts).items()}
 
 
-def _centred(drawn: Floats, value: float) -> Floats:
-    kept = drawn[~np.isnan(drawn)]
-    return np.asarray(kept - kept.mean() + value) if len(kept) else kept
-
-
-def _percentiles(drawn: Floats) -> tuple[float, float]:
-    drawn = drawn[~np.isnan(drawn)]
-    if not len(drawn):
-        return float("nan"), float("nan")
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(low), float(high)
+def share_interval(seeds: Sequence[Drawn], *, seed: int = 0) -> Interval95:
+    """The mean over seeds of a share, with the interval of both kinds of error, within [0, 1]."""
+    value, errors = _mean_and_errors(seeds, seed)
+    low, high = _percentiles(value + errors)
+    return Interval95(value, *np.clip((low, high), 0.0, 1.0).tolist())
 
 
 def paired_difference(a: Statistic, b: Statistic, counts: Floats) -> PairedDifference:
-    """``a - b`` on the data itself, with a 95 % interval over ``counts [draws, S]``.
+    """``a - b`` of one seed on the data itself; see :func:`mean_difference`.
 
-    The draws are moved to centre on the value, as in :func:`intervals`, and the p-value is taken
-    from the moved ones: it doubles the smaller tail, with one added so that it is never 0. A draw
-    within the standard error of their mean counts to both tails: the move is not known better, and
-    accuracies often tie. Draws in which a statistic is undefined (NaN) are left out. Both
-    statistics are of the same S sequences: where two models were judged on different ones, of those
-    that both have. Raises UsageError where S is 0.
+    Both statistics are of the same S sequences: where two models were judged on different ones, of
+    those that both have. Raises UsageError where S is 0.
     """
-    n = counts.shape[1]
-    if not n:
+    if not counts.shape[1]:
         raise UsageError("nothing to compare", found="no sequence that both have")
-    ones = np.ones(n)
-    value = a(ones) - b(ones)
-    drawn = _centred(np.array([a(row) - b(row) for row in counts]), value)
-    if not len(drawn):
-        return PairedDifference(value, float("nan"), float("nan"), float("nan"), n)
-    low, high = _percentiles(drawn)
-    error = drawn.std() / np.sqrt(len(drawn))
-    n_below, n_above = int((drawn <= error).sum()), int((drawn >= -error).sum())
-    p_value = min(1.0, 2 * (min(n_below, n_above) + 1) / (len(drawn) + 1))
-    return PairedDifference(value, low, high, p_value, n)
+    both = drawn(lambda each: {"a": a(each), "b": b(each)}, counts)
+    return mean_difference([both["a"] - both["b"]], counts.shape[1])
+
+
+def mean_difference(seeds: Sequence[Drawn], n: int, *, seed: int = 0) -> PairedDifference:
+    """The mean over seeds of a paired difference on ``n`` sequences, with both kinds of error.
+
+    The draws are moved to centre on the value, as average precision rises when a sequence is drawn
+    twice, and the p-value is taken from the moved ones: it doubles the smaller tail, with one added
+    so that it is never 0. A draw within the standard error of their mean counts to both tails: the
+    move is not known better, and accuracies often tie. ``seed`` is of the t variates.
+    """
+    value, errors = _mean_and_errors(seeds, seed)
+    if not len(errors):
+        nan = float("nan")
+        return PairedDifference(value, nan, nan, nan, n, len(seeds), nan)
+    moved = value + errors
+    low, high = _percentiles(moved)
+    near = moved.std() / np.sqrt(len(moved))
+    n_below, n_above = int((moved <= near).sum()), int((moved >= -near).sum())
+    p_value = min(1.0, 2 * (min(n_below, n_above) + 1) / (len(moved) + 1))
+    return PairedDifference(value, low, high, p_value, n, len(seeds), _detectable(errors))
+
+
+def _mean_and_errors(seeds: Sequence[Drawn], seed: int) -> tuple[float, Floats]:
+    """The mean over seeds, and D errors that it may have, of mean 0 over sequences.
+
+    Draws in which a statistic is undefined (NaN) are left out.
+    """
+    values = np.array([each.value for each in seeds])
+    value = float(values.mean())
+    mean = np.mean([each.draws for each in seeds], axis=0)
+    kept = mean[~np.isnan(mean)]
+    if not len(kept):
+        return value, kept
+    errors = kept - kept.mean()
+    if len(values) > 1:
+        stream = np.random.default_rng([seed, 0x5EED])
+        standard_error = values.std(ddof=1) / np.sqrt(len(values))
+        errors = errors + standard_error * stream.standard_t(len(values) - 1, size=len(errors))
+    return value, np.asarray(errors)
+
+
+def _detectable(errors: Floats) -> float:
+    """From errors about a difference of 0: half of the 95 % width, and what 80 % power adds."""
+    low, unlikely, likely, high = np.percentile(errors, [2.5, 20, 80, 97.5])
+    return float((high - low + likely - unlikely) / 2)
+
+
+def _percentiles(draws: Floats) -> tuple[float, float]:
+    if not len(draws):
+        return float("nan"), float("nan")
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(low), float(high)

@@ -2,12 +2,15 @@
 
 Letters: S sequences (or clips), A activities, C atomic classes. Every function takes optional
 ``weights [S]``: how often each row counts. Whole-number weights give exactly what repeating the
-rows would give, which is how a bootstrap resamples without sorting anything twice.
+rows would give, which is how a bootstrap resamples without sorting anything twice. Where rows are
+clips, a bootstrap counts their sequences: ``counts [D, U]`` of D resamples of U sequences, and
+``owner [S]``, the sequence of each row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,8 @@ from homage_sdk.errors import UsageError
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+DRAWS_AT_ONCE = 1000
+"""Resamples in one product of matrices: bounds the memory of many clips."""
 
 
 def hits_at_k(scores: NDArray[np.floating], labels: NDArray[np.integer], k: int) -> Floats:
@@ -82,6 +87,11 @@ class RankedScores:
         positive = np.take_along_axis(np.asarray(labels, dtype=bool), order, axis=0)
         return cls(order, group_end, positive)
 
+    def against(self, labels: NDArray[np.generic]) -> RankedScores:
+        """The same scores with other labels ``[S, C]``, without sorting again."""
+        positive = np.take_along_axis(np.asarray(labels, dtype=bool), self.order, axis=0)
+        return replace(self, positive=positive)
+
     def average_precision(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
         """Average precision ``[C]`` (NaN without a positive) and the weight of positives ``[C]``.
 
@@ -104,6 +114,41 @@ class RankedScores:
         area = (gain * precision).sum(axis=0)
         ap = np.divide(area, support, out=np.full_like(area, np.nan), where=support > 0)
         return ap, support
+
+    def average_precision_over(
+        self, counts: Floats, owner: NDArray[np.integer]
+    ) -> tuple[Floats, Floats]:
+        """:meth:`average_precision` under D resamples ``counts [D, U]`` at once: ``[D, C]`` each.
+
+        Row i counts as often as its ``owner[i]``. At each positive, precision is a ratio of two
+        weighted counts of owners, so that all resamples are one product of matrices.
+        """
+        n_rows, n_classes = self.order.shape
+        n_draws, n_owners = counts.shape
+        ap, support = np.full((n_draws, n_classes), np.nan), np.zeros((n_draws, n_classes))
+        for column in range(n_classes):
+            places = np.flatnonzero(self.positive[:, column])
+            if not len(places):
+                continue
+            ends = self.group_end[places, column]
+            ranked = owner[self.order[:, column]]
+            # Each row is first retrieved with the first positive at or behind its place.
+            when = np.searchsorted(ends, np.arange(n_rows))
+            seen, hits = (
+                np.bincount(when[rows] * n_owners + ranked[rows], minlength=len(places) * n_owners)
+                .reshape(len(places), n_owners)
+                .cumsum(axis=0, dtype=np.float64)
+                .T
+                for rows in (np.flatnonzero(when < len(places)), places)
+            )
+            for begin in range(0, n_draws, DRAWS_AT_ONCE):
+                some = slice(begin, begin + DRAWS_AT_ONCE)
+                retrieved, precision = counts[some] @ seen, counts[some] @ hits
+                np.divide(precision, retrieved, out=precision, where=retrieved > 0)
+                weight = counts[some][:, ranked[places]]
+                support[some, column] = weight.sum(axis=1)
+                ap[some, column] = (weight * precision).sum(axis=1)
+        return np.divide(ap, support, out=np.full_like(ap, np.nan), where=support > 0), support
 
 
 @dataclass(frozen=True)
@@ -145,6 +190,23 @@ class AtomicScores:
             n_classes=int(has.sum()),
         )
 
+    def mean_ap_over(self, counts: Floats, owner: NDArray[np.integer]) -> tuple[Floats, Floats]:
+        """Weighted and macro mAP ``[D]`` under resamples ``counts [D, U]`` of the rows' owners."""
+        ap, support = self._by_class.average_precision_over(counts, owner)
+        total, n_classes = support.sum(axis=1), (support > 0).sum(axis=1)
+        area = np.nansum(ap * support, axis=1)
+        nothing = np.full(len(counts), np.nan)
+        return (
+            np.divide(area, total, out=nothing.copy(), where=total > 0),
+            np.divide(np.nansum(ap, axis=1), n_classes, out=nothing, where=n_classes > 0),
+        )
+
+    def dealt_to(self, labels: NDArray[np.generic]) -> AtomicScores:
+        """The same scores, already sorted, against other labels ``[S, C]``."""
+        other = copy.copy(self)
+        other._by_class = self._by_class.against(labels)
+        return other
+
 
 def mean_ap(scores: NDArray[np.floating], labels: NDArray[np.generic]) -> MeanAveragePrecision:
     """MAP of ``scores [S, C]`` against ``labels [S, C]``.
@@ -162,6 +224,18 @@ def class_frequencies(labels: NDArray[np.integer], n_classes: int) -> Floats:
     return np.asarray(counts / max(counts.sum(), 1.0))
 
 
-def random_scores(shape: tuple[int, ...], seed: int) -> Floats:
-    """Uniform scores, from a stream of their own: what chance answers."""
-    return np.random.default_rng([seed, 0xC4A5]).random(shape)
+def chance_average_precision(n_rows: int, positives: Floats) -> Floats:
+    """The expected average precision of scores that know nothing, ``[C]``: exact, without ties.
+
+    ``positives [C]`` of ``n_rows`` rows each. A positive at place k is retrieved with k - 1 others,
+    of which (positives - 1) / (n_rows - 1) are positive; the sum over places is closed. It lies
+    above the share of positives, which it falls to with endless rows: the first of a few positives
+    is always its own hit. NaN without a positive.
+
+    >>> chance_average_precision(2, np.array([1.0]))  # first or second of two
+    array([0.75])
+    """
+    harmonic = (1.0 / np.arange(1, n_rows + 1)).sum()
+    rest = (positives - 1) / max(n_rows - 1, 1)
+    expected = (harmonic + rest * (n_rows - harmonic)) / max(n_rows, 1)
+    return np.asarray(np.where(positives > 0, expected, np.nan))

@@ -21,6 +21,7 @@ from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.learned_from import learned_from, recorded_prior
 from baselines.ccau.runs.run_folder import BEST, reserved
 from homage_sdk.errors import CheckpointError, ShardError
+from homage_sdk.evaluation.estimands import ESTIMANDS
 from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
 
@@ -89,6 +90,7 @@ def evaluate(
                 prior = recorded_prior(run)
                 results["without_prior"] = [kind for kind, each in prior.items() if not each.any()]
                 saved = SavedPredictions(by_modality, sequences, class_names(shards), prior)
+                results["estimands"] = list(ESTIMANDS)
                 results["comparison"] = Comparison.of(by_modality, sequences).model_dump()
                 results["modalities"] = compute_results(saved, draws=identity["draws"])
                 save_predictions(run / "predictions.npz", saved)
@@ -122,7 +124,7 @@ def _already_done(
     if not (run / "results.json").is_file() or not (run / "predictions.npz").is_file():
         return None
     try:
-        found = read_json(run, "results.json", "comparison")
+        found = read_json(run, "results.json", "estimands")
     except CheckpointError:
         return None  # cut, or of an older version: evaluated again
     return found if found.get("identity") == identity else None

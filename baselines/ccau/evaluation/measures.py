@@ -1,32 +1,25 @@
 """From saved predictions to ``results.json``: a pure function, no model, no data.
 
-Both test splits, their mean (what the paper prints) and pooled; a 95 % interval by bootstrap over
-sequences; the rows ``prior`` (constant class frequencies) and ``random`` always beside them.
+Every number twice: of sequences, and of clips as the public code has it (``per_clip``). Both test
+splits, their mean (what the paper prints) and pooled; a 95 % interval by bootstrap over sequences;
+the rows ``prior`` (constant class frequencies) and ``random`` always beside them; how far the mAP
+of so few sequences lies above that of endless ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from baselines.ccau.evaluation.counted import Comparison, Counted, common_sequences
 from baselines.ccau.evaluation.predictions import Predictions, SavedPredictions
-from homage_sdk.evaluation.intervals import intervals, resamples
-from homage_sdk.evaluation.metrics import AtomicScores, Floats, accuracy, mean_ap, random_scores
+from homage_sdk.evaluation.estimands import Estimand, ScoredRows, nested, with_mean
+from homage_sdk.evaluation.intervals import Floats, intervals, resamples
+from homage_sdk.evaluation.metrics import chance_average_precision
 
-RANDOM_DRAWS = 20
-TOP_K = (1, 3)
-POOLED = "pooled"
-Scores = NDArray[np.floating[Any]]
-Parts = Mapping[str, NDArray[np.intp]]
-"""Rows of each split, and perhaps of all, as ``pooled``."""
-Measure = Callable[[Floats], dict[str, float]]
-"""Metrics as a function of how often each sequence counts."""
+Kind = Literal["activity", "atomic"]
 
 
 def compute_results(saved: SavedPredictions, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -43,52 +36,23 @@ def compute_results(saved: SavedPredictions, *, draws: int = 1000, seed: int = 0
     }
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """The sequences of some predictions: what scores of theirs are measured on."""
-
-    saved: SavedPredictions
-    predictions: Predictions
-    draws: int
-    seed: int
-
-    @cached_property
-    def splits(self) -> list[str]:
-        return [self.saved.split[s] for s in self.predictions.sequences]
-
-    @cached_property
-    def parts(self) -> Parts:
-        return {**split_rows(self.splits), POOLED: np.arange(len(self.splits))}
-
-    @cached_property
-    def labelled(self) -> Parts:
-        """The parts' rows that have atomic labels."""
-        known = self.predictions.atomic_known
-        return {part: rows[known[rows]] for part, rows in self.parts.items()}
-
-    @cached_property
-    def counts(self) -> Floats:
-        return resamples(self.splits, draws=self.draws, seed=self.seed)
-
-    def activity(self, scores: Scores) -> dict[str, Any]:
-        labels = self.predictions.activity_label
-        return _tabulate(activity_measure(scores, labels, self.parts), self.counts)
-
-    def atomic(self, scores: Scores) -> dict[str, Any]:
-        labels = self.predictions.atomic_label
-        table = _tabulate(atomic_measure(scores, labels, self.labelled), self.counts)
-        for part, rows in self.labelled.items():
-            whole = mean_ap(scores[rows], labels[rows])
-            table[part] |= {"micro": whole.micro, "n_classes": whole.n_classes}
-        return table
-
-    def row(self, of: Predictions) -> dict[str, Any]:
-        """A row of its own: what it was computed on, and both measures."""
-        return {
-            "counted": Counted.of(of, self.saved.split).model_dump(),
-            "activity": self.activity(of.activity),
-            "atomic": self.atomic(of.atomic),
-        }
+def scored(
+    predictions: Predictions, split: Mapping[str, str], kind: Kind, estimand: Estimand
+) -> ScoredRows:
+    """The rows that a number of this kind is an average of, with their labels."""
+    splits = tuple(split[name] for name in predictions.sequences)
+    owner = np.arange(len(splits))
+    of_clip = predictions.clip_sequence
+    if kind == "activity":
+        named = predictions.activity_label
+        if estimand == "sequence":
+            return ScoredRows(predictions.activity, named, named >= 0, owner, splits)
+        named = named[of_clip]
+        return ScoredRows(predictions.clip_activity, named, named >= 0, of_clip, splits)
+    known, labels = predictions.atomic_known, predictions.clip_atomic_label
+    if estimand == "sequence":
+        return ScoredRows(predictions.atomic, predictions.atomic_label, known, owner, splits)
+    return ScoredRows(predictions.clip_atomic, labels, known[of_clip], of_clip, splits)
 
 
 def _modality(
@@ -98,117 +62,94 @@ def _modality(
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
-    judged = _Judged(saved, predictions, draws, seed)
-    labels, shape = predictions.atomic_label, predictions.activity.shape
-    results: dict[str, Any] = {
-        "counted": Counted.of(predictions, saved.split).model_dump(),
-        "activity": {
-            "model": judged.activity(predictions.activity),
-            "prior": judged.activity(np.broadcast_to(saved.prior["activity"], shape)),
-            # Every order of the classes is equally likely: constant scores give the expectation.
-            "random": judged.activity(np.zeros(shape)),
-        },
-        "atomic": {
-            "model": judged.atomic(predictions.atomic),
-            "prior": judged.atomic(np.broadcast_to(saved.prior["atomic"], labels.shape)),
-            "random": _random_atomic(labels, judged.labelled, seed),
-        },
-        "per_clip": _per_clip(predictions),
-    }
+    results = _row(saved, predictions, draws, seed, with_chance=True)
     n_views = predictions.n_views
     if (n_views > 1).any():
         results["views"] = {
             "sequences_with_several": int((n_views > 1).sum()),
             "mean_views": float(n_views.mean()),
         }
-        results["one_view"] = judged.row(predictions.one_view())
+        results["one_view"] = _row(saved, predictions.one_view(), draws, seed)
     if common:
-        shared = predictions.only(common)
-        results["common"] = _Judged(saved, shared, draws, seed).row(shared)
+        results["common"] = _row(saved, predictions.only(common), draws, seed)
     return results
 
 
-def activity_measure(scores: Scores, labels: NDArray[np.integer[Any]], parts: Parts) -> Measure:
-    """``PART/topK`` of scores ``[S, A]``, and ``mean/topK`` over the splits."""
+def _row(
+    saved: SavedPredictions,
+    predictions: Predictions,
+    draws: int,
+    seed: int,
+    *,
+    with_chance: bool = False,
+) -> dict[str, Any]:
+    """What it was computed on, and both kinds of number, of sequences and ``per_clip``."""
+    counts = resamples([saved.split[s] for s in predictions.sequences], draws=draws, seed=seed)
 
-    def measure(weights: Floats) -> dict[str, float]:
-        return _with_mean(
-            {
-                f"{part}/top{k}": accuracy(scores[rows], labels[rows], k, weights[rows])
-                for part, rows in parts.items()
-                for k in TOP_K
-            }
-        )
+    def both(estimand: Estimand) -> dict[str, Any]:
+        rows = {
+            kind: scored(predictions, saved.split, kind, estimand)
+            for kind in ("activity", "atomic")
+        }  # type: dict[Kind, ScoredRows]
+        model = {
+            "activity": _activity(rows["activity"], counts),
+            "atomic": _atomic(rows["atomic"], counts, seed),
+        }
+        if not with_chance:
+            return model
+        prior = {
+            kind: each.with_scores(np.broadcast_to(saved.prior[kind], each.scores.shape))
+            for kind, each in rows.items()
+        }
+        # Every order of the classes is equally likely: constant scores give the expectation.
+        equal = rows["activity"].with_scores(np.zeros(rows["activity"].scores.shape))
+        return {
+            "activity": {
+                "model": model["activity"],
+                "prior": _activity(prior["activity"], counts),
+                "random": _activity(equal, counts),
+            },
+            "atomic": {
+                "model": model["atomic"],
+                "prior": _atomic(prior["atomic"], counts),
+                "random": _random_atomic(rows["atomic"]),
+            },
+        }
 
-    return measure
-
-
-def atomic_measure(scores: Scores, labels: NDArray[np.generic], parts: Parts) -> Measure:
-    """``PART/weighted`` and ``PART/macro`` of scores ``[S, C]``, and their means over splits."""
-    ranked = [(p, rows, AtomicScores(scores[rows], labels[rows])) for p, rows in parts.items()]
-
-    def measure(weights: Floats) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for part, rows, scored in ranked:
-            value = scored.mean_ap(weights[rows], with_micro=False)
-            found |= {f"{part}/weighted": value.weighted, f"{part}/macro": value.macro}
-        return _with_mean(found)
-
-    return measure
-
-
-def _with_mean(found: dict[str, float]) -> dict[str, float]:
-    """The same numbers and, of each metric, the mean over all parts but ``pooled``."""
-    values: dict[str, list[float]] = {}
-    for key, value in found.items():
-        part, kind = key.split("/")
-        if part != POOLED:
-            values.setdefault(kind, []).append(value)
-    return {**found, **{f"mean/{kind}": float(np.mean(each)) for kind, each in values.items()}}
-
-
-def split_rows(splits: Sequence[str]) -> dict[str, NDArray[np.intp]]:
-    """Rows of each split."""
-    names = np.asarray(splits, dtype=object)
-    return {name: np.flatnonzero(names == name) for name in sorted(set(splits))}
-
-
-def _random_atomic(labels: NDArray[np.generic], parts: Parts, seed: int) -> dict[str, Any]:
-    """The mean over draws of uniform scores."""
-    found: dict[str, float] = {}
-    for part, rows in parts.items():
-        drawn = [
-            mean_ap(random_scores(labels[rows].shape, seed + i), labels[rows])
-            for i in range(RANDOM_DRAWS)
-        ]
-        for kind in ("weighted", "macro", "micro"):
-            found[f"{part}/{kind}"] = float(np.mean([getattr(each, kind) for each in drawn]))
-    return _nested(_with_mean(found))
+    found = Counted.of(predictions, saved.split).model_dump()
+    return {"counted": found, **both("sequence"), "per_clip": both("clip")}
 
 
-def _per_clip(predictions: Predictions) -> dict[str, Any]:
-    """Without joining clips: pooled over both splits."""
-    labels = predictions.activity_label[predictions.clip_sequence]
-    known = predictions.atomic_known[predictions.clip_sequence]
-    found = mean_ap(predictions.clip_atomic[known], predictions.clip_atomic_label[known])
-    return {
-        **{f"top{k}": accuracy(predictions.clip_activity, labels, k) for k in TOP_K},
-        "weighted": found.weighted,
-        "macro": found.macro,
-        "micro": found.micro,
-    }
-
-
-def _tabulate(measure: Measure, counts: Floats) -> dict[str, Any]:
+def _activity(rows: ScoredRows, counts: Floats) -> dict[str, Any]:
     """Part to metric to ``[value, low, high]``."""
-    found = intervals(measure, counts)
-    return _nested({key: [each.value, each.low, each.high] for key, each in found.items()})
+    found = intervals(rows.accuracy, counts)
+    return nested({key: [each.value, each.low, each.high] for key, each in found.items()})
 
 
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """``PART/METRIC`` to part to metric."""
-    table: dict[str, Any] = {}
-    for key, value in flat.items():
-        part, kind = key.split("/")
-        table.setdefault(part, {})[kind] = value
+def _atomic(rows: ScoredRows, counts: Floats, seed: int | None = None) -> dict[str, Any]:
+    """The same of mAP; with a ``seed`` its small-sample optimism is measured too."""
+    found = intervals(rows.mean_ap, counts)
+    table = nested({key: [each.value, each.low, each.high] for key, each in found.items()})
+    for part, ranked in rows.ranked.items():
+        whole = ranked.mean_ap()
+        table[part] |= {"micro": whole.micro, "n_classes": whole.n_classes}
+    if seed is not None:
+        for part, measured in rows.small_sample(seed=seed).items():
+            table[part]["small_sample"] = measured
     return table
+
+
+def _random_atomic(rows: ScoredRows) -> dict[str, Any]:
+    """The expectation for scores that know nothing: exact, of rows that are independent."""
+    found: dict[str, Floats] = {}
+    for part, chosen in rows.parts.items():
+        labels = np.asarray(rows.labels[chosen], dtype=np.float64)
+        support = labels.sum(axis=0)
+        ap, has = chance_average_precision(len(labels), support), support > 0
+        by_class = [np.average(ap[has], weights=of[has]) if has.any() else np.nan
+                    for of in (support, has)]  # fmt: skip
+        micro = chance_average_precision(labels.size, np.array([support.sum()]))
+        names = ("weighted", "macro", "micro")
+        for name, value in zip(names, (*by_class, micro[0]), strict=True):
+            found[f"{part}/{name}"] = np.asarray(value, dtype=np.float64)
+    return nested({key: float(value) for key, value in with_mean(found).items()})

@@ -19,7 +19,7 @@ from baselines.ccau.runs.run_folder import BEST, LAST
 
 Described = Mapping[str, Any]
 """``config.json`` of a run."""
-_STATES = {"results": "comparison", "fewshot": "judged"}
+_STATES = {"results": "estimands", "fewshot": "judged"}
 """Of each kind of results, where it states how many sequences it is of."""
 _IMPORTED = "- imported from the authors' files, which do not say on what and how they were trained"
 

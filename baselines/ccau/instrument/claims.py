@@ -14,6 +14,7 @@ from baselines.ccau.instrument.linear_nets import VIEWS
 from baselines.ccau.instrument.mutants import LOSING, TRAINED
 from baselines.ccau.instrument.protocol import Protocol
 from baselines.ccau.instrument.trials import Trial
+from homage_sdk.evaluation.multiplicity import holm
 
 Results = Mapping[Trial, Mapping[str, Any]]
 Values = NDArray[np.float64]
@@ -62,20 +63,6 @@ def paired(
     else:
         p = float(stats.t.sf(sign * (mean - limit) / error, n - 1))
     return PairedTest(claim, side, limit, mean, sd, bound, p, n)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given.
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    for rank, position in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[position]))
-        adjusted[position] = largest
-    return adjusted
 
 
 def claims(results: Results, protocol: Protocol, *, coop: str = "coop") -> list[PairedTest]:

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from baselines.ccau.evaluation.counted import Counted
-from baselines.ccau.evaluation.measures import activity_measure, atomic_measure, split_rows
+from baselines.ccau.evaluation.measures import Kind, scored
 from baselines.ccau.evaluation.predictions import Predictions, load_predictions
 from baselines.ccau.paper.published_numbers import Cell
 from baselines.ccau.runs.json_files import read_json
 from homage_sdk.errors import CheckpointError
-from homage_sdk.evaluation.intervals import Floats, paired_difference, resamples
+from homage_sdk.evaluation.intervals import Statistic, paired_difference, resamples
 
-Statistic = Callable[[Floats], float]
+KIND: dict[str, Kind] = {"accuracy": "activity", "map": "atomic"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ def compare(
     if not own:
         return None
     first = next(iter(own.values()))
-    seeds = [100 * each.of(list(each.units))(np.ones(len(each.units))) for each in own.values()]
+    seeds = [
+        100 * float(each.of(list(each.units))(np.ones((1, len(each.units))))[0])
+        for each in own.values()
+    ]
     other = _judged(against, *cell) if against else {}
     difference, why = None, ""
     if shared := [name for name in own if name in other]:
@@ -138,15 +141,10 @@ def _of_sequences(run: Path, metric: str, modality: str) -> _Judged | None:
         return None
 
     def of(names: list[str]) -> Statistic:
-        rows = np.flatnonzero(np.isin(found.sequences, names))
-        parts = split_rows([units[found.sequences[row]] for row in rows])
+        rows = scored(found.only(names), saved.split, KIND[metric], "sequence")
         if metric == "accuracy":
-            measure = activity_measure(found.activity[rows], found.activity_label[rows], parts)
-            key = "mean/top1"
-        else:
-            measure = atomic_measure(found.atomic[rows], found.atomic_label[rows], parts)
-            key = "mean/weighted"
-        return lambda weights: measure(weights)[key]
+            return lambda counts: rows.accuracy(counts)["mean/top1"]
+        return lambda counts: rows.mean_ap(counts)["mean/weighted"]
 
     return _Judged(units, of, Counted.of(found, saved.split))
 
@@ -176,7 +174,7 @@ def _of_draws(run: Path, metric: str, modality: str) -> _Judged | None:
 
     def of(names: list[str]) -> Statistic:
         kept = values[[int(each) for each in names]]
-        return lambda weights: float((weights * kept).sum() / weights.sum())
+        return lambda counts: counts @ kept / counts.sum(axis=1)
 
     judged = found["judged"][modality]
     return _Judged(
@@ -188,4 +186,4 @@ def _of_draws(run: Path, metric: str, modality: str) -> _Judged | None:
 
 
 def _mean(statistics: list[Statistic]) -> Statistic:
-    return lambda weights: float(np.mean([statistic(weights) for statistic in statistics]))
+    return lambda counts: np.mean([statistic(counts) for statistic in statistics], axis=0)

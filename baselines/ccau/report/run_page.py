@@ -72,7 +72,7 @@ def training_section(run: Path) -> Section:
 
 def results_section(run: Path) -> Section:
     """Each modality alone beside chance; CheckpointError when it has not been evaluated."""
-    results = read_json(run, "results.json", "comparison")
+    results = read_json(run, "results.json", "estimands")
     body = fill_text(
         _RESULTS,
         rows=own_rows(results),

@@ -1,5 +1,7 @@
 """Metrics against scikit-learn, and resampling against repeating rows."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,10 +12,10 @@ from homage_sdk.evaluation.intervals import intervals, paired_difference, resamp
 from homage_sdk.evaluation.metrics import (
     AtomicScores,
     accuracy,
+    chance_average_precision,
     class_frequencies,
     hits_at_k,
     mean_ap,
-    random_scores,
 )
 
 
@@ -89,15 +91,42 @@ def test_prior_is_the_class_frequency():
     np.testing.assert_allclose(class_frequencies(np.array([0, 0, 2, -1]), 3), [2 / 3, 0, 1 / 3])
 
 
-def test_random_scores_have_their_own_stream():
-    np.testing.assert_array_equal(random_scores((4, 3), 1), random_scores((4, 3), 1))
-    assert not np.array_equal(random_scores((4, 3), 1), random_scores((4, 3), 2))
+def test_chance_average_precision_is_the_mean_over_all_orders():
+    """Every order of the rows, by hand; and dealt scores of independent rows say the same."""
+    for n_rows, positives in ((4, 1), (5, 2), (6, 3), (3, 3)):
+        orders = [np.array(each) for each in permutations(range(n_rows))]
+        labels = np.arange(n_rows) < positives
+        by_hand = np.mean([mean_ap(-o[:, None], labels[:, None]).macro for o in orders])
+        found = chance_average_precision(n_rows, np.array([float(positives)]))[0]
+        assert found == pytest.approx(by_hand) and found >= positives / n_rows
+    assert np.isnan(chance_average_precision(4, np.array([0.0]))[0])
+    many = chance_average_precision(10**5, np.array([2e4]))[0]
+    assert many == pytest.approx(0.2, abs=2e-4)  # on endless rows the share of positives
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.booleans())
+def test_all_resamples_at_once_equal_one_after_another(seed, ties):
+    scores, labels = _case(seed, 18, 5, ties)
+    rng = np.random.default_rng(seed)
+    owner = np.sort(rng.integers(0, 7, 18))
+    counts = np.concatenate([rng.integers(0, 3, (6, 7)), np.zeros((1, 7))]).astype(float)
+    scored = AtomicScores(scores, labels)
+    weighted, macro = scored.mean_ap_over(counts, owner)
+    for row, *found in zip(counts, weighted, macro, strict=True):
+        one = scored.mean_ap(row[owner], with_micro=False)
+        np.testing.assert_allclose(found, [one.weighted, one.macro], atol=1e-12)
+
+
+def rate(hits):
+    """The share of hits under each of several resamples."""
+    return lambda counts: counts @ hits / counts.sum(axis=1)
 
 
 def test_interval_of_an_accuracy_agrees_with_the_binomial():
     hits = (np.arange(400) < 120).astype(float)
     counts = resamples(["test"] * 400, draws=2000)
-    found = intervals(lambda w: {"rate": float((hits * w).sum() / w.sum())}, counts)["rate"]
+    found = intervals(lambda w: {"rate": rate(hits)(w)}, counts)["rate"]
     half = 1.96 * np.sqrt(0.3 * 0.7 / 400)
     assert found.value == pytest.approx(0.3)
     assert found.low == pytest.approx(0.3 - half, abs=0.006)
@@ -108,7 +137,7 @@ def test_the_interval_of_a_share_stays_within_0_and_1():
     counts = resamples(["test"] * 6, draws=500)
     hits = np.array([1.0, 1, 1, 1, 1, 0])
     for wanted in (hits, 1 - hits):
-        found = intervals(lambda w, of=wanted: {"rate": float(of @ w / w.sum())}, counts)["rate"]
+        found = intervals(lambda w, of=wanted: {"rate": rate(of)(w)}, counts)["rate"]
         assert 0 <= found.low <= found.value <= found.high <= 1
 
 
@@ -127,9 +156,6 @@ def test_paired_difference_finds_a_small_sure_gain_that_separate_intervals_hide(
     better[np.flatnonzero(base == 0)[:12]] = 1
     counts = resamples(["test"] * 300, draws=1000)
 
-    def rate(hits):
-        return lambda w: float((hits * w).sum() / w.sum())
-
     gain = paired_difference(rate(better), rate(base), counts)
     assert gain.value == pytest.approx(12 / 300)
     assert gain.low > 0 and gain.p_value < 0.01
@@ -146,11 +172,11 @@ def test_a_paired_interval_of_map_is_centred_on_the_difference():
     good, bad = (AtomicScores(labels + rng.normal(0, sd, labels.shape), labels) for sd in (0.5, 2))
 
     def weighted(scores):
-        return lambda w: scores.mean_ap(w, with_micro=False).weighted
+        return lambda w: scores.mean_ap_over(w, np.arange(60))[0]
 
     counts = resamples(["test"] * 60, draws=300)
     found = paired_difference(weighted(good), weighted(bad), counts)
-    plain = np.array([weighted(good)(w) - weighted(bad)(w) for w in counts])
+    plain = weighted(good)(counts) - weighted(bad)(counts)
     assert plain.mean() < found.value - 0.01  # the bias that is taken away
     assert (found.low + found.high) / 2 == pytest.approx(found.value, abs=0.01)
     assert found.high - found.low == pytest.approx(np.subtract(*np.percentile(plain, [97.5, 2.5])))
@@ -161,8 +187,5 @@ def test_models_that_are_right_equally_often_do_not_differ():
     first, second = np.zeros(60), np.zeros(60)
     first[:9], second[9:18] = 1, 1
     counts = resamples(["test"] * 60, draws=500)
-
-    def rate(hits):
-        return lambda w: float((hits * w).sum() / w.sum())
 
     assert paired_difference(rate(first), rate(second), counts).p_value > 0.9

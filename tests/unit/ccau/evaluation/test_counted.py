@@ -1,6 +1,7 @@
 """Every row says on how many sequences and clips it is; unlike ones are compared on the common."""
 
 import json
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -103,7 +104,30 @@ def test_a_sequence_without_atomic_labels_is_not_one_without_actions():
     whole.clip_atomic[:4] = 0.5  # below what the unlabelled ones score
     found = results_of(ego=whole)["modalities"]["ego"]
     assert found["atomic"]["model"]["pooled"]["weighted"][0] == pytest.approx(1.0)
-    assert found["per_clip"]["weighted"] == pytest.approx(1.0)
+    assert found["per_clip"]["atomic"]["model"]["pooled"]["weighted"][0] == pytest.approx(1.0)
+
+
+def test_every_row_comes_of_sequences_and_of_clips():
+    """s0 has four clips, all right; s2 one, wrong: of sequences half, of clips four fifths."""
+    several = predictions({"s0": True, "s2": False}, clips=4)
+    kept = np.array([0, 1, 2, 3, 4])
+    clips = {f.name: getattr(several, f.name)[kept] for f in fields(several) if "clip_" in f.name}
+    found = results_of(ego=replace(several, **clips))["modalities"]["ego"]
+    of_sequences, of_clips = (
+        each["activity"]["model"]["mean"]["top1"] for each in (found, found["per_clip"])
+    )
+    assert of_sequences[0] == pytest.approx(0.5) and of_clips[0] == pytest.approx(0.8)
+    # Two sequences are two observations, however many clips they have.
+    assert of_clips[1] == 0 and of_clips[2] > 0.95
+    assert found["per_clip"].keys() == {"activity", "atomic"}
+    assert found["per_clip"]["atomic"].keys() == found["atomic"].keys()
+    rows = own_rows({**results_of(ego=several), "modalities": {"ego": found}})
+    assert [row["row"] for row in rows if row["row"].startswith("ours")] == [
+        "ours",
+        "ours, per clip",
+    ]
+    said = {row["row"]: row["top-1 %"][:4] for row in rows}
+    assert said["ours"] == "50.0" and said["ours, per clip"] == "80.0"
 
 
 def test_some_of_the_sequences_are_what_they_were_among_all():
@@ -116,7 +140,7 @@ def test_some_of_the_sequences_are_what_they_were_among_all():
 
 def test_two_models_without_a_common_sequence_have_no_difference():
     with pytest.raises(UsageError, match="no sequence that both have"):
-        paired_difference(np.sum, np.sum, np.zeros((5, 0)))
+        paired_difference(len, len, np.zeros((5, 0)))
 
 
 def test_results_tables_and_page_state_what_each_row_is_of(tiny, small_shards, tmp_path, capsys):
@@ -133,10 +157,10 @@ def test_results_tables_and_page_state_what_each_row_is_of(tiny, small_shards, t
                 results_section(tmp_path).body
             ), name
     assert all(line in said for line in notes(results))
-    # A file of an older version, which does not say it, is not shown as if it did.
-    del results["comparison"]
+    # A file of an older version, whose numbers are of sequences alone, is not shown.
+    del results["estimands"]
     (tmp_path / "results.json").write_text(json.dumps(results))
     with pytest.raises(CheckpointError, match="ccau evaluate"):
         results_section(tmp_path)
-    assert "comparison" in evaluate(tmp_path, small_shards, draws=20)
-    assert read_json(tmp_path, "results.json", "comparison")
+    assert "estimands" in evaluate(tmp_path, small_shards, draws=20)
+    assert read_json(tmp_path, "results.json", "estimands")

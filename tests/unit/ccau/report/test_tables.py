@@ -1,13 +1,18 @@
 """Differences between arms: the seeds that both have, on the same sequences, draws counted once."""
 
 import json
-from types import SimpleNamespace
+import shutil
 
 import numpy as np
 import pytest
 
+from baselines.ccau.evaluation.predictions import (
+    Predictions,
+    SavedPredictions,
+    save_predictions,
+)
 from baselines.ccau.paper.arms import ARMS
-from baselines.ccau.report import compare_arms, paper_tables
+from baselines.ccau.report import paper_tables
 from baselines.ccau.report.compare_arms import compare
 from homage_sdk.errors import CheckpointError
 
@@ -18,29 +23,39 @@ CELL = ("accuracy", "ego")
 
 
 @pytest.fixture
-def judged(tmp_path, monkeypatch):
-    """``judged(arm, seed, hits)`` makes a run whose ego accuracy is the mean of ``hits``.
+def judged(tmp_path):
+    """``judged(arm, seed, hits)`` saves predictions whose ego accuracy is the mean of ``hits``.
 
     ``hits`` belong to the sequences s00, s01, ..., counted from ``first``; each has three clips.
+    ``unlabelled`` names what no sequence has a label of.
     """
-    saved = {}
 
-    def make(arm, seed, hits, first=0):
-        run = tmp_path / arm.name / f"seed-{seed}"
-        labels = np.zeros(len(hits), dtype=np.int64)
-        scores = np.stack([np.array(hits, float), 0.5 * np.ones(len(hits))], axis=1)
-        names = tuple(f"s{first + i:02d}" for i in range(len(hits)))
-        ego = SimpleNamespace(
-            sequences=names, activity=scores, activity_label=labels,
-            atomic=np.ones((len(hits), 1)), atomic_label=np.ones((len(hits), 1)),
-            clip_sequence=np.repeat(np.arange(len(hits)), 3),
-            atomic_known=np.ones(len(hits), dtype=bool),
-        )  # fmt: skip
+    def make(arm, seed, hits, first=0, unlabelled=()):
+        n = len(hits)
+        names = tuple(f"s{first + i:02d}" for i in range(n))
+        clips = np.repeat(np.stack([np.array(hits, float), 0.5 * np.ones(n)], axis=1), 3, axis=0)
+        ego = Predictions(
+            sequences=names,
+            activity_label=np.full(n, -1 if "activity" in unlabelled else 0),
+            atomic_label=np.ones((n, 1), np.uint8),
+            atomic_known=np.full(n, "atomic" not in unlabelled),
+            clip_sequence=np.repeat(np.arange(n), 3),
+            clip_view=np.zeros(3 * n, np.int64),
+            clip_number=np.tile(np.arange(3), n),
+            clip_activity=clips,
+            clip_atomic=np.ones((3 * n, 1)),
+            clip_atomic_label=np.ones((3 * n, 1), np.uint8),
+            clip_embedding=clips,
+        )
         split = {s: ("val", "test")[int(s[1:]) % 2] for s in names}
-        saved[run / "predictions.npz"] = SimpleNamespace(by_modality={"ego": ego}, split=split)
+        classes = {"activity": ("a", "b"), "atomic": ("c",)}
+        prior = {"activity": np.array([1.0, 0.0]), "atomic": np.ones(1)}
+        run = tmp_path / arm.name / f"seed-{seed}"
+        run.mkdir(parents=True)
+        saved = SavedPredictions({"ego": ego}, split, classes, prior)
+        save_predictions(run / "predictions.npz", saved)
         return run
 
-    monkeypatch.setattr(compare_arms, "load_predictions", saved.__getitem__)
     return make
 
 
@@ -66,21 +81,17 @@ def test_arms_judged_on_different_sequences_are_compared_on_the_common_ones(judg
     assert rows[0]["sequences"] == "test 2, val 2" and rows[0]["clips"] == "12"
 
 
-@pytest.mark.parametrize(
-    ("cell", "what"), [(("atomic_known", "4"), "atomic"), (("activity_label", "2"), "activity")]
-)
+@pytest.mark.parametrize("what", ["atomic", "activity"])
 def test_a_modality_without_any_labelled_sequence_has_no_number_and_the_page_says_why(
-    judged, tmp_path, cell, what
+    judged, tmp_path, what
 ):
-    (field, table), metric = cell, {"atomic": "map", "activity": "accuracy"}[what]
+    metric, table = {"atomic": ("map", "4"), "activity": ("accuracy", "2")}[what]
     arm = next(a for a in ARMS if a.name == f"single_{what}")
-    run = judged(arm, 0, [1, 0])
-    ego = compare_arms.load_predictions(run / "predictions.npz").by_modality["ego"]
-    assert compare((metric, "ego"), [run], None, draws=10) is not None
-    setattr(ego, field, {"atomic": np.zeros(2, dtype=bool), "activity": np.array([-1, -1])}[what])
+    labelled = judged(arm, 0, [1, 0])
+    assert compare((metric, "ego"), [labelled], None, draws=10) is not None
+    shutil.rmtree(labelled)
+    run = judged(arm, 0, [1, 0], unlabelled=(what,))
     assert compare((metric, "ego"), [run], None, draws=10) is None
-    run.mkdir(parents=True)
-    (run / "predictions.npz").touch()
     assert table not in paper_tables.make_tables(tmp_path, draws=10)
     said = (tmp_path / "tables.md").read_text()
     assert "no test sequence" in said and f"* Table {table}, Single Modality" in said
