@@ -19,7 +19,7 @@ class CompositionConfig:
     focal_gamma: float = 2.0
     focal_positive_weight: float = 10.0
     weighting: Literal["lambda", "uncertainty"] = "lambda"
-    atomic_weight: float = 10.0  # lambda
+    atomic_weight: float = 10.0  # lambda, also where atomic actions alone are learned
 
 
 @dataclass(frozen=True)

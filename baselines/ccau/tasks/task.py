@@ -220,13 +220,19 @@ class Task(nn.Module):
         return parts
 
     def _composed(self, modality: str, parts: Mapping[str, Tensor]) -> Tensor:
-        """L_c of one modality."""
-        if len(parts) == 1:
-            return next(iter(parts.values()))
-        if self.composition.weighting == "uncertainty":
+        """L_c of one modality; lambda weighs atomic actions also where nothing else is learned.
+
+        Otherwise alignment would weigh lambda times more against them there than beside activities.
+        """
+        config = self.composition
+        if config.weighting == "uncertainty":
+            if len(parts) == 1:
+                return next(iter(parts.values()))
             both = torch.stack([parts["activity"], parts["atomic"]])
             return weighted_by_uncertainty(both, self.log_variance[modality])
-        return parts["activity"] + self.composition.atomic_weight * parts["atomic"]
+        weights = {"activity": 1.0, "atomic": config.atomic_weight}
+        weighted = [weights[name] * loss for name, loss in parts.items()]
+        return torch.stack(weighted).sum()
 
     def _extra(
         self, outputs: Mapping[str, ModalityOutput], targets: ClipLabels, ranks: Ranks

@@ -140,6 +140,28 @@ def test_losses_follow_their_formulas(classify):
     assert float(found["total"]) == pytest.approx(total, rel=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["single", "cooperative", "distillation"])
+def test_atomic_actions_weigh_the_same_against_alignment_with_and_without_activities(kind):
+    """Learned alone they pull at the encoder as they do beside activities; so Table 6 compares."""
+    of_encoder = {}
+    for targets in ("both", "activity", "atomic"):
+        config = CompositionConfig(targets=targets)
+        task = {
+            "single": lambda c: Single(nets(("ego", "third")), c),
+            "cooperative": lambda c: Cooperative(nets(("ego", "third")), c),
+            "distillation": lambda c: CooperativeKD(nets(("ego", "third")), c),
+        }[kind](config)
+        losses = task.losses(*batch(4, modalities=("ego", "third")), step=0)
+        aligned = losses.get("alignment/total", torch.zeros(()))
+        of_encoder[targets] = losses["total"] - aligned, aligned
+        if targets == "atomic":
+            expected = 10.0 * (losses["ego/atomic"] + losses["third/atomic"]) + aligned
+            torch.testing.assert_close(losses["total"], expected)
+    labels = {targets: each[0] for targets, each in of_encoder.items()}
+    torch.testing.assert_close(labels["both"], labels["activity"] + labels["atomic"])
+    assert of_encoder["both"][1] == of_encoder["atomic"][1]
+
+
 def test_audio_aligns_whole_clips_under_block_granularity():
     task = Cooperative(nets(("ego", "audio")), align=AlignmentConfig()).eval()
     inputs, targets = batch(4, modalities=("ego", "audio"))
