@@ -106,16 +106,4 @@ class Sensor:
             raise UsageError("not a rate", found=f"{rate_hz} Hz", expected="more than 0")
         begin_s, end_s = as_seconds_range(begin, end)
         clock = begin_s + np.arange(max(0, np.ceil((end_s - begin_s) * rate_hz - 1e-9))) / rate_hz
-        source = self.values(reader)
-        order = np.argsort(source.time_s, kind="stable")
-        times, values = source.time_s[order], source.values[order]
-        out = np.full((len(clock), values.shape[1]), np.nan)
-        if not len(times):
-            return out
-        inside = (clock >= times[0]) & (clock <= times[-1])
-        if how == "previous":
-            out[inside] = values[np.searchsorted(times, clock[inside], side="right") - 1]
-        else:
-            for column in range(values.shape[1]):
-                out[inside, column] = np.interp(clock[inside], times, values[:, column])
-        return out
+        return self.values(reader).at(clock, how=how)

@@ -20,9 +20,12 @@ from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.sampling import ClipChoice, stream
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel
+from homage_sdk.release.sensors import SensorValues
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations, PackedGraph
 from homage_sdk.shards.format.manifest import Manifest, SampleInfo
-from homage_sdk.shards.format.sample_meta import PackedView
+from homage_sdk.shards.format.sample_meta import META, PackedView, SampleMeta
+from homage_sdk.shards.format.sensor_array import on_clock, split
+from homage_sdk.shards.format.strict_json import parse_json
 from homage_sdk.time import Frame
 
 _KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
@@ -30,7 +33,10 @@ _KNOWN_WITH_GRAPHS = 64
 
 RECORDED = 0.5
 """A clip has sound where at least this share of it was recorded, and a sample is not 0; a view
-where at least this share of its blocks is good."""
+where at least this share of its blocks is good; sensors where one of their channels was recorded
+for at least this share."""
+
+Readings = dict[tuple[str, str], SensorValues]
 
 Fetch = Callable[[str, str], bytes]
 """Gives the bytes of a member by the key of its sample and its field."""
@@ -53,6 +59,7 @@ class Assembler:
         self._n_classes = manifest.n_classes
         self._activity = manifest.classes("activity")
         self._known: dict[str, SampleLabels] = {}
+        self._readings: tuple[str, Readings] = "", {}  # of the sample last asked for
         self._logmel = LogMel(options.n_mels, self.audio_rate, options.n_fft, options.hop)
 
     def batch(self, rows: Sequence[ClipChoice | None], epoch: int, allocate: Allocate) -> Batch:
@@ -74,6 +81,8 @@ class Assembler:
             tensor.zero_()
         for flags in batch.present.values():
             flags.zero_()
+        if batch.sensors is not None:
+            batch.sensors.fill_(torch.nan)
         graphs: list[list[PackedGraph | None]] = [[None] * self.grid.blocks for _ in rows]
         with _one_thread():
             for b, row in enumerate(rows):
@@ -85,6 +94,7 @@ class Assembler:
                     for kind, shown in views.items():
                         self._view(batch, b, row, kind, shown, epoch)
                     self._sound(batch, b, row)
+                    self._sensors(batch, b, row)
         for modality, content in (*batch.video.items(), ("audio", batch.logmel)):
             if content is not None and not batch.present[modality].all():
                 is_i420 = content.ndim == 4
@@ -200,6 +210,25 @@ class Assembler:
             return
         self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
         batch.present["audio"][b] = True
+
+    def _sensors(self, batch: Batch, b: int, row: ClipChoice) -> None:
+        sample = row.sample
+        if batch.sensors is None or sample.sensors is None or not row.main:
+            return
+        if self._readings[0] != sample.key:
+            data, member = self._fetch(sample.key, META), f"{sample.key}.{META}"
+            tables = parse_json(SampleMeta, data, member, what=META).sensors
+            field = sample.sensors.field
+            found = split(self._fetch(sample.key, field), tables, f"{sample.key}.{field}")
+            self._readings = sample.key, found
+        first_s = Frame(sample.first_frame + row.start * self.stride).seconds().value
+        span_s = Frame.from_index(self.grid.span * self.stride).seconds().value
+        n = self.grid.blocks * self.options.sensor_samples
+        clock = first_s + np.arange(n, dtype=np.float64) * (span_s / n)
+        values = on_clock(self._readings[1], self.options.sensors, clock)
+        batch.sensors[b] = torch.from_numpy(values).view_as(batch.sensors[b])
+        recorded = (~np.isnan(values)).mean(axis=0)
+        batch.present["sensors"][b] = bool((recorded >= RECORDED).any())
 
 
 @contextmanager

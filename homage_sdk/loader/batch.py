@@ -51,6 +51,9 @@ class Batch:
     view: dict[str, Tensor] = field(default_factory=dict)  # "ego"/"third": int64 [B], view number
     logmel: Tensor | None = None  # float32 [B, n_mels, T], dB relative to the clip's reference
     scene_graph: SceneGraphBatch | None = None
+    # float32 [B, N, J, S]: J values a block of each of S channels (LoaderOptions.sensors), in the
+    # units of the sensors' files; NaN where a channel was not recorded
+    sensors: Tensor | None = None
     present: dict[str, Tensor] = field(default_factory=dict)  # modality: bool [B]
 
     def __len__(self) -> int:

@@ -99,6 +99,9 @@ class BatchLayout:
             video={kind: allocate((rows, n, k, *picture), torch.uint8) for kind in self.videos},
             view={kind: whole() for kind in self.videos},
             logmel=real(options.n_mels, self._n_columns) if sound else None,
+            sensors=real(n, options.sensor_samples, len(options.sensors))
+            if "sensors" in options.modalities
+            else None,
             present={modality: flags() for modality in options.modalities},
         )
 

@@ -12,7 +12,7 @@ from homage_sdk.shards.format.pack_options import refuse_option, require_possibl
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]  # a list will do
 Side = Annotated[int, Field(ge=8, le=4096)]
-MODALITIES = ("ego", "third", "audio", "scene_graph")
+MODALITIES = ("ego", "third", "audio", "scene_graph", "sensors")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class LoaderOptions:
     """What a batch holds and how clips are drawn; letters as in ``Batch``.
 
     Attributes:
-        modalities: any of ego, third, audio, scene_graph.
+        modalities: any of ego, third, audio, scene_graph, sensors.
         split: only this split, or all.
         sequences: only these sequence ids, or all.
         batch_size: B clips a batch on each rank.
@@ -46,6 +46,9 @@ class LoaderOptions:
         rank: of this process.
         world_size: how many processes share an epoch.
         n_mels: bands of the log-mel; ``n_fft`` and ``hop`` in samples of the packed sound.
+        sensors: S channels of the modality ``sensors``, each ``kind/position/column``, such as
+            some of ``ShardSet.sensor_channels``.
+        sensor_samples: J values of each channel a block, evenly from where it begins.
 
     """
 
@@ -71,6 +74,8 @@ class LoaderOptions:
     n_mels: Annotated[int, Field(ge=1, le=4096)] = 128
     n_fft: Annotated[int, Field(ge=2, le=65_536)] = 1024
     hop: Annotated[int, Field(ge=1, le=65_536)] = 160
+    sensors: Names = ()
+    sensor_samples: Annotated[int, Field(ge=1, le=100_000)] = 10
 
     def __post_init__(self) -> None:
         require_possible(self)
@@ -78,6 +83,8 @@ class LoaderOptions:
             require_known("modality", modality, MODALITIES)
         if not self.modalities:
             raise refuse_option("modalities", self.modalities, f"some of {', '.join(MODALITIES)}")
+        if "sensors" in self.modalities and not self.sensors:
+            raise refuse_option("sensors", self.sensors, "some of ShardSet.sensor_channels")
         if self.third_views == "all" and self.mode == "train":
             raise refuse_option("third_views", "all", "random or first while training")
         if self.rank >= self.world_size:

@@ -112,6 +112,7 @@ def has(sample: SampleInfo, modality: str) -> bool:
         "third": bool(sample.third),
         "audio": sample.has_audio,
         "scene_graph": sample.n_scene_graphs > 0,
+        "sensors": sample.sensors is not None and sample.sensors.n_sensors > 0,
     }[modality]
 
 

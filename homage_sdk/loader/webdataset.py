@@ -30,6 +30,7 @@ from homage_sdk.shards.format.address import Address
 from homage_sdk.shards.format.far import FarFolder, Patience
 from homage_sdk.shards.format.index import Index, index_of
 from homage_sdk.shards.format.manifest import INDEX, Manifest, of_one_state
+from homage_sdk.shards.format.sample_meta import META
 from homage_sdk.shards.format.tar import MEND, read_members
 
 Row = tuple[ClipChoice, dict[str, bytes]]
@@ -203,6 +204,8 @@ def _fields_of(clip: ClipChoice, options: LoaderOptions) -> set[str]:
         fields.add(clip.third.field)
     if clip.main and "audio" in options.modalities and sample.sound is not None:
         fields.add(sample.sound.field)
+    if clip.main and "sensors" in options.modalities and sample.sensors is not None:
+        fields |= {META, sample.sensors.field}
     return fields
 
 

@@ -5,9 +5,10 @@ No format of HOMAGE's sensor files is public (FORMAT.md, grade C).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,36 @@ class SensorValues:
                 found=found,
                 expected=f"times ({n_rows},), values ({n_rows}, {n_columns})",
             )
+
+    def at(
+        self,
+        clock: NDArray[np.float64],
+        *,
+        how: Literal["linear", "previous"] = "linear",
+        longest_gap_s: float = math.inf,
+    ) -> NDArray[np.float64]:
+        """Values at the times of ``clock`` (seconds, [S]): float64 [S, C], NaN where there is none.
+
+        ``linear`` interpolates between neighbours, ``previous`` holds the last reading (for
+        presence and other states). There is none before the first reading, after the last, and
+        between two that lie more than ``longest_gap_s`` apart.
+        """
+        order = np.argsort(self.time_s, kind="stable")
+        times, values = self.time_s[order], self.values[order]
+        out = np.full((len(clock), values.shape[1]), np.nan)
+        if not len(times):
+            return out
+        before = np.searchsorted(times, clock, side="right") - 1
+        after = np.searchsorted(times, clock, side="left")
+        inside = (before >= 0) & (after < len(times))
+        gaps = times[np.minimum(after, len(times) - 1)] - times[np.maximum(before, 0)]
+        inside &= gaps <= longest_gap_s
+        if how == "previous":
+            out[inside] = values[before[inside]]
+        else:
+            for column in range(values.shape[1]):
+                out[inside, column] = np.interp(clock[inside], times, values[:, column])
+        return out
 
 
 class SensorReader(Protocol):

@@ -37,6 +37,7 @@ class ModelConfig:
     audio_columns: int = 344  # T of the log-mel input
     n_objects: int = 86  # scene-graph categories
     n_predicates: int = 29
+    sensor_channels: NonNegativeInt = 0  # S; there are none without the modality
 
     @property
     def features(self) -> int:

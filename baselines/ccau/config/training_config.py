@@ -10,7 +10,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-Modality = Literal["ego", "third", "audio", "scene_graph"]
+Modality = Literal["ego", "third", "audio", "scene_graph", "sensors"]
+
+NEITHER_SEEN_NOR_HEARD = (
+    "infrared", "rgb_light", "light", "acceleration", "gyro", "human_presence", "magnet",
+    "air_pressure", "humidity", "temperature",
+)  # fmt: skip
+"""The paper's twelve kinds of sensors but for RGB camera and microphone: "privacy-aware recognition
+where we avoid audio-visual modalities" (sections 1 and 3)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,10 @@ class DataConfig:
     n_fft: int = 1024
     hop: PositiveInt = 160
     """Samples from one column of the log-mel to the next."""
+    sensors: tuple[str, ...] = NEITHER_SEEN_NOR_HEARD
+    """Kinds whose channels, at all positions, make up the modality ``sensors``."""
+    sensor_samples: PositiveInt = 10
+    """Values of each channel a block: 20 a second with the blocks of the paper."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from baselines.ccau.config.config import Config
+from baselines.ccau.data.sensor_channels import sensor_channels
 from baselines.ccau.distributed import World
 from baselines.ccau.models.augment import prepare_video
 from baselines.ccau.random_streams import numpy_stream
@@ -40,6 +43,8 @@ def open_loader(
         n_mels=data.n_mels,
         n_fft=data.n_fft,
         hop=data.hop,
+        sensors=sensor_channels(config, shards) if "sensors" in modalities else (),
+        sensor_samples=data.sensor_samples,
         mode="train" if training else "eval",
         third_views="random" if training else data.eval_third_views,
         seed=config.run.seed,
@@ -57,6 +62,7 @@ def prepare(
     """A batch (already on the device) as the networks and losses take it."""
     held: dict[str, Any] = {
         **batch.video, "audio": batch.logmel, "scene_graph": batch.scene_graph,
+        "sensors": batch.sensors,
     }  # fmt: skip
     inputs: dict[str, Any] = {}
     for modality in modalities:
@@ -69,6 +75,9 @@ def prepare(
         if modality == "audio":
             # Decibels below the reference, about -80 to 0, to about -1 to 1; [B, 1, n_mels, T].
             value = ((value + 40.0) / 40.0).unsqueeze(1)
+        elif modality == "sensors":
+            # Values, and 1 where recorded; [B, N, 2, J, S].
+            value = torch.stack([value.nan_to_num(), (~value.isnan()).float()], dim=2)
         elif modality != "scene_graph":
             streams = [
                 numpy_stream(config.run.seed, "augment", modality, epoch, sequence, int(clip))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from baselines.ccau.config.config import Config
 from baselines.ccau.data.novel_split import TRAIN_SPLIT, novel_split
+from baselines.ccau.data.sensor_channels import sensor_channels
 from baselines.ccau.random_streams import numpy_stream
 from homage_sdk.errors import ConfigError, ShardError
 from homage_sdk.loader.sampling import has
@@ -133,6 +134,8 @@ def carve(shards: ShardSet, *, share: float, seed: int, exclude: Iterable[str] =
 
 def require_modalities(config: Config, shards: ShardSet, parts: Parts) -> None:
     """Raise ConfigError, before anything is written, for a modality without training data."""
+    if "sensors" in config.task.modalities:
+        sensor_channels(config, shards)
     for modality in config.task.modalities:
         if not having(shards, parts.train, modality):
             raise ConfigError(

@@ -134,7 +134,8 @@ def model_card(
     imported = state["ended"] == "imported"
     lines += [_IMPORTED] if imported else _items(data_facts(described))
     for kind, names in manifest.classes.items():
-        lines += ["", f"<details><summary>{len(names)} {kind} classes</summary>", ""]
+        what = "sensor channels" if kind == "sensor" else f"{kind} classes"
+        lines += ["", f"<details><summary>{len(names)} {what}</summary>", ""]
         lines += [", ".join(names), "", "</details>"]
     how = [] if imported else _items(how_facts(described, state), change_facts(described))
     lines += ["", "## How", "", *(how or [f"{_IMPORTED}; epoch {state['epoch']}"])]

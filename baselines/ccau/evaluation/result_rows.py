@@ -7,7 +7,13 @@ from typing import Any
 
 from baselines.ccau.evaluation.counted import Comparison, Counted
 
-TITLES = {"ego": "Ego", "third": "3rd person", "audio": "Audio", "scene_graph": "Scene graph"}
+TITLES = {
+    "ego": "Ego",
+    "third": "3rd person",
+    "audio": "Audio",
+    "scene_graph": "Scene graph (annotations at test time)",
+    "sensors": "Sensors",
+}
 OURS = "ours"
 CHANCE = ("prior", "random")
 KINDS = ("activity", "atomic")

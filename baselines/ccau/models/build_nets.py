@@ -25,12 +25,13 @@ from baselines.ccau.models.initialise import (
 )
 from baselines.ccau.models.modality_net import AggregatedNet, ModalityNet, ModalityOutput
 from baselines.ccau.models.scene_graph_net import SceneGraphEncoder
+from baselines.ccau.models.sensor_net import SensorEncoder
 from baselines.ccau.precision import exact
 from baselines.ccau.random_streams import undisturbed
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.batch import SceneGraphBatch
 
-MODALITIES = ("ego", "third", "audio", "scene_graph")
+MODALITIES = ("ego", "third", "audio", "scene_graph", "sensors")
 
 
 class VideoNet(AggregatedNet):
@@ -69,6 +70,22 @@ class SceneGraphNet(AggregatedNet):
         seen = x.present if valid is None else x.present & valid
         begun = seen.cumsum(dim=1) > 0
         return self.contexts_of(self.backbone(x), seen, begun if valid is None else begun & valid)
+
+
+class SensorNet(AggregatedNet):
+    """sensors."""
+
+    def __init__(self, config: ModelConfig, modality: str, *sizes: int) -> None:
+        super().__init__(config, modality, *sizes)
+        self.backbone = SensorEncoder(config.sensor_channels, config.features)
+        self.aggregate(config.features, 1, "none")
+
+    def contexts(self, x: Tensor, valid: Tensor | None) -> dict[str, Any]:
+        """See :meth:`ModalityNet.contexts`."""
+        z = self.backbone(x)
+        if valid is None:
+            valid = torch.ones(z.shape[:2], dtype=torch.bool, device=z.device)
+        return self.contexts_of(z, valid, valid)
 
 
 class AudioNet(ModalityNet):
@@ -139,6 +156,7 @@ KINDS: dict[str, type[ModalityNet]] = {
     "third": VideoNet,
     "audio": AudioNet,
     "scene_graph": SceneGraphNet,
+    "sensors": SensorNet,
 }
 
 

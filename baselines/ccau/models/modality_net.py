@@ -146,8 +146,9 @@ class ModalityNet(nn.Module):
         """One modality of B clips; UsageError where the shape is not that of the modality.
 
         ``x`` of ego and third: [B, N, 3, K, H, W], float normalised, or uint8 (normalised here);
-        of audio [B, 1 or 3, n_mels, T]; of scene_graph a :class:`SceneGraphBatch`. ``valid``: bool
-        [B, N], False where a short sequence was padded; None means all.
+        of audio [B, 1 or 3, n_mels, T]; of scene_graph a :class:`SceneGraphBatch`; of sensors
+        [B, N, 2, J, S] (sensor_net.py). ``valid``: bool [B, N], False where a short sequence was
+        padded; None means all.
         """
         found = self.contexts(x, valid)
         with torch.autocast(found["clip"].device.type, enabled=False):

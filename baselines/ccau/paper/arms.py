@@ -50,6 +50,12 @@ ARMS = (
     Arm("fewshot_ccau", (("7", "CCAU"),), is_fewshot=True),
 )
 
+OTHER_ARMS = tuple(
+    Arm(name, ())
+    for name in ("single_sensors", "coop_sensors", "single_scene_graph", "coop_scene_graph")
+)
+"""Modalities of the paper (sections 3 and 4.1) that no table trains: run by name alone."""
+
 Note = Callable[[str], None]
 
 
@@ -105,10 +111,10 @@ def run_arms(
 
 
 def choose(only: Sequence[str]) -> list[Arm]:
-    """The named arms (all without a name), teachers first."""
-    known = {arm.name: arm for arm in ARMS}
+    """The named arms (those of the tables without a name), teachers first."""
+    known = {arm.name: arm for arm in (*ARMS, *OTHER_ARMS)}
     for name in only:
         require_known("arm", name, known)
-    wanted = set(only) or set(known)
+    wanted = set(only) or {arm.name for arm in ARMS}
     wanted |= {known[name].teachers for name in wanted if known[name].teachers}
-    return [arm for arm in ARMS if arm.name in wanted]
+    return [arm for arm in known.values() if arm.name in wanted]

@@ -60,6 +60,7 @@ def step_memory(config: Config, model: ModelConfig, n_classes: Mapping[str, int]
     learning = config.task.students if config.task.kind == "static_kd" else modalities
     shapes = {
         "audio": (1, data.n_mels, model.audio_columns),
+        "sensors": (data.blocks, 2, data.sensor_samples, model.sensor_channels),
         **dict.fromkeys(
             ("ego", "third"), (data.blocks, 3, data.block_frames, data.size, data.size)
         ),

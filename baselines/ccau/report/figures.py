@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"ego": "#0072B2", "third": "#D55E00", "audio": "#009E73", "scene_graph": "#CC79A7"}
+COLOURS = {
+    "ego": "#0072B2",
+    "third": "#D55E00",
+    "audio": "#009E73",
+    "scene_graph": "#CC79A7",
+    "sensors": "#E69F00",
+}
 GREY = "#666666"
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from baselines.ccau.config.config import Config, from_dict
 from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.data.partition import TEST_SPLITS, Parts
+from baselines.ccau.data.sensor_channels import sensor_channels
 from baselines.ccau.models.build_nets import ModalityNet, build_nets
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity, load_into
 from baselines.ccau.runs.learned_from import learned_from, prior_of
@@ -30,9 +31,15 @@ def class_names(shards: ShardSet) -> dict[str, tuple[str, ...]]:
     return {kind: shards.taxonomy(kind).names for kind in ("activity", "atomic")}
 
 
+def columns_of(config: Config, shards: ShardSet) -> dict[str, tuple[str, ...]]:
+    """What the columns of the run's networks stand for: its classes, and channels of sensors."""
+    sensors = "sensors" in config.task.modalities
+    return class_names(shards) | ({"sensor": sensor_channels(config, shards)} if sensors else {})
+
+
 def identity_of(config: Config, shards: ShardSet) -> Identity:
     """What a checkpoint of this run belongs to."""
-    classes = class_names(shards)
+    classes = columns_of(config, shards)
     return Identity(config=config.as_dict(), classes=classes, shards=shards.fingerprint)
 
 
@@ -51,6 +58,7 @@ def model_config(config: Config, shards: ShardSet) -> ModelConfig:
         "audio_columns": (n_columns(n_samples, data.n_fft, data.hop), "data.hop"),
         "n_objects": (max(len(shards.taxonomy("object")), 1), "the shards"),
         "n_predicates": (max(len(shards.taxonomy("relationship")), 1), "the shards"),
+        "sensor_channels": (len(columns_of(config, shards).get("sensor", ())), "data.sensors"),
     }
     for name, (value, source) in derived.items():
         said = getattr(config.model, name)
@@ -100,8 +108,9 @@ def load_nets(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config, dict[str
 def load_trained(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config]:
     """What a finished run is judged by, checked against these shards."""
     checkpoint = load_result(run)
-    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
-    return checkpoint, from_dict(checkpoint.manifest.config)
+    config = from_dict(checkpoint.manifest.config)
+    require_classes(checkpoint, columns_of(config, shards), shards=str(shards.path))
+    return checkpoint, config
 
 
 def require_classes(
@@ -109,17 +118,17 @@ def require_classes(
 ) -> None:
     """Refuse shards whose class lists differ from the checkpoint's, naming the first difference."""
     for kind, names in checkpoint.manifest.classes.items():
+        what = "sensor channels" if kind == "sensor" else f"{kind} classes"
         pairs = zip_longest(names, classes.get(kind, ()))
         for column, (expected, found) in enumerate(pairs):
             if expected != found:
                 raise CheckpointError(
-                    f"the {kind} classes of these shards differ from the checkpoint's at column "
-                    f"{column}",
+                    f"the {what} of these shards differ from the checkpoint's at column {column}",
                     place=str(shards),
-                    found=f"only {column} classes" if found is None else repr(found),
-                    expected=f"{column} classes" if expected is None else repr(expected),
-                    hint="pack the shards from a catalog with the class files the model was "
-                    "trained with",
+                    found=f"only {column}" if found is None else repr(found),
+                    expected=f"{column}" if expected is None else repr(expected),
+                    hint="pack the shards from a catalog with the class files (and the sensors) "
+                    "the model was trained with",
                 )
 
 
@@ -174,15 +183,21 @@ _OF_TRAINING = {"folded", "gru_dropout", "head_dropout", "audio_init"}
 _OF_SOUND = {"audio_width", "audio_channels", "audio_pool", "audio_blocks", "audio_axes", "n_mels",
              "audio_columns", "n_fft", "hop"}  # fmt: skip
 _OF_PICTURES = {"width", "depth", "size", "crop"}
+_OF_SENSORS = {"sensors", "sensor_samples", "sensor_channels"}
+_OF_OTHERS = {
+    "audio": _OF_PICTURES | _OF_SENSORS,
+    "sensors": _OF_PICTURES | _OF_SOUND,
+}
 _OF_INPUT = ("size", "crop", "blocks", "block_frames", "stride", "n_mels", "n_fft", "hop",
-             "novel_share", "novel_seed", "exclude_activities")  # fmt: skip
+             "sensors", "sensor_samples", "novel_share", "novel_seed",
+             "exclude_activities")  # fmt: skip
 
 
 def _inputs_that_differ(
     a: Config, b: Config, modality: str
 ) -> Iterator[tuple[str, object, object]]:
     """What changes a network's answer or the classes it has seen: key and both values."""
-    others = _OF_PICTURES if modality == "audio" else _OF_SOUND
+    others = _OF_OTHERS.get(modality, _OF_SOUND | _OF_SENSORS)
     model = [f.name for f in fields(ModelConfig) if f.name not in _OF_TRAINING]
     for section, names in (("model", model), ("data", _OF_INPUT)):
         for name in names:
@@ -209,7 +224,7 @@ def describe(config: Config, shards: ShardSet, parts: Parts) -> dict[str, Any]:
     return {
         "config": config.as_dict(),
         "shards": {"fingerprint": shards.fingerprint, "path": str(shards.path.absolute())},
-        "classes": {kind: list(names) for kind, names in class_names(shards).items()},
+        "classes": {kind: list(names) for kind, names in columns_of(config, shards).items()},
         "parts": {
             "train": list(parts.train),
             "validation": list(parts.validation),

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from baselines.ccau.config.config import from_dict
 from baselines.ccau.distributed import World
 from baselines.ccau.runs import checkpoint as checkpoints
-from baselines.ccau.runs.build_task import class_names, require_classes
+from baselines.ccau.runs.build_task import columns_of, require_classes
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity
 from baselines.ccau.tasks import Task
 from baselines.ccau.training.training_state import State
@@ -63,7 +64,8 @@ def restore(
             expected=str(state.world_size),
             hint="launch as many processes as before, or start again with --fresh",
         )
-    require_classes(checkpoint, class_names(shards), shards=str(shards.path))
+    columns = columns_of(from_dict(checkpoint.manifest.config), shards)
+    require_classes(checkpoint, columns, shards=str(shards.path))
     checkpoints.load_into(task, checkpoint.tensors("model"), place=checkpoint.folder)
     load_optimizer(
         optimizer,

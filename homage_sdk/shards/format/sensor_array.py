@@ -8,8 +8,8 @@ but numbers is in it, and its size in memory is its size in the shard.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,17 @@ from numpy.lib import format as npy_format
 from pydantic import Field, ValidationError
 
 from homage_sdk.errors import LabelError, ShardError
-from homage_sdk.release.sensors import SensorValues
+from homage_sdk.release.sensors import SENSOR_TYPES, SensorValues
 from homage_sdk.shards.format.strict_json import StrictModel
 
+if TYPE_CHECKING:
+    from homage_sdk.shards.format.shard_set import ShardSet
+
 SENSORS = "sensors.npy"
+
+LONGEST_GAP = 5.0
+"""Two readings further apart than this many of a sensor's usual (median) intervals have nothing
+between them: it was not recorded."""
 _MAX_COLUMNS = 4096
 
 
@@ -36,6 +43,11 @@ class SensorTable(StrictModel):
     def n_values(self) -> int:
         """Numbers in its table, times included."""
         return self.n_rows * (1 + len(self.columns))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Its columns, each as ``kind/position/column``."""
+        return channels_of(self.kind, self.position, self.columns)
 
 
 def table_of(kind: str, position: str, readings: SensorValues) -> SensorTable:
@@ -103,3 +115,50 @@ def split(
         found[table.kind, table.position] = SensorValues(table.columns, rows[:, 0], rows[:, 1:])
         at += table.n_values
     return found
+
+
+def channels_of(kind: str, position: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """Names of a sensor's columns among those of all sensors.
+
+    >>> channels_of("gyro", "head", ("x", "y"))
+    ('gyro/head/x', 'gyro/head/y')
+    """
+    return tuple(f"{kind}/{position}/{column}" for column in columns)
+
+
+def channels_in(shards: ShardSet) -> tuple[str, ...]:
+    """Every channel of any sample, in the order of the twelve kinds, then of positions.
+
+    Reads the ``meta.json`` of each sample that has sensors; ShardError when one is damaged.
+    """
+    tables = [
+        t for sample in shards.samples if sample.sensors for t in shards.meta(sample.key).sensors
+    ]
+    rank = {kind: place for place, kind in enumerate(SENSOR_TYPES)}
+    tables.sort(key=lambda t: (rank.get(t.kind, len(rank)), t.kind, t.position))
+    return tuple(dict.fromkeys(channel for table in tables for channel in table.channels))
+
+
+def on_clock(
+    readings: Mapping[tuple[str, str], SensorValues],
+    channels: Sequence[str],
+    clock: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float32]:
+    """All ``channels`` at the times of ``clock`` (seconds, [S]): float32 [S, channels].
+
+    In the units of the files. Readings are interpolated, those of ``human_presence`` held. NaN
+    where a channel is not there or was not recorded (``LONGEST_GAP``).
+    """
+    out = np.full((len(clock), len(channels)), np.nan, dtype=np.float32)
+    place = {channel: column for column, channel in enumerate(channels)}
+    for (kind, position), each in readings.items():
+        own = channels_of(kind, position, each.columns)
+        wanted = [n for n, channel in enumerate(own) if channel in place]
+        if not wanted:
+            continue
+        intervals = np.diff(np.sort(each.time_s))
+        longest = LONGEST_GAP * float(np.median(intervals)) if len(intervals) else np.inf
+        how: Literal["linear", "previous"] = "previous" if kind == "human_presence" else "linear"
+        values = each.at(clock, how=how, longest_gap_s=longest)
+        out[:, [place[own[n]] for n in wanted]] = values[:, wanted]
+    return out

@@ -29,6 +29,7 @@ from homage_sdk.shards.format.manifest import (
     read_manifest,
 )
 from homage_sdk.shards.format.sample_meta import META, SampleMeta
+from homage_sdk.shards.format.sensor_array import channels_in, split
 from homage_sdk.shards.format.strict_json import MAX_JSON_BYTES, parse_json
 from homage_sdk.shards.format.tar import MAX_MEMBER_BYTES, MEND, crc32, cut_short
 from homage_sdk.storage.commit import reading
@@ -197,8 +198,8 @@ class ShardSet:
     def read(self, key: str, field: str, *, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
         """The bytes of one member.
 
-        Raises ShardError when the sample has no such member, or its bytes are not those that were
-        packed (their CRC-32 is compared at every read), or the shards were rebuilt meanwhile.
+        Raises ShardError: the sample has no such member, its bytes are not those that were packed
+        (their CRC-32 is compared at every read), or the shards were rebuilt meanwhile.
         """
         try:
             return self._read(key, field, max_bytes)
@@ -238,13 +239,15 @@ class ShardSet:
         Times are seconds on the clock of the sequence, also where a sample is a window of it.
         Raises ShardError when they are damaged.
         """
-        from homage_sdk.shards.format.sensor_array import split
-
-        packed = self[key].sensors
-        if packed is None:
+        if (packed := self[key].sensors) is None:
             return {}
-        data = self.read(key, packed.field)
-        return split(data, self.meta(key).sensors, f"{key}.{packed.field}")
+        place = f"{key}.{packed.field}"
+        return split(self.read(key, packed.field), self.meta(key).sensors, place)
+
+    @cached_property
+    def sensor_channels(self) -> tuple[str, ...]:
+        """As ``sensor_array.channels_in`` lists them."""
+        return channels_in(self)
 
     def annotations(self, key: str) -> Annotations:
         """Everything labelled about a sample; ShardError when it is damaged."""
