@@ -24,7 +24,7 @@ from baselines.ccau.models.initialise import (
     torch_default,
 )
 from baselines.ccau.models.modality_net import AggregatedNet, ModalityNet, ModalityOutput
-from baselines.ccau.models.scene_graph_net import SceneGraphEncoder
+from baselines.ccau.models.scene_graph_net import SceneGraphEncoder, nearest
 from baselines.ccau.models.sensor_net import SensorEncoder
 from baselines.ccau.precision import exact
 from baselines.ccau.random_streams import undisturbed
@@ -66,10 +66,18 @@ class SceneGraphNet(AggregatedNet):
         self.aggregate(dim, 1, "none")
 
     def contexts(self, x: SceneGraphBatch, valid: Tensor | None) -> dict[str, Any]:
-        """See :meth:`ModalityNet.contexts`; blocks before the first annotated one are not valid."""
+        """See :meth:`ModalityNet.contexts`; each block has the graph nearest to it in the clip.
+
+        Annotators chose frames within atomic actions, so that *where* a clip is annotated tells of
+        its labels. g steps on every valid block: how many graphs there are, and where, changes no
+        answer; only what is in them does. A clip without any is not valid.
+        """
         seen = x.present if valid is None else x.present & valid
-        begun = seen.cumsum(dim=1) > 0
-        return self.contexts_of(self.backbone(x), seen, begun if valid is None else begun & valid)
+        z = self.backbone(x)
+        filled = z.gather(1, nearest(seen)[:, :, None, None].expand_as(z))
+        there = seen.any(dim=1, keepdim=True)
+        counted = there.expand_as(seen) if valid is None else there & valid
+        return self.contexts_of(filled, counted, counted)
 
 
 class SensorNet(AggregatedNet):

@@ -59,6 +59,17 @@ class SceneGraphEncoder(nn.Module):
         return out
 
 
+def nearest(seen: Tensor) -> Tensor:
+    """For each block the nearest one that is ``seen``, of two the earlier: [B, N] -> int64 [B, N].
+
+    >>> nearest(torch.tensor([[False, True, False, True, False]])).tolist()
+    [[1, 1, 1, 3, 3]]
+    """
+    at = torch.arange(seen.shape[1], device=seen.device)
+    away = 2 * (at[:, None] - at).abs() + (at > at[:, None]).long()
+    return away.expand(len(seen), -1, -1).masked_fill(~seen[:, None], 4 * len(at)).argmin(dim=2)
+
+
 def _known(ids: Tensor, count: int) -> Tensor:
     """Ids in range stay; everything else becomes ``count``, the unknown class."""
     return torch.where((ids >= 0) & (ids < count), ids, count)

@@ -203,8 +203,7 @@ def test_scene_graph_padding_and_missing_blocks_have_no_influence():
     )
     out, padded = net(x), net(wide)
     torch.testing.assert_close(out.blocks, padded.blocks)
-    assert out.valid.tolist() == [[False, True, True], [True, True, True]]
-    assert torch.equal(out.blocks[0, 2], out.blocks[0, 1])
+    assert out.valid.all()  # blocks without an annotated frame have the nearest graph of the clip
     spoiled = replace(x, object_class=x.object_class.clone(), object_box=x.object_box.clone())
     spoiled.object_class[0, 0] = 3
     spoiled.object_box[0, 0] = 0.5

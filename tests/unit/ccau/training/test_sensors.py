@@ -1,4 +1,4 @@
-"""Sensors as a modality: trained, killed, resumed and judged as the others are."""
+"""Sensors and scene graphs: trained, killed, resumed and judged as the other modalities are."""
 
 import json
 
@@ -8,6 +8,7 @@ from baselines.ccau.config.config import read_config
 from baselines.ccau.config.training_config import NEITHER_SEEN_NOR_HEARD
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.predictions import load_predictions
+from baselines.ccau.evaluation.result_rows import own_rows
 from baselines.ccau.training.train import train
 from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.release.sensors import SENSOR_TYPES
@@ -20,10 +21,12 @@ def with_sensors(tiny, **changes):
     return tiny(**{"task.modalities": "['third', 'sensors']", "data.batch_size": 2, **changes})
 
 
-def test_a_killed_run_with_sensors_resumes_to_the_same_bits_and_is_judged(
-    tiny, small_shards, tmp_path, monkeypatch
+@pytest.mark.parametrize("modality", ["sensors", "scene_graph"])
+def test_a_killed_run_resumes_to_the_same_bits_and_is_judged(
+    tiny, small_shards, tmp_path, monkeypatch, modality
 ):
-    config = with_sensors(tiny, **{"run.checkpoint_every": 1})
+    modalities = {"task.modalities": f"['third', '{modality}']"}
+    config = with_sensors(tiny, **{"run.checkpoint_every": 1, **modalities})
     train(config, small_shards, tmp_path / "straight")
     with monkeypatch.context() as patch:
         killed_at(patch, 3)
@@ -32,10 +35,16 @@ def test_a_killed_run_with_sensors_resumes_to_the_same_bits_and_is_judged(
     train(config, small_shards, tmp_path / "broken")
     assert_same_run(tmp_path / "straight", tmp_path / "broken")
     results = evaluate(tmp_path / "broken", small_shards, device="cpu")
-    assert set(results["modalities"]) == {"third", "sensors"}
-    found = load_predictions(tmp_path / "broken" / "predictions.npz").by_modality["sensors"]
+    assert set(results["modalities"]) == {"third", modality}
+    found = load_predictions(tmp_path / "broken" / "predictions.npz").by_modality[modality]
     assert found.clip_activity.std(axis=0).max() > 1e-4  # it looks at its input
-    classes = json.loads((tmp_path / "broken" / "config.json").read_text())["classes"]
+    is_marked = ["annotations at test time" in row["modality"] for row in own_rows(results)]
+    assert any(is_marked) == (modality == "scene_graph")
+
+
+def test_a_run_keeps_the_list_of_its_channels(tiny, small_shards, tmp_path):
+    train(with_sensors(tiny, **{"optim.epochs": 1}), small_shards, tmp_path / "run")
+    classes = json.loads((tmp_path / "run" / "config.json").read_text())["classes"]
     assert len(classes["sensor"]) > 70 and "acceleration/head/x" in classes["sensor"]
     assert not [c for c in classes["sensor"] if c.startswith(("rgb_camera", "microphone"))]
 
