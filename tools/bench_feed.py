@@ -42,7 +42,7 @@ from baselines.ccau.data.loaders import prepare
 from homage_sdk.loader import ClipLoader, LoaderOptions
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.batch import Batch
-from homage_sdk.loader.decode import Crop, decode_clip
+from homage_sdk.loader.pictures.decode import Crop, decode_clip
 from homage_sdk.loader.sampling import ClipChoice
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel

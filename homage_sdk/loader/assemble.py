@@ -14,9 +14,9 @@ from homage_sdk.errors import HomageError, MediaError, ShardError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.batch_layout import Allocate, BatchLayout
 from homage_sdk.loader.clip_targets import SampleLabels, collate_graphs
-from homage_sdk.loader.decode import UNDECODABLE, Crop, decode_clip
-from homage_sdk.loader.i420 import black
 from homage_sdk.loader.options import LoaderOptions
+from homage_sdk.loader.pictures.decode import UNDECODABLE, Crop, decode_clip
+from homage_sdk.loader.pictures.i420 import black
 from homage_sdk.loader.sampling import ClipChoice, stream
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel

@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor
 
-from homage_sdk.loader.i420 import to_rgb
+from homage_sdk.loader.pictures.i420 import to_rgb
 
 
 @dataclass

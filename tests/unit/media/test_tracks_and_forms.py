@@ -17,7 +17,7 @@ from homage_sdk.errors import MediaError
 from homage_sdk.ingest import ingest
 from homage_sdk.ingest.decode import decode_videos
 from homage_sdk.ingest.probe import probe_videos
-from homage_sdk.loader.decode import decode_clip
+from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.media.audio import read_audio, read_flac
 from homage_sdk.media.check_pictures import check_pictures
 from homage_sdk.media.probe import probe_video

@@ -14,7 +14,7 @@ from homage_sdk.dataset.dataset import Dataset
 from homage_sdk.errors import MediaError
 from homage_sdk.ingest import ingest
 from homage_sdk.loader import ClipLoader, LoaderOptions
-from homage_sdk.loader.decode import decode_clip
+from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.shards import PackSummary, ShardSet, pack, verify
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.time import Seconds

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from homage_sdk.loader.decode import decode_clip
+from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.media.probe import probe_video
 from homage_sdk.media.video_reader import VideoReader
 from homage_sdk.release.sensors import SensorValues

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homage_sdk.errors import ShardError
-from homage_sdk.loader.i420 import lay_out
+from homage_sdk.loader.pictures.i420 import lay_out
 from homage_sdk.media.header.opening import open_packed, reason
 
 MAX_SIDE = 4096
