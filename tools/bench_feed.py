@@ -42,7 +42,8 @@ from baselines.ccau.data.loaders import prepare
 from homage_sdk.loader import ClipLoader, LoaderOptions
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.batch import Batch
-from homage_sdk.loader.pictures.decode import Crop, decode_clip
+from homage_sdk.loader.pictures.decode import decode_clip
+from homage_sdk.loader.pictures.shown import Part
 from homage_sdk.loader.sampling import ClipChoice
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel
@@ -50,7 +51,7 @@ from homage_sdk.shards import ShardSet
 
 OPTIONS = LoaderOptions(mode="train", batch_size=4, require="all")
 _NO_MEDIA = {"views": (), "sound": None}
-Clip = tuple[bytes, np.ndarray, Crop, bool]
+Clip = tuple[bytes, np.ndarray, Part, bool]
 """Bytes of a packed view, positions of its wanted frames, what is cut out, whether mirrored."""
 
 
@@ -85,9 +86,9 @@ class Bench:
         for row in rows:
             for kind, view in (("ego", row.sample.ego), ("third", row.third)):
                 if view is not None:
-                    crop, flip = self.assembler.crop(view, row, kind, epoch)
+                    part, flip = self.assembler.part(view, row, kind, epoch)
                     at = np.minimum(self.loader.grid.positions(row.start), view.n_frames - 1)
-                    found.append((self.bytes[row.sample.key, view.field], at, crop, flip))
+                    found.append((self.bytes[row.sample.key, view.field], at, part, flip))
         return found
 
     def read(self, row: ClipChoice) -> None:
@@ -113,8 +114,8 @@ class Bench:
 
     def decode(self, clip: Clip) -> None:
         """What the loader does with a clip: decode, cut, mirror, convert."""
-        data, at, crop, flip = clip
-        decode_clip(data, at, self.fps, crop, self.out, flip=flip)
+        data, at, part, flip = clip
+        decode_clip(data, at, self.fps, part, self.out, flip=flip)
 
     def sound(self, row: ClipChoice) -> torch.Tensor | None:
         """The sound of a row."""

@@ -35,7 +35,8 @@ from timing import interleaved, show
 
 from homage_sdk import Dataset, Frame
 from homage_sdk.dataset.sequence import Sequence
-from homage_sdk.loader.pictures.decode import Crop, decode_clip
+from homage_sdk.loader.pictures.decode import decode_clip
+from homage_sdk.loader.pictures.shown import Crop
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel, n_columns
 from homage_sdk.shards import ShardSet

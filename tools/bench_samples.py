@@ -52,10 +52,10 @@ class Parts:
             start = cpu_s()
             for kind, view in (("ego", row.sample.ego), ("third", row.third)):
                 if view is not None:
-                    crop, flip = self._assembler.crop(view, row, kind, epoch)
+                    part, flip = self._assembler.part(view, row, kind, epoch)
                     at = np.minimum(self._loader.grid.positions(row.start), view.n_frames - 1)
                     data = self._bytes[row.sample.key, view.field]
-                    decode_clip(data, at, 10.0, crop, self._out[number % 4], flip=flip)
+                    decode_clip(data, at, 10.0, part, self._out[number % 4], flip=flip)
             clips = cpu_s()
             begin_s = row.start / 10
             flac = io.BytesIO(self._bytes[row.sample.key, "ego.flac"])

@@ -15,8 +15,9 @@ from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.batch_layout import Allocate, BatchLayout
 from homage_sdk.loader.clip_targets import SampleLabels, collate_graphs
 from homage_sdk.loader.options import LoaderOptions
-from homage_sdk.loader.pictures.decode import UNDECODABLE, Crop, decode_clip
+from homage_sdk.loader.pictures.decode import UNDECODABLE, decode_clip
 from homage_sdk.loader.pictures.i420 import black
+from homage_sdk.loader.pictures.shown import Part, part_shown
 from homage_sdk.loader.sampling import ClipChoice, stream
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel
@@ -164,13 +165,13 @@ class Assembler:
         self, batch: Batch, b: int, row: ClipChoice, kind: str, view: PackedView, epoch: int
     ) -> None:
         positions = np.minimum(self.grid.positions(row.start), view.n_frames - 1)
-        crop, flip = self.crop(view, row, kind, epoch)
+        part, flip = self.part(view, row, kind, epoch)
         target = batch.video[kind][b].numpy()
         decode_clip(
             self._fetch(row.sample.key, view.field),
             positions,
             self._fps,
-            crop,
+            part,
             target.reshape(-1, *target.shape[2:]),
             flip=flip,
             place=f"{row.sample.key}.{view.field}",
@@ -178,15 +179,13 @@ class Assembler:
         batch.view[kind][b] = view.number
         batch.present[kind][b] = True
 
-    def crop(self, view: PackedView, row: ClipChoice, kind: str, epoch: int) -> tuple[Crop, bool]:
+    def part(self, view: PackedView, row: ClipChoice, kind: str, epoch: int) -> tuple[Part, bool]:
         """What a row shows of a view, and whether mirrored."""
         options = self.options
-        side = options.crop or options.size
-        if options.mode == "eval":
-            return Crop.centre(view.width, view.height, side), False
-        draw = stream(options.seed, "crop", kind, epoch, row.sample.key)
-        crop = Crop.random(view.width, view.height, side, draw)
-        return crop, options.flip and bool(draw.integers(2))
+        draw = None
+        if options.mode == "train":
+            draw = stream(options.seed, "crop", kind, epoch, row.sample.key)
+        return part_shown(view.width, view.height, options, draw)
 
     def _sound(self, batch: Batch, b: int, row: ClipChoice) -> None:
         sound = row.sample.sound

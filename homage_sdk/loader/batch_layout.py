@@ -50,13 +50,14 @@ class BatchLayout:
         self._n_columns = n_columns(self.n_samples, options.n_fft, options.hop)
         self._n_atomic = len(manifest.classes("atomic"))
         self._options = options
-        self.as_i420 = options.pixels == "i420" and self._keeps_size(manifest)
+        self.as_i420 = options.pixels == "i420" and self._of_planes(manifest)
 
-    def _keeps_size(self, manifest: Manifest) -> bool:
-        """Whether no picture of any sample has to be scaled."""
-        size = self._options.size
-        return (
-            size % 2 == 0
+    def _of_planes(self, manifest: Manifest) -> bool:
+        """Whether planes give the pictures: of whole ones, or where none has to be scaled."""
+        size, fit = self._options.size, self._options.fit
+        return fit == "stretch" or (
+            fit == "crop"
+            and size % 2 == 0
             and self._options.crop in (None, size)
             and all(
                 min(view.width, view.height) >= size

@@ -29,10 +29,14 @@ class LoaderOptions:
         stride: annotation frames from one shown frame to the next, a multiple of the packed
             stride; the packed stride itself when left out.
         size: pixels of the square pictures handed out.
-        crop: side in packed pixels of the square that is cut out and, where it differs, scaled to
-            ``size``; ``size`` itself when left out (the short side where that is smaller).
-        mode: ``train``: one clip a sequence and epoch, random start, crop and flip; ``eval``: dense
-            clips, centre crop, each exactly once over all ranks.
+        fit: what is shown of a picture: ``crop``, a square of it; ``stretch``, the whole of it,
+            scaled to a square; ``pad``, as the public code of CCAU does: laid on black, cut, and
+            scaled by the nearest pixel (shards of 192 lines).
+        crop: with ``fit="crop"`` the side in packed pixels of the square that is cut out and, where
+            it differs, scaled to ``size``; ``size`` itself when left out (the short side where that
+            is smaller).
+        mode: ``train``: one clip a sequence and epoch, random start, cut and flip; ``eval``: dense
+            clips, cut from the middle, each exactly once over all ranks.
         third_views: ``random`` or ``first`` view of a clip, or ``all``, each in a row of its own.
             Left out: random in training, all in evaluation.
         require: keep sequences that have ``any`` or ``all`` of the modalities.
@@ -60,6 +64,7 @@ class LoaderOptions:
     block_frames: Annotated[int, Field(ge=1, le=10_000)] = 5
     stride: Annotated[int, Field(ge=1, le=10_000)] | None = None
     size: Side = 128
+    fit: Literal["crop", "stretch", "pad"] = "crop"
     crop: Side | None = None
     mode: Literal["train", "eval"] = "train"
     third_views: Literal["random", "first", "all"] | None = None
@@ -87,6 +92,10 @@ class LoaderOptions:
             raise refuse_option("sensors", self.sensors, "some of ShardSet.sensor_channels")
         if self.third_views == "all" and self.mode == "train":
             raise refuse_option("third_views", "all", "random or first while training")
+        if self.crop is not None and self.fit != "crop":
+            raise refuse_option("crop", self.crop, f"none with fit {self.fit!r}")
+        if self.fit == "stretch" and self.size % 2:
+            raise refuse_option("size", self.size, "an even number with fit 'stretch'")
         if self.rank >= self.world_size:
             raise refuse_option("rank", self.rank, f"less than world_size {self.world_size}")
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.options import LoaderOptions
+from homage_sdk.loader.pictures.shown import require_lines
 from homage_sdk.shards.format.manifest import Manifest, SampleInfo
 from homage_sdk.shards.format.sample_meta import PackedView
 
@@ -180,11 +181,12 @@ class EpochRows:
         n_rows: rows of an epoch over all ranks; in training one of each sample.
 
     Raises:
-        UsageError: no sample fits, or a stride that the shards cannot give.
+        UsageError: no sample fits, or a stride or pictures that the shards cannot give.
 
     """
 
     def __init__(self, manifest: Manifest, options: LoaderOptions) -> None:
+        require_lines(manifest, options.fit, options.modalities)
         self.options = options
         self.grid = Grid.of(options, manifest.packed.stride)
         self.samples = usable(manifest.samples, options)

@@ -40,7 +40,7 @@ SETTINGS = (
     "run.selection=last", "run.device=cpu", "run.bootstrap_draws=10", "data.novel_share=0.3",
     "optim.max_steps=1", "optim.schedule=constant",
 )  # fmt: skip
-OFFICIAL = ("model.width=8", "data.size=64", "data.crop=96", "data.n_mels=64")
+OFFICIAL = ("model.width=8", "data.size=64", "data.fit=crop", "data.crop=96", "data.n_mels=64")
 VIDEOS, LABELS, TARS = "release/**/*.mkv", "release/**/*__aa.json", "shards/*.tar"
 FROM_DISK = "--root {w}/release"
 VOLATILE = re.compile(r"(^|/)(metrics\.jsonl|\.probes\.log|ccau_instrument\.md|seed-\d+/.*\.json)$")

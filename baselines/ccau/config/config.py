@@ -111,6 +111,15 @@ def find_config(name: str | Path) -> Path:
     )
 
 
+def as_it_ran(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run by this version or an older one: what it does not state, it did so.
+
+    That is the default of a newer setting, but where the default is another than what was done.
+    """
+    older = with_settings(Config().as_dict(), ["data.fit=crop"])
+    return merge(older, values)
+
+
 def from_dict(values: Mapping[str, Any]) -> Config:
     """A Config from plain values; every key must be known, of its type and in its range."""
     _refuse_unknown(values)
@@ -153,6 +162,14 @@ def _check(config: Config) -> None:
             "nothing to select on: data.validation_share is 0",
             hint="set run.selection to 'last' or 'paper', or give a share",
         )
+    if data.crop and data.fit != "crop":
+        raise ConfigError(
+            "data.crop is the side of a crop",
+            found=f"data.fit {data.fit!r}",
+            hint="set data.fit = 'crop', or data.crop = 0",
+        )
+    if data.fit == "stretch" and data.size % 2:
+        raise ConfigError("data.size must be even with data.fit 'stretch'", found=str(data.size))
     if config.align.projection == "pair" and config.align.granularity != "clip":
         raise ConfigError(
             "align.projection = 'pair' aligns whole clips",

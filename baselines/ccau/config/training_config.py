@@ -52,7 +52,10 @@ class DataConfig:
     """Clips a rank and micro-batch."""
     eval_batch_size: PositiveInt = 16
     size: PositiveInt = 128
-    """Pixels a side after the crop."""
+    """Pixels a side of the pictures that the networks see."""
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
+    """``stretch``: the whole frame, resized (section 5.1). ``crop``: a square of it. ``pad``: laid
+    on black and cut, as the public code does; shards of 192 lines."""
     blocks: PositiveInt = 8
     block_frames: PositiveInt = 5
     stride: PositiveInt = 3
@@ -68,7 +71,8 @@ class DataConfig:
     """Share of the activities that training never sees (few-shot; the paper's 15 of 75 is 0.2)."""
     novel_seed: int = 0
     crop: NonNegativeInt = 0
-    """Side in packed pixels of the square that is cut out and scaled to ``size``; 0: ``size``."""
+    """With ``fit = "crop"``: side in packed pixels of the square that is cut out and scaled to
+    ``size``; 0: ``size``."""
     flip: bool = True
     n_fft: int = 1024
     hop: PositiveInt = 160

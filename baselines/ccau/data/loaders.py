@@ -38,6 +38,7 @@ def open_loader(
         block_frames=data.block_frames,
         stride=data.stride,
         size=data.size,
+        fit=data.fit,
         crop=data.crop or None,
         flip=data.flip,
         n_mels=data.n_mels,

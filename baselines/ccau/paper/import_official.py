@@ -17,6 +17,7 @@ from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import LAST, finish
 from baselines.ccau.training.training_state import State
 from homage_sdk.errors import CheckpointError, ConfigError
+from homage_sdk.loader.pictures.shown import require_lines
 from homage_sdk.shards import ShardSet
 from homage_sdk.storage.folder_swap import new_folder
 
@@ -38,6 +39,7 @@ def write_imported(
     Raises:
         CheckpointError: a file is refused, or has other class counts than the shards.
         ConfigError: a bad setting, or ``out`` holds something.
+        UsageError: the shards do not have the lines of the public code's frames.
         ShardError, StorageError: reading the shards, writing.
 
     """
@@ -62,6 +64,7 @@ def write_imported(
         identity = Identity(config=config.as_dict(), classes={}, shards="")
         save(out, files={"model": tensors}, state=state, identity=identity)
         return found
+    require_lines(shards.manifest, config.data.fit, modalities)
     names = class_names(shards)
     counts = {"activity": found.n_activities, "atomic": found.n_atomic}
     for wanted, count in counts.items():

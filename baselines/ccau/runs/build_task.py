@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from baselines.ccau.config.config import Config, from_dict
+from baselines.ccau.config.config import Config, as_it_ran, from_dict
 from baselines.ccau.config.model_config import ModelConfig
 from baselines.ccau.data.partition import TEST_SPLITS, Parts
 from baselines.ccau.data.sensor_channels import sensor_channels
@@ -108,7 +108,7 @@ def load_nets(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config, dict[str
 def load_trained(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config]:
     """What a finished run is judged by, checked against these shards."""
     checkpoint = load_result(run)
-    config = from_dict(checkpoint.manifest.config)
+    config = from_dict(as_it_ran(checkpoint.manifest.config))
     require_classes(checkpoint, columns_of(config, shards), shards=str(shards.path))
     return checkpoint, config
 
@@ -182,13 +182,13 @@ _OF_TRAINING = {"folded", "gru_dropout", "head_dropout", "audio_init"}
 """Fields of the model that say nothing of what trained weights answer."""
 _OF_SOUND = {"audio_width", "audio_channels", "audio_pool", "audio_blocks", "audio_axes", "n_mels",
              "audio_columns", "n_fft", "hop"}  # fmt: skip
-_OF_PICTURES = {"width", "depth", "size", "crop"}
+_OF_PICTURES = {"width", "depth", "size", "fit", "crop"}
 _OF_SENSORS = {"sensors", "sensor_samples", "sensor_channels"}
 _OF_OTHERS = {
     "audio": _OF_PICTURES | _OF_SENSORS,
     "sensors": _OF_PICTURES | _OF_SOUND,
 }
-_OF_INPUT = ("size", "crop", "blocks", "block_frames", "stride", "n_mels", "n_fft", "hop",
+_OF_INPUT = ("size", "fit", "crop", "blocks", "block_frames", "stride", "n_mels", "n_fft", "hop",
              "sensors", "sensor_samples", "novel_share", "novel_seed",
              "exclude_activities")  # fmt: skip
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from baselines.ccau.config.config import Config
+from baselines.ccau.config.config import as_it_ran
 from baselines.ccau.config.resume_settings import Change, changes, require_harmless
-from baselines.ccau.config.toml_settings import merge
 from baselines.ccau.distributed import World, by_first
 from baselines.ccau.runs.boards import WANDB_ID
 from baselines.ccau.runs.card_file import drop_card
@@ -218,10 +217,9 @@ def _changed(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple
     """What differs and may; raises ConfigError for the first setting that may not."""
     schedule = str(old["config"].get("optim", {}).get("schedule"))
     before = {key: value for key, value in old.items() if key != "changes"}
-    # A setting that the run does not state is newer than it; its default is what the run did.
-    after, defaults = json.loads(json.dumps(new)), Config().as_dict()
+    after = json.loads(json.dumps(new))
     for stated in (before, after):
-        stated["config"] = merge(defaults, stated["config"])
+        stated["config"] = as_it_ran(stated["config"])
     found = tuple(changes(before, after))
     for change in found:
         require_harmless(change, schedule, out)

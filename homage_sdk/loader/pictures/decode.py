@@ -7,7 +7,7 @@ colour conversion turns that into RGB.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+import math
 from typing import Any
 
 import av
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from homage_sdk.errors import ShardError
 from homage_sdk.loader.pictures.i420 import lay_out
+from homage_sdk.loader.pictures.shown import Crop, Padded, Part, Whole
 from homage_sdk.media.header.opening import open_packed, reason
 
 MAX_SIDE = 4096
@@ -25,38 +26,11 @@ UNDECODABLE = "run `homage verify SHARDS --deep`, then `homage repair SHARDS CAT
 """What to do about a member that cannot be decoded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A square cut of ``side`` pixels with its corner at (x, y), all even."""
-
-    x: int
-    y: int
-    side: int
-
-    @classmethod
-    def centre(cls, width: int, height: int, side: int) -> Crop:
-        """The middle of a picture; at most its short side."""
-        side = _even(min(side, width, height))
-        return cls(_even((width - side) // 2), _even((height - side) // 2), side)
-
-    @classmethod
-    def random(cls, width: int, height: int, side: int, draw: np.random.Generator) -> Crop:
-        """Anywhere in a picture; at most its short side."""
-        side = _even(min(side, width, height))
-        x = int(draw.integers((width - side) // 2 + 1)) * 2
-        y = int(draw.integers((height - side) // 2 + 1)) * 2
-        return cls(min(x, _even(width - side)), min(y, _even(height - side)), side)
-
-
-def _even(number: int) -> int:
-    return number // 2 * 2
-
-
 def decode_clip(
     data: bytes,
     positions: npt.NDArray[np.int64],
     fps: float,
-    crop: Crop | None,
+    part: Part | None,
     out: npt.NDArray[np.uint8],
     *,
     flip: bool = False,
@@ -65,8 +39,8 @@ def decode_clip(
     """Write the frames of a packed MP4 at ascending ``positions`` (repeats allowed) into ``out``.
 
     ``positions`` int64 [F] count ``fps`` packed frames a second; ``out`` is uint8 [F, S, S, 3]
-    (or [F, h, w, 3] without a crop), or I420 [F, S * S * 3 / 2], C-contiguous. ``place`` says in
-    errors which member this is.
+    (or [F, h, w, 3] without a ``part``), or I420 [F, S * S * 3 / 2], C-contiguous: of a crop of
+    S pixels, or of the whole picture. ``place`` says in errors which member this is.
     Raises ShardError where the payload is damaged or is not what the manifest says.
     """
     try:
@@ -74,7 +48,8 @@ def decode_clip(
             if not container.streams.video:
                 raise ShardError("a view without a picture", place=place)
             wanted, rows = np.unique(positions, return_inverse=True)
-            planes = _planes(container, wanted.tolist(), fps, crop, place)
+            cut = part if isinstance(part, Crop) else None
+            planes = _planes(container, wanted.tolist(), fps, cut, place)
     except (av.FFmpegError, ValueError, OSError) as error:
         raise ShardError(
             "a view that cannot be decoded",
@@ -82,6 +57,11 @@ def decode_clip(
             found=reason(error),
             hint=UNDECODABLE,
         ) from error
+    if isinstance(part, Padded):
+        _pad(planes, rows, part, out, flip=flip)
+        return
+    if isinstance(part, Whole):
+        planes = planes.scaled(math.isqrt(out.shape[1] * 2 // 3) if out.ndim == 2 else out.shape[1])
     if flip:
         planes.mirror()
     if out.ndim == 2:
@@ -107,6 +87,17 @@ class _Planes:
         self.luma = flat[:size].reshape(n, height, width)
         self.u = flat[size : size * 5 // 4].reshape(n, height // 2, width // 2)
         self.v = flat[size * 5 // 4 :].reshape(n, height // 2, width // 2)
+
+    def scaled(self, side: int) -> _Planes:
+        """The same pictures as squares of ``side`` pixels, an even number.
+
+        Each plane by itself: half the work of scaling RGB, and what travels in I420 is the same.
+        """
+        square = _Planes(len(self.luma), side, side)
+        for plane, out in ((self.luma, square.luma), (self.u, square.u), (self.v, square.v)):
+            for picture, to in zip(plane, out, strict=True):
+                to[:] = _resized(picture, to.shape[1], to.shape[0])
+        return square
 
     def mirror(self) -> None:
         """Exchange left and right: four pixels share their colour, so that it commutes with RGB."""
@@ -179,9 +170,49 @@ def _to_rgb(planes: _Planes, rows: npt.NDArray[np.intp], out: npt.NDArray[np.uin
     if same_size and n == len(out):
         cv2.cvtColor(planes.tall, cv2.COLOR_YUV2RGB_I420, dst=out.reshape(n * height, width, 3))
         return
-    images = cv2.cvtColor(planes.tall, cv2.COLOR_YUV2RGB_I420).reshape(n, height, width, 3)
+    images = _rgb(planes)
     if not same_size:
         size = (out.shape[2], out.shape[1])
         method = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
         images = np.stack([cv2.resize(image, size, interpolation=method) for image in images])
     out[:] = images if n == len(out) else images[rows]
+
+
+def _pad(
+    planes: _Planes,
+    rows: npt.NDArray[np.intp],
+    part: Padded,
+    out: npt.NDArray[np.uint8],
+    *,
+    flip: bool,
+) -> None:
+    """A window on pictures that lie on black, by the pixel nearest to each of its own."""
+    images = _rgb(planes, cv2.COLOR_YUV2RGBA_I420)
+    if images.shape[1:3] != (part.height, part.width):
+        images = np.stack([_resized(image, part.width, part.height) for image in images])
+    at = np.floor((np.arange(out.shape[1]) + 0.5) * part.side / out.shape[1]).astype(np.int64)
+    down, across = at[:, None] + part.y, (at[::-1] if flip else at) + part.x
+    inside = (down >= 0) & (down < part.height) & (across >= 0) & (across < part.width)
+    pixels = images.view(np.uint32).reshape(len(images), -1)
+    found = pixels.take(np.where(inside, down * part.width + across, 0).reshape(-1), axis=1)
+    found[:, ~inside.reshape(-1)] = 0
+    out[:] = found.view(np.uint8).reshape(-1, *out.shape[1:3], 4)[rows, :, :, :3]
+
+
+def _rgb(planes: _Planes, code: int = cv2.COLOR_YUV2RGB_I420) -> Any:
+    """Uint8 [n, height, width, channels]."""
+    return cv2.cvtColor(planes.tall, code).reshape(*planes.luma.shape, -1)
+
+
+def _resized(image: Any, width: int, height: int) -> Any:
+    """Uint8 [height, width, ...]: means of areas along a side that shrinks, lines along one that
+    grows.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    small = min(width, image.shape[1]), min(height, image.shape[0])
+    if small != image.shape[1::-1]:
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    if small != (width, height):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return image

@@ -20,6 +20,7 @@ def _tiny(**changes: object) -> Config:
             "batch_size": 3,
             "eval_batch_size": 4,
             "size": 32,
+            "fit": "crop",
             "crop": 96,
             "blocks": 2,
             "block_frames": 3,

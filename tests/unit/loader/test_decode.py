@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from homage_sdk.errors import ShardError
-from homage_sdk.loader.pictures.decode import Crop, decode_clip
+from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.loader.pictures.i420 import black, to_rgb
+from homage_sdk.loader.pictures.shown import Crop
 from homage_sdk.shards import ShardSet
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from baselines.ccau.config.config import CONFIG_FOLDER, Config, find_config, from_dict, read_config
+from baselines.ccau.config.config import (
+    CONFIG_FOLDER,
+    Config,
+    as_it_ran,
+    find_config,
+    from_dict,
+    read_config,
+)
 from homage_sdk.errors import ConfigError
 
 
@@ -60,6 +67,8 @@ def test_a_config_survives_json():
             },
             ["ego", "student", "teacher"],
         ),
+        ({"data": {"crop": 96}}, ["data.crop", "'stretch'", "data.fit = 'crop'"]),
+        ({"data": {"size": 33}}, ["data.size", "even", "33"]),
         ({"preset": "papers"}, ["preset", "papers"]),
         ({"task": {"modalities": ["ego"]}}, ["cooperative", "two modalities", "ego"]),
         ({"task": {"kind": "cooperative_kd", "modalities": ["ego"]}}, ["two modalities"]),
@@ -130,6 +139,22 @@ def test_the_official_preset_changes_the_model_and_the_losses():
     assert official.align.projection == "pair" and official.composition.atomic == "focal"
     kept = from_dict({"preset": "official", "model": {"head_dropout": 0.1}})
     assert kept.model.head_dropout == 0.1 and kept.model.attention == "official"
+
+
+def test_whole_frames_are_the_papers_and_padded_ones_the_public_codes():
+    assert Config().data.fit == "stretch"
+    assert from_dict({"preset": "same_block"}).data.fit == "stretch"
+    assert from_dict({"preset": "official"}).data.fit == "pad"
+    assert read_config("demo").data.fit == "crop" and read_config("demo").data.crop == 144
+
+
+def test_what_a_run_of_an_older_version_does_not_state_is_what_it_did():
+    """There was no ``data.fit``: a square was cut out. Of a file, the same means the default."""
+    old = Config().as_dict()
+    del old["data"]["fit"], old["align"]["centre"]
+    assert from_dict(as_it_ran(old)).data.fit == "crop" and from_dict(old).data.fit == "stretch"
+    assert from_dict(as_it_ran(old)).align == Config().align
+    assert as_it_ran(Config().as_dict()) == Config().as_dict()
 
 
 def test_every_shipped_config_is_valid():

@@ -15,11 +15,11 @@ from baselines.ccau.evaluation.predictions import load_predictions
 from baselines.ccau.runs import checkpoint
 from baselines.ccau.runs.build_task import load_nets
 from homage_sdk.cli import run as run_command
-from homage_sdk.errors import CheckpointError, ConfigError
+from homage_sdk.errors import CheckpointError, ConfigError, UsageError
 from homage_sdk.shards import ShardSet
 from tests.unit.ccau.models.authors import AuthorsAudio, AuthorsVideo, stir
 
-SETTINGS = ("model.width=8", "data.size=64", "data.crop=96", "data.n_mels=64")
+SETTINGS = ("model.width=8", "data.size=64", "data.fit=crop", "data.crop=96", "data.n_mels=64")
 # 64 mel bands are 2 cells high after VGG19, and 345 columns 10 wide: one more stage, 1 x 5.
 AUDIO = {"width": 8, "extra": 1, "positions": 5}
 
@@ -97,6 +97,17 @@ def test_other_class_counts_than_the_shards_are_refused(theirs, small_shards, tm
     assert isinstance(done.exception, CheckpointError)
     assert "another number of activity classes" in str(done.exception)
     assert not (tmp_path / "run").exists()
+
+
+def test_shards_of_other_lines_than_the_public_codes_are_refused(theirs, small_shards, tmp_path):
+    shards = ShardSet.open(small_shards)
+    files, _ = theirs(*(len(shards.taxonomy(kind)) for kind in ("activity", "atomic")))
+    padded = options("data.fit=pad", "data.crop=0")
+    done = invoke(*files, "--out", tmp_path / "run", "--shards", small_shards, *padded)
+    assert isinstance(done.exception, UsageError) and "--size 192" in str(done.exception)
+    assert not (tmp_path / "run").exists()
+    done = invoke(files[1], "--out", tmp_path / "run", "--shards", small_shards, *padded)
+    assert done.exit_code == 0, done.output  # sound has no lines
 
 
 def test_a_folder_that_holds_something_is_left_alone(theirs, tmp_path):

@@ -73,7 +73,7 @@ def test_a_run_of_before_a_setting_goes_on_with_its_default(stopped, small_shard
     """Such a run did what the default does; another value is refused as ever."""
     config, run = stopped
     described = read_json(run, "config.json")
-    del described["config"]["align"]["centre"]
+    del described["config"]["align"]["centre"], described["config"]["data"]["fit"]
     (run / "config.json").write_text(json.dumps(described))
     with pytest.raises(ConfigError, match=r"align\.centre differs"):
         train(config.replace(["align.centre=true"]), small_shards, run)
@@ -81,6 +81,8 @@ def test_a_run_of_before_a_setting_goes_on_with_its_default(stopped, small_shard
         train(config.replace(["align.negatives=same_block"]), small_shards, run)
     assert "same_block" in refused.value.found and "batch" in refused.value.expected
     assert "--set align.negatives=batch" in refused.value.hint
+    with pytest.raises(ConfigError, match=r"data\.(crop|fit) differs"):
+        train(config.replace(["data.crop=0", "data.fit=stretch"]), small_shards, run)
     train(config, small_shards, run)
     train(config, small_shards, tmp_path / "straight")
     assert_same_run(run, tmp_path / "straight")
