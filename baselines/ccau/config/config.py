@@ -162,6 +162,12 @@ def _check(config: Config) -> None:
             "nothing to select on: data.validation_share is 0",
             hint="set run.selection to 'last' or 'paper', or give a share",
         )
+    if config.model.pool != "mean" and config.model.attention != "none":
+        raise ConfigError(
+            "model.pool stands in place of attention",
+            found=f"model.attention {config.model.attention!r}",
+            hint="set model.attention = 'none', or model.pool = 'mean'",
+        )
     if data.crop and data.fit != "crop":
         raise ConfigError(
             "data.crop is the side of a crop",

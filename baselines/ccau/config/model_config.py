@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 AttentionKind = Literal["eq2", "official", "none"]
+PoolKind = Literal["mean", "max"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class ModelConfig:
     blocks: int = 8  # N
     attention: AttentionKind = "eq2"
     attention_tau: PositiveFloat = 1.0
+    pool: PoolKind = "mean"  # of the cells, with attention = "none"
     classify: Literal["block", "clip"] = "block"
     gru_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     head_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -1,11 +1,11 @@
-"""From a grid of cells to one vector: attention by Eq. 2, the authors' variant, or the mean."""
+"""From a grid of cells to one vector: attention by Eq. 2, the authors' variant, mean or max."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from baselines.ccau.config.model_config import AttentionKind
+from baselines.ccau.config.model_config import AttentionKind, PoolKind
 from homage_sdk.errors import UsageError
 
 
@@ -66,7 +66,7 @@ class GridAttention(nn.Module):
 def make_attention(
     kind: AttentionKind, dim: int, n_cells: int, tau: float = 1.0
 ) -> CellAttention | GridAttention | None:
-    """The module for ``kind``; None stands for the mean of the grid."""
+    """The module for ``kind``; None stands for a plain pooling of the grid."""
     if kind == "eq2":
         return CellAttention(dim, tau)
     if kind == "official":
@@ -76,9 +76,15 @@ def make_attention(
     raise UsageError("unknown attention", found=repr(kind), expected='"eq2", "official", "none"')
 
 
-def pool(cells: Tensor, attention: nn.Module | None) -> tuple[Tensor, Tensor | None]:
-    """Weighted sum over cells: [..., cells, D] -> ([..., D], weights [..., cells] or None)."""
+def pool(
+    cells: Tensor, attention: nn.Module | None, plain: PoolKind = "mean"
+) -> tuple[Tensor, Tensor | None]:
+    """Weighted sum over cells: [..., cells, D] -> ([..., D], weights [..., cells] or None).
+
+    Without attention their mean or, of each of the D numbers, the largest: of a square grid what
+    stacked max-pool layers give (paper, section 5.1).
+    """
     if attention is None:
-        return cells.mean(dim=-2), None
+        return cells.amax(dim=-2) if plain == "max" else cells.mean(dim=-2), None
     weights: Tensor = attention(cells)
     return (weights.unsqueeze(-2) @ cells).squeeze(-2), weights

@@ -218,7 +218,7 @@ class AggregatedNet(ModalityNet):
         """Contexts from features [B, N, cells, C]; ``seen`` marks the blocks g steps on."""
         states = self.agg(z, seen)
         with torch.autocast(states.device.type, enabled=False):
-            blocks, weights = pool(states, self.attention_fn)
+            blocks, weights = pool(states, self.attention_fn, self.config.pool)
         return {
             "blocks": blocks,
             "clip": blocks[:, -1],

@@ -27,13 +27,14 @@ class PairSide(nn.Module):
         dim = net.config.features
         kind = net.config.attention
         self.attention_fn = make_attention(kind, dim, net.n_cells, net.config.attention_tau)
+        self.plain = net.config.pool
         self.projection = nn.Sequential(
             nn.Linear(dim, dim // 2), nn.ReLU(), nn.Linear(dim // 2, dim // 2)
         )
 
     def forward(self, grid: Tensor) -> Tensor:
         """[B, cells, D] -> [B, D / 2]."""
-        vector: Tensor = self.projection(pool(grid, self.attention_fn)[0])
+        vector: Tensor = self.projection(pool(grid, self.attention_fn, self.plain)[0])
         return vector
 
 

@@ -69,6 +69,8 @@ def test_a_config_survives_json():
         ),
         ({"data": {"crop": 96}}, ["data.crop", "'stretch'", "data.fit = 'crop'"]),
         ({"data": {"size": 33}}, ["data.size", "even", "33"]),
+        ({"model": {"pool": "max"}}, ["model.pool", "attention", "'eq2'"]),
+        ({"model": {"pool": "min"}}, ["model.pool", "'min'"]),
         ({"preset": "papers"}, ["preset", "papers"]),
         ({"task": {"modalities": ["ego"]}}, ["cooperative", "two modalities", "ego"]),
         ({"task": {"kind": "cooperative_kd", "modalities": ["ego"]}}, ["two modalities"]),

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from baselines.ccau.models.attention import CellAttention, pool
 from baselines.ccau.models.batch_norms import BatchNorm
 from baselines.ccau.models.convgru import ConvGRU
 from baselines.ccau.models.modality_net import clip_activity, clip_atomic
 from baselines.ccau.random_streams import Dropout, DropoutStream
+from baselines.ccau.tasks.cooperative import PairSide
 from homage_sdk.errors import UsageError
 from tests.unit.ccau.models.authors import Cell
 from tests.unit.ccau.models.batches import A, C, N, batch, graphs, nets
@@ -77,6 +80,23 @@ def test_equation_2():
     torch.testing.assert_close(mean, cells.mean(1))
     with pytest.raises(UsageError, match="temperature"):
         CellAttention(8, tau=0.0)
+
+
+def test_without_attention_cells_are_pooled_as_by_stacked_layers():
+    """Of a 4 x 4 grid, the max of 2 x 2 windows twice (section 5.1), in the networks too."""
+    cells = torch.randn(3, 16, 8)
+    grid = cells.transpose(1, 2).reshape(3, 8, 4, 4)
+    stacked = F.max_pool2d(F.max_pool2d(grid, 2), 2).flatten(1)
+    found, none = pool(cells, None, "max")
+    assert none is None and torch.equal(found, stacked)
+    frames = torch.randn(2, N, 3, 2, 64, 64)
+    for kind, reduce in (("mean", Tensor.mean), ("max", Tensor.amax)):
+        (net,) = nets(("ego",), size=64, attention="none", pool=kind).values()
+        out = net.eval()(frames)
+        assert out.attention is None and out.grid.shape[1] == 4
+        torch.testing.assert_close(out.clip, reduce(out.grid, dim=1))
+        side = PairSide(net)
+        torch.testing.assert_close(side(out.grid), side.projection(reduce(out.grid, dim=1)))
 
 
 def test_clip_predictions_are_the_mean_softmax_and_the_largest_sigmoid():
