@@ -41,8 +41,8 @@ def test_an_arm_brings_its_teacher_and_an_unknown_one_is_named():
 
 
 SMALL = [
-    "model.width=2", "model.audio_width=2", "model.dim=8", "data.size=32", "data.crop=96",
-    "data.blocks=2", "data.block_frames=3", "data.n_mels=32", "data.batch_size=2",
+    "model.width=2", "model.audio_width=2", "model.dim=8", "data.size=32", "data.fit=crop",
+    "data.crop=96", "data.blocks=2", "data.block_frames=3", "data.n_mels=32", "data.batch_size=2",
     "optim.epochs=1", "run.bootstrap_draws=20", "run.device=cpu",
 ]  # fmt: skip
 
