@@ -11,7 +11,7 @@ from baselines.ccau.cli import app
 from baselines.ccau.config.objective_config import AlignmentConfig
 from baselines.ccau.instrument.checks import TwoRanks, WithoutFactor, exact_checks, gap_on_two_ranks
 from baselines.ccau.instrument.claims import claims, mutants_caught, paired, without_effect
-from baselines.ccau.instrument.protocol import Protocol, Seeds, read_protocol
+from baselines.ccau.instrument.protocol import PROTOCOL, Protocol, Seeds, read_protocol
 from baselines.ccau.instrument.run_all import ARMS, path_of, read_all, run_all
 from baselines.ccau.instrument.trials import Trial, batch_of, make_task, run_job
 from baselines.ccau.instrument.worlds import make_world, partners
@@ -32,8 +32,16 @@ def test_the_committed_protocol_keeps_its_seeds_apart_and_is_the_preset():
     assert len(seeds.confirmatory) >= 12 and len(set(seeds.confirmatory)) == len(seeds.confirmatory)
     assert not set(seeds.tuning) & set(seeds.confirmatory)
     assert set(seeds.mutants) <= set(seeds.confirmatory) and len(seeds.mutants) >= 5
-    expected = AlignmentConfig(negatives="same_block", normalize=True, tau=0.2)
+    expected = AlignmentConfig(negatives="same_block", normalize=True, tau=0.1)
     assert COMMITTED.align == expected
+
+
+def test_the_second_protocol_differs_from_the_first_in_temperature_and_seeds_alone():
+    first = read_protocol(PROTOCOL.with_name("protocol_1.toml"))
+    assert not set(first.seeds.confirmatory) & set(COMMITTED.seeds.confirmatory)
+    assert not set(first.seeds.confirmatory) & set(COMMITTED.seeds.tuning)
+    same = replace(first, align=replace(first.align, tau=0.1), seeds=COMMITTED.seeds)
+    assert same == COMMITTED and first.align.tau == 0.2
 
 
 def test_a_protocol_with_an_unknown_key_is_refused(tmp_path):
