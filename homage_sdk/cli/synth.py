@@ -31,6 +31,9 @@ def synth(
         8.0,
         16.0,
     ),
+    world: Annotated[
+        str, typer.Option(help="What the videos show: home, or gratings: shared, apart.")
+    ] = "home",
     workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
     clean: Annotated[bool, typer.Option("--clean", help="None of a real release's mess.")] = False,
     force: Annotated[
@@ -75,6 +78,7 @@ def synth(
                 activities=activities,
                 seconds=seconds,
                 clean=clean,
+                world=world,  # type: ignore[arg-type]  # write_release refuses others by name
                 workers=workers,
                 progress=report,
                 force=force,

@@ -11,6 +11,7 @@ import cv2
 from homage_sdk.synth.audio.soundtrack import take_sound
 from homage_sdk.synth.audio.timbre import Samples
 from homage_sdk.synth.film.camera import camera
+from homage_sdk.synth.film.pattern_view import PatternView
 from homage_sdk.synth.film.render_ego import EgoView
 from homage_sdk.synth.film.render_third import ThirdView
 from homage_sdk.synth.film.video_file import Track, write_video
@@ -19,9 +20,11 @@ from homage_sdk.synth.random_streams import stream
 from homage_sdk.synth.release_paths import LAYOUTS
 from homage_sdk.synth.scene_graph_files import document
 from homage_sdk.synth.sensor_files import sensor_tables
-from homage_sdk.synth.takes import Take
+from homage_sdk.synth.takes import Take, World
 from homage_sdk.synth.world.scene import Scene, scene_of
 from homage_sdk.synth.world.timeline import FPS
+
+Drawn = EgoView | ThirdView | PatternView
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class TakeOptions:
     layout: str
     seed: int
     size: tuple[int, int]
+    world: World = "home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,13 @@ def third_view(scene: Scene, view: int, size: tuple[int, int]) -> ThirdView:
     return ThirdView(scene, lens)
 
 
+def _drawn(scene: Scene, take: Take, view: int, options: TakeOptions) -> Drawn:
+    if options.world != "home":
+        content = take.partner if view and options.world == "apart" else take.sequence
+        return PatternView(scene.seed, take, view, str(content), options.size)
+    return EgoView(scene, options.size) if view == 0 else third_view(scene, view, options.size)
+
+
 def write_take(options: TakeOptions, take: Take) -> TakeSummary:
     """Write everything of one take below ``options.folder``."""
     cv2.setNumThreads(1)
@@ -60,8 +71,7 @@ def write_take(options: TakeOptions, take: Take) -> TakeSummary:
     sound = take_sound(scene)
     times = [index / FPS for index in range(take.seconds * FPS)]
     for view in take.views:
-        ego = view == 0
-        drawn = EgoView(scene, options.size) if ego else third_view(scene, view, options.size)
+        drawn = _drawn(scene, take, view, options)
         write_video(
             folder / layout.video(sequence.view(view)),
             (drawn.frame(t) for t in times),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,14 @@ from homage_sdk.synth.mess import deal_mess
 from homage_sdk.synth.random_streams import stream
 from homage_sdk.synth.world.grammar import ACTIVITIES, ActivityGrammar
 
-HELD_OUT = 0.15
+World = Literal["home", "shared", "apart"]
+"""What the videos show: people at home, or the gratings of ``film/pattern_view.py``.
+
+``shared``: both views of a take show one content. ``apart``: in training, the third-person view
+shows that of another take of its activity; in ``val`` and ``test`` it is as in ``shared``.
+"""
+
+HELD_OUT: dict[World, float] = {"home": 0.15, "shared": 0.25, "apart": 0.25}
 """The share of an activity's takes in ``val``, and again in ``test``."""
 
 ROOMS = (0, 1, 3, 4)
@@ -33,6 +41,8 @@ class Take:
     seconds: int
     views: tuple[int, ...]
     mess: frozenset[str] = frozenset()
+    partner: SequenceId | None = None
+    """Of a training take: another one of its activity (itself where there is one alone)."""
 
     @property
     def third_views(self) -> tuple[int, ...]:
@@ -41,13 +51,19 @@ class Take:
 
 
 def plan_takes(
-    seed: int, sequences: int, activities: int, seconds: tuple[float, float], *, clean: bool
+    seed: int,
+    sequences: int,
+    activities: int,
+    seconds: tuple[float, float],
+    *,
+    clean: bool,
+    world: World = "home",
 ) -> tuple[Take, ...]:
     """Every take of a release, in order of its id; a pure function of its arguments."""
     rng = stream(seed, "plan")
     chosen = ACTIVITIES[: max(1, min(activities, sequences // 2))]
     kinds = [chosen[k % len(chosen)] for k in range(sequences)]
-    splits = _splits(kinds, rng)
+    splits = _splits(kinds, rng, HELD_OUT[world])
     who = _participants(splits, rng, apart=clean)
     takes: list[Take] = []
     next_take: dict[tuple[int, int], int] = {}
@@ -56,8 +72,11 @@ def plan_takes(
         take = next_take.get((number, room), int(rng.integers(0, 3)))
         next_take[number, room] = take + 1 + int(rng.integers(0, 2))
         length = max(round(rng.uniform(*seconds)), 4)
-        takes.append(Take(SequenceId(number, room, take), kind, split, length, _views(rng)))
+        views = _views(rng) if world == "home" else (0, 1)
+        takes.append(Take(SequenceId(number, room, take), kind, split, length, views))
     takes.sort(key=lambda take: take.sequence)
+    if world != "home":
+        takes = _with_partners(takes)
     if clean:
         return tuple(takes)
     dealt = deal_mess(
@@ -66,7 +85,22 @@ def plan_takes(
     return tuple(_spoil(take, dealt.get(k, frozenset())) for k, take in enumerate(takes))
 
 
-def _splits(kinds: list[ActivityGrammar], rng: np.random.Generator) -> list[str]:
+def _with_partners(takes: list[Take]) -> list[Take]:
+    """Each training take of an activity gets the next one, in a circle; others themselves."""
+    circles: dict[str, list[SequenceId]] = {}
+    for take in takes:
+        circles.setdefault(take.activity.name, []).extend(
+            [take.sequence] if take.split == "train" else []
+        )
+    following = {
+        a: b
+        for circle in circles.values()
+        for a, b in zip(circle, circle[1:] + circle[:1], strict=True)
+    }
+    return [replace(take, partner=following.get(take.sequence, take.sequence)) for take in takes]
+
+
+def _splits(kinds: list[ActivityGrammar], rng: np.random.Generator, share: float) -> list[str]:
     """A split for each take.
 
     An activity with three takes or more is in every split, one with two is trained and tested, one
@@ -81,7 +115,7 @@ def _splits(kinds: list[ActivityGrammar], rng: np.random.Generator) -> list[str]
             splits[mine[0]] = ("test", "val")[turn % 2]
             turn += 1
         elif len(mine) >= 3:
-            held = max(1, round(HELD_OUT * len(mine)))
+            held = max(1, round(share * len(mine)))
             for k in mine[:held]:
                 splits[k] = "val"
             for k in mine[held : 2 * held]:

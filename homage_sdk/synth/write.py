@@ -19,7 +19,7 @@ from homage_sdk.storage.trees import inner_paths
 from homage_sdk.synth.label_files import write_lists
 from homage_sdk.synth.record_take import TakeOptions, TakeSummary, write_take
 from homage_sdk.synth.release_paths import LAYOUTS
-from homage_sdk.synth.takes import Take, plan_takes
+from homage_sdk.synth.takes import HELD_OUT, Take, World, plan_takes
 from homage_sdk.synth.world.grammar import ACTIVITIES
 from homage_sdk.synth.world.scene import used_classes
 
@@ -55,6 +55,7 @@ def write_release(
     activities: int = 8,
     seconds: tuple[float, float] = (8.0, 16.0),
     clean: bool = False,
+    world: World = "home",
     workers: int | None = None,
     progress: Progress | None = None,
     force: bool = False,
@@ -64,7 +65,9 @@ def write_release(
     The bytes are a pure function of the options, whatever the number of ``workers``. With ``clean``
     there is none of the mess of ``mess.py`` and validation has nothing to find. A folder that
     already holds this very release is left alone. ``force`` replaces another synthetic release, and
-    keeps what else lies in its folder.
+    keeps what else lies in its folder. ``world`` is what the videos show: ``home``, or gratings of
+    which it is known what two views have in common (``shared``, ``apart``; labels, sound and
+    sensors stay those of the home, and are not about the gratings).
 
     Raises:
         UsageError: an option that makes no sense, or ``out`` holds something else: another release
@@ -80,7 +83,9 @@ def write_release(
         "activities": activities,
         "seconds": list(seconds),
         "clean": clean,
+        **({} if world == "home" else {"world": world}),
     }
+    require_known("world", world, HELD_OUT)
     _check(layout, sequences, size, activities, seconds)
     if workers is not None and workers < 1:
         raise UsageError("no workers", found=str(workers), expected="1 or more")
@@ -89,11 +94,11 @@ def write_release(
     found = existing(out, marker, force=force)
     if found is not None:
         return found
-    takes = plan_takes(seed, sequences, activities, seconds, clean=clean)
+    takes = plan_takes(seed, sequences, activities, seconds, clean=clean, world=world)
     paths = LAYOUTS[layout]
     with new_folder(out, release_files if force else None) as folder:
         write_lists(folder, paths, takes, used_classes(seed, takes))
-        job = TakeOptions(str(folder), layout, seed, size)
+        job = TakeOptions(str(folder), layout, seed, size, world)
         done = list(_render(job, takes, workers, progress))
         summary = SynthSummary(
             path=out,
