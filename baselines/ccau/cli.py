@@ -11,6 +11,7 @@ import typer
 
 from baselines.ccau.cli_instrument import instrument
 from baselines.ccau.cli_options import Device, DryRun, Gpu, Measure, Settings, Shards, Size
+from baselines.ccau.cli_pictures import tsne
 from homage_sdk.cli.console import err, out, progress
 from homage_sdk.cli.options import Root, Shown, Version, open_dataset
 from homage_sdk.cli.print_rows import print_rows
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(rich_help_panel="Look")(instrument)
+app.command(rich_help_panel="Look")(tsne)
 
 
 def _is_first() -> bool:

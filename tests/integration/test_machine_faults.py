@@ -131,6 +131,7 @@ CASES = {
     ),
     "ccau tables": Case("{o}/arms", begun={"arms": "arms"}),
     "ccau instrument": Case("--protocol {w}/small.toml --out {o}/run", hidden="small.toml"),
+    "ccau tsne": Case("{w}/judged --out {o}/tsne", hidden="judged/predictions.npz"),
     "ccau info": Case("{w}/judged", hidden="judged/config.json"),
     "ccau doctor": Case("demo --shards {w}/shards", tuple(sets(*SETTINGS)), TARS),
     "ccau report": Case(

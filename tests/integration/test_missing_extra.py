@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.unit.ccau.report.test_embedding import write_run
+
 TRAIN = ("torch", "librosa", "webdataset")
 
 
@@ -39,6 +41,15 @@ def test_a_page_without_the_figures_extra_says_what_to_install(hidden, small_cat
     assert "Traceback" not in done.stderr
     assert "pip install 'homage-sdk[figures]'" in done.stderr
     assert not (tmp_path / "p.html").exists()
+
+
+@pytest.mark.parametrize(("hidden", "extra"), [("sklearn", "train"), ("matplotlib", "figures")])
+def test_figure_4_without_an_extra_says_what_to_install(hidden, extra, tmp_path):
+    run = write_run(tmp_path / "run")
+    done = without_extras("ccau", "tsne", run, "--out", tmp_path / "out", hidden=(hidden,))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert f"pip install 'homage-sdk[{extra}]'" in done.stderr
 
 
 def test_packing_and_checking_shards_need_no_torch(small_catalog, tmp_path):

@@ -142,14 +142,16 @@ def _label(name: str) -> str:
     return TITLES.get(first, first)
 
 
-def new_figure(n_panels: int, *, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """Empty axes side by side, without frames above and on the right."""
+def new_figure(
+    n_panels: int, *, width: float, height: float, rows: int = 1
+) -> tuple[Figure, Sequence[Axes]]:
+    """Empty axes side by side (in ``rows``, one after another), open above and on the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width * n_panels, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, n_panels, squeeze=False)[0]
+    axes = figure.subplots(rows, n_panels, squeeze=False).ravel()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)

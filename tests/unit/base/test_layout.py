@@ -49,7 +49,7 @@ CCAU_LAYERS = (
     "instrument",
     "planning",
     "report",
-    "cli cli_instrument cli_options __main__",
+    "cli cli_instrument cli_options cli_pictures __main__",
 )
 
 MOST_MODULES = 12

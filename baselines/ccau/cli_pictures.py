@@ -1,0 +1,59 @@
+"""``ccau tsne``: what networks of an evaluated run have learned to tell apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homage_sdk.cli.console import out, progress
+
+
+def tsne(
+    runs: Annotated[list[Path], typer.Argument(help="Evaluated run folders; a panel each.")],
+    *,
+    folder: Annotated[
+        Path, typer.Option("--out", help="Where tsne.svg, tsne.png and tsne.json go.")
+    ] = Path("tsne"),
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML of related classes, or demo for ours; default: every class by itself."
+        ),
+    ] = None,
+    modality: Annotated[str | None, typer.Option(help="One modality; default: all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the layout.", min=0)] = 0,
+    perplexity: Annotated[
+        float | None, typer.Option(help="Of t-SNE; default 30, less for few clips.")
+    ] = None,
+) -> None:
+    """Contexts of test sequences in two dimensions (figure 4), a point a clip.
+
+    tsne.json names the sequence, view and clip of each point.
+    """
+    from baselines.ccau.report.embedding import embed
+    from baselines.ccau.report.embedding_picture import draw
+    from baselines.ccau.report.related_classes import read_groups
+    from baselines.ccau.runs.json_files import write_json
+
+    groups = () if classes is None else read_groups(classes)
+    found = []
+    with progress("tsne") as bar:
+        for done, run in enumerate(runs):
+            found += embed(run, modality, groups=groups, seed=seed, perplexity=perplexity)
+            bar(done + 1, len(runs))
+    write_json(folder / "tsne.json", {"embeddings": [each.model_dump() for each in found]})
+    pictures = draw(found, folder)
+    for each in found:
+        share = {name: getattr(each, f"same_{name}") for name in ("class", "group")}
+        said = ", ".join(
+            f"same {name} {100 * of.share:.1f} % (chance {100 * of.chance:.1f} %)"
+            for name, of in share.items()
+            if of.share is not None and of.chance is not None
+        )
+        out.print(
+            f"{each.run} {each.modality}: {len(each.points)} clips, {each.left_out} left out; "
+            f"of the 10 nearest of other sequences {said}"
+        )
+    out.print(f"pictures: {', '.join(map(str, pictures))}; points: {folder / 'tsne.json'}")
