@@ -14,6 +14,8 @@ TITLES = {
     "scene_graph": "Scene graph (annotations at test time)",
     "sensors": "Sensors",
 }
+ANNOTATED = ("scene_graph",)
+"""Annotations at test time: every row of theirs says so."""
 OURS = "ours"
 CHANCE = ("prior", "random")
 KINDS = ("activity", "atomic")
@@ -76,7 +78,9 @@ def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
                 top, precision = (_means(each, kind, learned) for kind in KINDS)
                 rows.append(
                     {
-                        "modality": TITLES.get(modality, modality) if row == OURS else "",
+                        "modality": TITLES.get(modality, modality)
+                        if row == OURS or modality in ANNOTATED
+                        else "",
                         "row": row,
                         **Counted(**numbers.get("counted", found["counted"])).cells(),
                         "top-1 %": percent(top.get("top1")),
