@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
+from baselines.ccau.cli_arms import arms, compare, tables
 from baselines.ccau.cli_instrument import instrument
 from baselines.ccau.cli_options import Device, DryRun, Gpu, Measure, Settings, Shards, Size
+from baselines.ccau.cli_output import is_first, say, say_rows
 from baselines.ccau.cli_pictures import tsne
-from homage_sdk.cli.console import err, out, progress
+from homage_sdk.cli.console import err, progress
 from homage_sdk.cli.options import Root, Shown, Version, open_dataset
-from homage_sdk.cli.print_rows import print_rows
 from homage_sdk.cli.report import write_page
 
 app = typer.Typer(
@@ -22,24 +23,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command(rich_help_panel="Train and judge")(compare)
+app.command(rich_help_panel="The paper")(arms)
+app.command(rich_help_panel="The paper")(tables)
 app.command(rich_help_panel="Look")(instrument)
 app.command(rich_help_panel="Look")(tsne)
-
-
-def _is_first() -> bool:
-    """Whether this process speaks (torchrun starts several)."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _say(*lines: str) -> None:
-    for line in lines if _is_first() else ():
-        out.print(line)
-
-
-def _say_rows(title: str, rows: list[dict[str, str]]) -> None:
-    _say("", title)
-    if _is_first():
-        print_rows(rows)
 
 
 @app.callback()
@@ -69,7 +57,7 @@ def train(
         from baselines.ccau.planning.run_plan import plan_facts, plan_run
 
         plan = plan_run(wanted, shards, run, gpu=gpu, measure=measure)
-        _say(*(f"{name:<17} {value}" for name, value in plan_facts(plan)))
+        say(*(f"{name:<17} {value}" for name, value in plan_facts(plan)))
         return
     from baselines.ccau.runs.metrics_log import step_note
     from baselines.ccau.training.train import train as train_run
@@ -80,12 +68,12 @@ def train(
             progress=bar, watch=lambda row: bar.tell(step_note(row)),
         )  # fmt: skip
     state = summary.state
-    _say(*summary.notes)
+    say(*summary.notes)
     if summary.already_done:
-        _say(f"already done: {state.step} steps in {run}")
+        say(f"already done: {state.step} steps in {run}")
         return
     best = f", best {state.plateau.best:.4f} at step {state.plateau.best_step}"
-    _say(
+    say(
         f"trained {state.step} steps in {summary.train_s:.1f} s (ended by {state.ended})"
         f"{best if state.plateau.best_step else ''}: {run}"
     )
@@ -106,14 +94,14 @@ def evaluate(
 
     with progress("evaluate") as update:
         results = evaluate_run(run, shards, device=device, draws=draws, progress=update)
-    _say_rows(f"{results['name']}: each modality alone", result_rows(results))
-    _say(*(notes(results) if _is_first() else ()))
+    say_rows(f"{results['name']}: each modality alone", result_rows(results))
+    say(*(notes(results) if is_first() else ()))
     if left_out := results["left_out"]:
-        _say(
+        say(
             f"left out: {len(left_out)} test sequences that the run learned from, the first "
             f"{left_out[0]} (all in results.json)"
         )
-    _say(
+    say(
         "Mean over the test splits (micro: pooled), 95 % interval by bootstrap over sequences; "
         f"{results['selection_note']}.",
         "* the paper's CCAU on real HOMAGE (Table 6): not ours, and comparable only with runs on "
@@ -147,50 +135,8 @@ def fewshot(
             found = judge(
                 run, shards, ks=counts, draws=draws, seed=seed, device=device, progress=update
             )
-        _say_rows(f"{run}: novel {', '.join(found['split']['novel'])}", fewshot_rows(found))
-        _say(*fewshot_notes(found), f"split sha256 {found['split']['sha256']}")
-
-
-@app.command(rich_help_panel="The paper")
-def arms(
-    shards: Annotated[Path, typer.Argument(help="Folder that `homage pack` wrote.")],
-    folder: Annotated[Path, typer.Argument(help="Where the runs and tables go.")],
-    *,
-    size: Annotated[str, typer.Option("--size", help="tiny (CPU, minutes) or paper (GPU).")],
-    seeds: Annotated[int, typer.Option(help="Seeds an arm, from 0.")] = 3,
-    only: Annotated[list[str] | None, typer.Option(help="Just these arms; repeatable.")] = None,
-    settings: Settings = None,
-    dry_run: DryRun = False,
-    gpu: Gpu = None,
-    measure: Measure = False,
-) -> None:
-    """Every arm of Tables 2 to 7, one after another; the same command again goes on."""
-    these, changed = only or (), settings or ()
-    if dry_run:
-        from baselines.ccau.planning.arms_plan import arm_rows, arms_notes, plan_arms
-
-        plans = plan_arms(
-            shards, folder, size=size, seeds=seeds, only=these, settings=changed,
-            gpu=gpu, measure=measure,
-        )  # fmt: skip
-        _say_rows(f"Tables 2 to 7, {seeds} seeds", arm_rows(plans))
-        _say(*arms_notes(plans))
-        return
-    from baselines.ccau.paper.arms import run_arms
-
-    run_arms(shards, folder, size=size, seeds=seeds, only=these, settings=changed, note=_say)
-    tables(folder)
-
-
-@app.command(rich_help_panel="The paper")
-def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote.")]) -> None:
-    """Tables 2 to 7: ours with intervals and p-values, the paper's beside them."""
-    from baselines.ccau.report.paper_tables import TITLE, make_tables, table_rows
-
-    if _is_first():
-        for name, rows in make_tables(folder).items():
-            _say_rows(TITLE[name], table_rows(name, rows))
-        _say(f"tables: {folder / 'tables.md'}")
+        say_rows(f"{run}: novel {', '.join(found['split']['novel'])}", fewshot_rows(found))
+        say(*fewshot_notes(found), f"split sha256 {found['split']['sha256']}")
 
 
 @app.command(rich_help_panel="Look")
@@ -208,7 +154,7 @@ def info(
     from baselines.ccau.report.run_facts import run_facts
 
     for name, value in run_facts(run, shards, catalog):
-        _say(f"{name:<16} {value}")
+        say(f"{name:<16} {value}")
 
 
 @app.command(rich_help_panel="Look")
@@ -229,7 +175,7 @@ def doctor(
         for check in examine(wanted, shards):
             outcomes.append(check.outcome)
             update(len(outcomes), N_CHECKS)
-            _say(f"{check.outcome:<9} {check.name}: {check.detail}")
+            say(f"{check.outcome:<9} {check.name}: {check.detail}")
     if FAILED in outcomes:
         raise typer.Exit(1)
 
@@ -276,9 +222,9 @@ def import_official(
     for modality, epoch in found.epochs.items():
         n_parameters = sum(p.numel() for p in found.nets[modality].parameters())
         when = "epoch unknown" if epoch is None else f"epoch {epoch}"
-        _say(f"{modality}: {n_parameters:,} parameters, {when}")
+        say(f"{modality}: {n_parameters:,} parameters, {when}")
     kind = "checkpoint" if shards is None else "run"
-    _say(f"{kind}: {folder} ({found.n_activities} activities, {found.n_atomic} atomic classes)")
+    say(f"{kind}: {folder} ({found.n_activities} activities, {found.n_atomic} atomic classes)")
 
 
 def main() -> None:
@@ -286,6 +232,6 @@ def main() -> None:
     from homage_sdk.cli import run
 
     code = run(app)
-    if code and not _is_first():
+    if code and not is_first():
         err.print(f"rank {os.environ['RANK']} stopped")
     sys.exit(code)

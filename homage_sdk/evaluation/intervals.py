@@ -84,17 +84,31 @@ def resamples(groups: Sequence[str], *, draws: int = 1000, seed: int = 0) -> Flo
     return counts
 
 
-def drawn(measure: Callable[[Floats], Mapping[str, Floats]], counts: Floats) -> dict[str, Drawn]:
-    """Several numbers on the data itself and under ``counts [D, S]``."""
-    found = measure(np.concatenate([np.ones((1, counts.shape[1])), counts]))
-    return {name: Drawn(float(each[0]), each[1:]) for name, each in found.items()}
+def draw(statistic: Statistic, counts: Floats) -> Drawn:
+    """One number on the data itself and under ``counts [D, S]``."""
+    found = statistic(np.concatenate([np.ones((1, counts.shape[1])), counts]))
+    return Drawn(float(found[0]), found[1:])
+
+
+def over_supports(each: Sequence[Drawn], *, seed: int = 0) -> Drawn:
+    """The mean over draws of support sets (few-shot), which are resampled beside the sequences.
+
+    ``each`` is one draw's number under the same resamples of sequences. The draws of a resample
+    are a function of how many there are and of ``seed``, so that two models stay paired.
+    """
+    counts = resamples(["support"] * len(each), draws=len(each[0].draws), seed=seed)
+    values = np.stack([one.draws for one in each], axis=1)
+    return Drawn(
+        float(np.mean([one.value for one in each])), (counts * values).sum(axis=1) / len(each)
+    )
 
 
 def intervals(
     measure: Callable[[Floats], Mapping[str, Floats]], counts: Floats
 ) -> dict[str, Interval95]:
     """Several shares on the data itself, with 95 % intervals over ``counts [D, S]``."""
-    return {name: share_interval([each]) for name, each in drawn(measure, counts).items()}
+    found = measure(np.concatenate([np.ones((1, counts.shape[1])), counts]))
+    return {n: share_interval([Drawn(float(each[0]), each[1:])]) for n, each in found.items()}
 
 
 def share_interval(seeds: Sequence[Drawn], *, seed: int = 0) -> Interval95:
@@ -112,8 +126,7 @@ def paired_difference(a: Statistic, b: Statistic, counts: Floats) -> PairedDiffe
     """
     if not counts.shape[1]:
         raise UsageError("nothing to compare", found="no sequence that both have")
-    both = drawn(lambda each: {"a": a(each), "b": b(each)}, counts)
-    return mean_difference([both["a"] - both["b"]], counts.shape[1])
+    return mean_difference([draw(a, counts) - draw(b, counts)], counts.shape[1])
 
 
 def mean_difference(seeds: Sequence[Drawn], n: int, *, seed: int = 0) -> PairedDifference:

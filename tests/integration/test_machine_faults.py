@@ -124,6 +124,7 @@ CASES = {
     "ccau fewshot": Case(
         "{o}/run --shards {w}/shards --device cpu --k 1", hidden=TARS, begun={"run": "trained"}
     ),
+    "ccau compare": Case("{w}/judged {w}/judged --draws 20", hidden="judged/predictions.npz"),
     "ccau arms": Case(
         "{w}/shards {o}/arms --size tiny --seeds 1 --only single_activity",
         tuple(sets(*SETTINGS)),

@@ -22,17 +22,22 @@ from baselines.ccau.data.novel_split import TRAIN_SPLIT, NovelSplit, novel_split
 from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.distributed import World, gather, join_world, on_first
 from baselines.ccau.evaluation.counted import Counted
+from baselines.ccau.evaluation.fewshot_predictions import (
+    FewshotPredictions,
+    ProbeScores,
+    save_fewshot,
+)
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores, atomic_scores
 from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
-from baselines.ccau.evaluation.predictions import Floats, Predictions, join_clips
+from baselines.ccau.evaluation.predictions import Floats, Predictions
 from baselines.ccau.random_streams import numpy_stream
 from baselines.ccau.runs.build_task import load_nets
 from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.learned_from import learned_from
 from baselines.ccau.runs.run_folder import check_run, reserved
 from homage_sdk.errors import CheckpointError, ConfigError, ShardError, UsageError
-from homage_sdk.evaluation.metrics import accuracy, mean_ap
+from homage_sdk.evaluation.estimands import ESTIMANDS
 from homage_sdk.progress import Harmless, Progress
 from homage_sdk.shards import ShardSet
 
@@ -51,7 +56,9 @@ def fewshot(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Judge the frozen networks of ``run`` on its novel classes; writes ``fewshot.json`` there.
+    """Judge the frozen networks of ``run`` on its novel classes.
+
+    Writes ``fewshot.json`` there, and ``fewshot.npz``, from which every number comes again.
 
     Holds the run's lock. Raises ConfigError when the run saw the novel classes, UsageError for
     fewer than 20 draws, ShardError when a novel class has no training or no test sequence, or none
@@ -80,7 +87,9 @@ def fewshot(
                 "judged": {},
                 "not_judged": {},
                 "modalities": {},
+                "estimands": list(ESTIMANDS),
             }
+            saved: dict[str, FewshotPredictions] = {}
             base = tuple(sorted(read_json(run, "config.json")["parts"]["train"]))
             for net in nets.values():
                 net.to(world.device)
@@ -94,7 +103,7 @@ def fewshot(
                     continue
                 seen = found[modality]
                 results["judged"][modality] = _judged_on(seen, labels, split)
-                results["modalities"][modality] = probe_modality(
+                saved[modality] = probe_modality(
                     seen,
                     labels,
                     split,
@@ -104,24 +113,28 @@ def fewshot(
                     seed=seed,
                     world=world,
                 )
-            if not results["modalities"]:
+            if not saved:
                 first, why = next(iter(results["not_judged"].items()))
                 raise ShardError(
                     "no modality can be judged", place=shards_folder, found=f"{first}: {why}"
                 )
             if world.is_first:
+                for modality, each in saved.items():
+                    table = each.table(draws=config.run.bootstrap_draws)
+                    results["modalities"][modality] = table
+                save_fewshot(run / "fewshot.npz", saved)
                 write_json(run / "fewshot.json", results)
                 Harmless("the model card")(write_cards, run)
             return results
 
 
 def is_judged(run: Path) -> bool:
-    """Whether ``run`` has few-shot results that can be read."""
+    """Whether ``run`` has few-shot results that can be read, and the predictions they are of."""
     try:
         read_json(run, "fewshot.json")
     except CheckpointError:  # none, cut, or of an older version of the code
         return False
-    return True
+    return (run / "fewshot.npz").is_file()
 
 
 def _why_not(
@@ -160,8 +173,8 @@ def probe_modality(
     draws: int,
     seed: int,
     world: World | None = None,
-) -> dict[str, Any]:
-    """Accuracy among the novel classes and atomic mAP, per k: every draw, mean and deviation.
+) -> FewshotPredictions:
+    """What probes learn of each support set, and what they say of every test clip, per k and draw.
 
     ``labels`` maps a sequence to (split, activity name); ``standard`` is of the base classes. The
     ranks of ``world`` (this process alone, where left out) share the probes out among themselves,
@@ -172,36 +185,37 @@ def probe_modality(
     where = [labels[s] for s in predictions.sequences]
     activity = np.array([column[name] for _, name in where])
     clip_activity = activity[predictions.clip_sequence]
+    tested = [s for s in predictions.sequences if labels[s][0] != TRAIN_SPLIT]
+    shown, columns = FewshotPredictions.labels(predictions, activity, tested)
+    is_tested = np.array([part != TRAIN_SPLIT for part, _ in where])[predictions.clip_sequence]
+    query = predictions.clip_embedding[is_tested]
 
-    def probe(k: int, draw: int) -> dict[str, float]:
+    def probe(k: int, draw: int) -> tuple[tuple[int, ...], Floats, Floats, bool]:
         support = draw_support(predictions, where, split, k=k, draw=draw, seed=seed)
         clips = np.isin(predictions.clip_sequence, support)
-        known, query = predictions.clip_embedding[clips], predictions.clip_embedding
+        known = predictions.clip_embedding[clips]
         activities = activity_scores(known, clip_activity[clips], query, len(split.novel), standard)
         named = clips & predictions.atomic_known[predictions.clip_sequence]
-        labels_of = predictions.clip_atomic_label[named]
+        labels_of = predictions.clip_atomic_label[named][:, columns]
         atomic = atomic_scores(predictions.clip_embedding[named], labels_of, query, standard)
-        rows = predictions.clip_sequence, predictions.clip_view
-        shown = join_clips(activities, *rows, "mean"), join_clips(atomic, *rows, "max")
-        numbers = _judge(shown, activity, predictions, where)
-        if not named.any():  # nothing to learn atomic actions from
-            numbers["map"] = float("nan")
-        return {"support": len(support), **numbers}
+        return tuple(support.tolist()), activities, atomic, bool(named.any())
 
     probes = [(k, draw) for draw in range(draws) for k in ks]
     own = {job: probe(*job) for job in probes[world.rank :: world.size]}
-    fitted = {job: numbers for part in gather(world, own) for job, numbers in part.items()}
-    table: dict[str, Any] = {}
+    fitted = {job: said for part in gather(world, own) for job, said in part.items()}
+    by_k = {}
     for k in ks:
-        table[str(k)] = {"sequences_in_support": int(fitted[k, 0]["support"])}
-        for name in ("accuracy", "map"):
-            values = [fitted[k, draw][name] for draw in range(draws)]
-            table[str(k)][name] = {
-                "mean": float(np.mean(values)),
-                "std": float(np.std(values, ddof=1)),
-                "draws": values,
-            }
-    return table
+        supports, activities, atomic, taught = zip(
+            *(fitted[k, d] for d in range(draws)), strict=True
+        )
+        by_k[k] = ProbeScores(
+            activity=np.stack(activities).astype(np.float32),
+            atomic=np.stack(atomic).astype(np.float32),
+            taught=np.array(taught, dtype=np.bool_),
+            support=len(supports[0]),
+            support_sets=len(set(supports)),
+        )
+    return FewshotPredictions(shown, {name: labels[name][0] for name in tested}, by_k)
 
 
 def draw_support(
@@ -228,24 +242,6 @@ def draw_support(
 
         rows += sorted(own, key=place)[:k]
     return np.array(sorted(rows), dtype=np.intp)
-
-
-def _judge(
-    shown: tuple[Floats, Floats],
-    activity: NDArray[np.int64],
-    predictions: Predictions,
-    where: list[tuple[str, str]],
-) -> dict[str, float]:
-    """Mean over the test splits that hold novel sequences."""
-    found: dict[str, list[float]] = {"accuracy": [], "map": []}
-    for part in TEST_SPLITS:
-        rows = np.array([i for i, (split, _) in enumerate(where) if split == part], dtype=np.intp)
-        if not len(rows):
-            continue
-        found["accuracy"].append(accuracy(shown[0][rows], activity[rows]))
-        rows = rows[predictions.atomic_known[rows]]
-        found["map"].append(mean_ap(shown[1][rows], predictions.atomic_label[rows]).weighted)
-    return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def _split_of(run: Path, config: Config, shards: ShardSet) -> NovelSplit:

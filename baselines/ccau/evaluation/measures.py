@@ -16,10 +16,12 @@ import numpy as np
 from baselines.ccau.evaluation.counted import Comparison, Counted, common_sequences
 from baselines.ccau.evaluation.predictions import Predictions, SavedPredictions
 from homage_sdk.evaluation.estimands import Estimand, ScoredRows, nested, with_mean
-from homage_sdk.evaluation.intervals import Floats, intervals, resamples
+from homage_sdk.evaluation.intervals import Floats, Statistic, intervals, resamples
 from homage_sdk.evaluation.metrics import chance_average_precision
 
 Kind = Literal["activity", "atomic"]
+KIND: dict[str, Kind] = {"accuracy": "activity", "map": "atomic"}
+"""Of the numbers that the paper prints."""
 
 
 def compute_results(saved: SavedPredictions, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -53,6 +55,13 @@ def scored(
     if estimand == "sequence":
         return ScoredRows(predictions.atomic, predictions.atomic_label, known, owner, splits)
     return ScoredRows(predictions.clip_atomic, labels, known[of_clip], of_clip, splits)
+
+
+def statistic(rows: ScoredRows, metric: str) -> Statistic:
+    """What the paper prints, the mean over the test splits: top-1, or support-weighted mAP."""
+    if metric == "accuracy":
+        return lambda counts: rows.accuracy(counts)["mean/top1"]
+    return lambda counts: rows.mean_ap(counts)["mean/weighted"]
 
 
 def _modality(

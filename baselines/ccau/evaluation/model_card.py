@@ -19,7 +19,7 @@ from baselines.ccau.runs.run_folder import BEST, LAST
 
 Described = Mapping[str, Any]
 """``config.json`` of a run."""
-_STATES = {"results": "estimands", "fewshot": "judged"}
+_STATES = {"results": "estimands", "fewshot": "estimands"}
 """Of each kind of results, where it states how many sequences it is of."""
 _IMPORTED = "- imported from the authors' files, which do not say on what and how they were trained"
 
@@ -161,7 +161,7 @@ def _result_lines(results: Mapping[str, Any], fewshot: Mapping[str, Any]) -> lis
             *notes(results),
         ]
     if fewshot:
-        draws = f"mean ± standard deviation over {fewshot['draws']} draws of support sets"
+        draws = f"mean over {fewshot['draws']} draws of support sets, 95 % interval"
         lines += [
             "",
             f"Few-shot on activities that training never saw, {draws}.",

@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -201,8 +202,28 @@ def save_predictions(path: Path, saved: SavedPredictions) -> None:
         arrays[f"classes/{kind}"] = np.array(saved.classes[kind], dtype=np.str_)
         arrays[f"prior/{kind}"] = saved.prior[kind]
     for modality, predictions in saved.by_modality.items():
-        known = {f.name: getattr(predictions, f.name) for f in fields(predictions)}
-        arrays |= {f"{modality}/{k}": np.asarray(v) for k, v in known.items() if v is not None}
+        arrays |= predictions_as_arrays(predictions, f"{modality}/")
+    write_arrays(path, arrays)
+
+
+def predictions_as_arrays(predictions: Predictions, prefix: str) -> dict[str, NDArray[Any]]:
+    """Every field that is not None, under ``prefix`` and its name."""
+    known = {f.name: getattr(predictions, f.name) for f in fields(predictions)}
+    return {prefix + name: np.asarray(v) for name, v in known.items() if v is not None}
+
+
+def predictions_from_arrays(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Predictions:
+    """The same again; KeyError where a field is missing."""
+    names = {f.name: prefix + f.name for f in fields(Predictions)}
+    if names["clip_attention"] not in arrays:
+        del names["clip_attention"]
+    values: dict[str, Any] = {field: arrays[name] for field, name in names.items()}
+    values["sequences"] = tuple(values["sequences"].tolist())
+    return Predictions(**values)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """One npz file, written whole."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_file(path, buffer.getvalue())
@@ -210,31 +231,34 @@ def save_predictions(path: Path, saved: SavedPredictions) -> None:
 
 def load_predictions(path: Path) -> SavedPredictions:
     """Read them back; raises CheckpointError, never unpickles."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        by_modality = {}
-        for modality in arrays["modalities"].tolist():
-            names = {f.name: f"{modality}/{f.name}" for f in fields(Predictions)}
-            if names["clip_attention"] not in arrays:
-                del names["clip_attention"]
-            values: dict[str, Any] = {field: arrays[name] for field, name in names.items()}
-            values["sequences"] = tuple(values["sequences"].tolist())
-            by_modality[modality] = Predictions(**values)
+    with read_arrays(path, "ccau evaluate") as arrays:
+        names = arrays["modalities"].tolist()
         return SavedPredictions(
-            by_modality=by_modality,
+            by_modality={m: predictions_from_arrays(arrays, f"{m}/") for m in names},
             split=dict(zip(arrays["sequences"].tolist(), arrays["splits"].tolist(), strict=True)),
             classes={kind: tuple(arrays[f"classes/{kind}"].tolist()) for kind in _KINDS},
             prior={kind: arrays[f"prior/{kind}"] for kind in _KINDS},
         )
+
+
+@contextmanager
+def read_arrays(path: Path, made_by: str) -> Iterator[dict[str, NDArray[Any]]]:
+    """The arrays of an npz file, to be used inside; CheckpointError where it is none or not whole.
+
+    ``made_by`` is the command that writes such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        yield arrays
     except FileNotFoundError as error:
         raise CheckpointError(
-            "no predictions here", place=path, hint="run `ccau evaluate` first"
+            "no predictions here", place=path, hint=f"run `{made_by}` first"
         ) from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(
             "not a whole predictions file",
             place=path,
             found=str(error).splitlines()[0][:80],
-            hint="run `ccau evaluate` again",
+            hint=f"run `{made_by}` again",
         ) from error

@@ -23,6 +23,9 @@ PER_CLIP = ", per clip"
 OTHER_ROWS = {"one_view": "one view", "common": "on common"}
 """Key in ``results.json`` to the name of a row that not every modality has."""
 
+FEWSHOT_NOTE = (
+    "Intervals resample support sets and test sequences; one support set says nothing of others."
+)
 PER_CLIP_NOTE = (
     "per clip: every clip counts once, as in the paper's public code; intervals resample sequences "
     "either way."
@@ -151,35 +154,42 @@ def notes(results: Mapping[str, Any]) -> list[str]:
 
 
 def fewshot_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows of what ``fewshot.json`` holds: mean ± deviation over the draws of support sets.
+    """Rows of what ``fewshot.json`` holds: means over draws of support sets, with intervals.
 
-    >>> of = {"mean": 0.5, "std": 0.125}
+    >>> of = {"mean": 0.5, "interval": [0.25, 0.75]}
     >>> n = {"test": 9}
     >>> judged = {"sequences": n, "clips": {"test": 20}, "activities": n, "atomic": n}
-    >>> table = {"5": {"sequences_in_support": 10, "accuracy": of, "map": of}}
+    >>> both = {"accuracy": of, "map": of}
+    >>> table = {"5": {"sequences_in_support": 10, "support_sets": 20, **both, "per_clip": both}}
     >>> rows = fewshot_rows({"modalities": {"ego": table}, "judged": {"ego": {"counted": judged}}})
-    >>> list(rows[0].values())
-    ['Ego', '5', '10', 'test 9', '20', '50.0 ± 12.5', '50.0 ± 12.5']
+    >>> list(rows[0].values())[:7]
+    ['Ego', '5', '10', '20', 'test 9', '20', '50.0 [25, 75]']
+    >>> [row["of"] for row in rows]
+    ['sequences', 'clips']
     """
     return [
         {
             "modality": TITLES.get(modality, modality),
             "k": str(k),
             "support": str(numbers["sequences_in_support"]),
+            "support sets": str(numbers["support_sets"]),
             **Counted(**found["judged"][modality]["counted"]).cells(),
         }
         | {
-            f"{name} %": f"{percent(numbers[name]['mean'])} ± {percent(numbers[name]['std'])}"
+            f"{name} %": percent([each[name]["mean"], *each[name]["interval"]])
             for name in ("accuracy", "map")
         }
+        | {"of": of}
         for modality, table in found["modalities"].items()
         for k, numbers in table.items()
+        for of, each in (("sequences", numbers), ("clips", numbers["per_clip"]))
     ]
 
 
 def fewshot_notes(found: Mapping[str, Any]) -> list[str]:
     """What has to be said below the rows: modalities and classes that could not be judged whole."""
-    lines = [f"{modality}: not judged: {why}" for modality, why in found["not_judged"].items()]
+    lines = [FEWSHOT_NOTE]
+    lines += [f"{modality}: not judged: {why}" for modality, why in found["not_judged"].items()]
     for modality, of in found["judged"].items():
         if names := of["without_support"]:
             lines.append(

@@ -1,27 +1,29 @@
-"""Tables 2 to 7 from the runs of ``ccau arms``: ours with intervals, the paper's beside them.
+"""Tables 2 to 7 from saved predictions of ``ccau arms``: ``tables.json`` and ``tables.md``.
 
-A cell is the mean over seeds of the mean over the test splits, and says on how many sequences and
-clips. Its difference to the first row of the table that has the cell is paired: the seeds that both
-have, on the same resamples of the sequences that both were judged on, averaged over seeds. Seeds
-vary the weights and resamples the sequences; the paper gives neither. Few-shot differences resample
-the draws of support sets instead, each averaged over seeds, and are made only where both rows were
-judged on the same sequences.
+Every number twice: of sequences, and of clips as the public code has it. A number is the mean over
+seeds of the mean over the test splits. Its difference to the first row of the table that has the
+number is paired: the seeds that both have, on the same resamples of the sequences that both were
+judged on. Intervals and p-values are of both kinds of error, other sequences and other seeds; the
+paper gives neither. Few-shot resamples support sets as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from baselines.ccau.comparison.compare_arms import OurCell, compare, unlabelled, with_holm
+from baselines.ccau.comparison.run_numbers import RunNumbers
 from baselines.ccau.evaluation.result_rows import TITLES
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.paper.published_numbers import PAPER, Cell
-from baselines.ccau.report.compare_arms import OurCell, compare, unlabelled
+from baselines.ccau.report.table_text import NOTE, difference_cells, markdown_table, said
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import one_state
 from homage_sdk.errors import CheckpointError
+from homage_sdk.evaluation.estimands import ESTIMANDS, Estimand
 from homage_sdk.storage import write_file
 
 TITLE = {
@@ -32,122 +34,155 @@ TITLE = {
     "6": "Table 6: composition, activity accuracy % and atomic mAP %",
     "7": "Table 7: few-shot on novel classes (ego), atomic mAP %",
 }
+DRAWS = 10_000
+"""Resamples: a p-value cannot be below 2 / DRAWS, and Holm's multiplies it."""
 
 
-def make_tables(out: Path, *, draws: int = 1000) -> dict[str, dict[str, dict[Cell, OurCell]]]:
-    """Table to row to cell, from the runs in ``out``.
+class TablePlace(NamedTuple):
+    """Where a number stands."""
+
+    table: str
+    row: str
+    cell: Cell
+    estimand: Estimand
+
+    @property
+    def arm(self) -> str:
+        """The arm that gives the row."""
+        return next(arm.name for arm in ARMS if (self.table, self.row) in arm.rows)
+
+    @property
+    def first(self) -> str:
+        """The arm of the table's first row that has the cell."""
+        rows = PAPER[self.table]
+        return self._replace(row=next(row for row in rows if self.cell in rows[row])).arm
+
+    @property
+    def key(self) -> tuple[str, str, Cell, Estimand]:
+        """What its difference is of: the same in every table that shows it."""
+        return self.arm, self.first, self.cell, self.estimand
+
+    @property
+    def paper(self) -> float:
+        """What the paper prints there."""
+        return PAPER[self.table][self.row][self.cell]
+
+
+Tables = dict[TablePlace, OurCell]
+
+
+def make_tables(out: Path, *, draws: int = DRAWS) -> Tables:
+    """All numbers of the tables from the runs in ``out``.
 
     ``tables.md`` also says which numbers are missing because no test sequence has the label.
-    Raises CheckpointError when there are none, or one was written meanwhile.
+    Raises CheckpointError when there are no runs, or one was written meanwhile.
     """
+    ready = judged_runs(out)
+    numbers = RunNumbers(draws)
+    with one_state(*(run for runs in ready.values() for run in runs)):
+        _read_each_once(numbers, ready)
+        tables, absent = _corrected(_compared(numbers, ready)), _without_labels(numbers, ready)
+    write_json(out / "tables.json", as_values(tables))
+    write_file(out / "tables.md", markdown(tables, absent))
+    return tables
+
+
+def judged_runs(out: Path) -> dict[str, list[Path]]:
+    """Arm to the runs in ``out`` whose predictions are saved; CheckpointError without any."""
     ready = {}
     for arm in ARMS:
-        judged = "fewshot.json" if arm.is_fewshot else "predictions.npz"
+        judged = "fewshot.npz" if arm.is_fewshot else "predictions.npz"
         runs = sorted((out / arm.name).glob("seed-*"))
         ready[arm.name] = [run for run in runs if (run / judged).is_file()]
     if not any(ready.values()):
         raise CheckpointError(
             "no judged runs here", place=out, hint="`ccau arms --size tiny SHARDS OUT` makes them"
         )
-    with one_state(*(run for runs in ready.values() for run in runs)):
-        tables, absent = _compared(ready, draws), _without_labels(ready)
-    _write(out, tables, absent)
-    return tables
+    return ready
 
 
-def _compared(
-    ready: dict[str, list[Path]], draws: int
-) -> dict[str, dict[str, dict[Cell, OurCell]]]:
-    tables: dict[str, dict[str, dict[Cell, OurCell]]] = {}
+def _places() -> Iterator[TablePlace]:
+    """Every number that the paper prints, of sequences and of clips."""
     for table, rows in PAPER.items():
-        arms = {row: next(a for a in ARMS if (table, row) in a.rows) for row in rows}
-        for row, arm in arms.items():
-            found = {}
-            for cell in rows[row]:
-                first = next(arms[r] for r in rows if cell in rows[r])
-                against = None if first is arm else ready[first.name]
-                found[cell] = compare(cell, ready[arm.name], against, draws)
-            kept = {cell: value for cell, value in found.items() if value is not None}
-            if kept:
-                tables.setdefault(table, {})[row] = kept
+        for row, cells in rows.items():
+            for cell in cells:
+                for estimand in ESTIMANDS:
+                    yield TablePlace(table, row, cell, estimand)
+
+
+def _read_each_once(numbers: RunNumbers, ready: Mapping[str, Sequence[Path]]) -> None:
+    """All numbers of one run before the next is read: predictions of a run are large."""
+    for name, runs in ready.items():
+        wanted = [place for place in _places() if place.arm == name]
+        for run in runs:
+            for place in wanted:
+                numbers.of(run, place.cell, place.estimand)
+
+
+def _compared(numbers: RunNumbers, ready: Mapping[str, Sequence[Path]]) -> Tables:
+    tables = {}
+    for place in _places():
+        against = ready[place.first] if place.first != place.arm else ()
+        found = compare(numbers, place.cell, place.estimand, ready[place.arm], against)
+        if found is not None:
+            tables[place] = found
     return tables
 
 
-def _without_labels(ready: dict[str, list[Path]]) -> list[str]:
+def _corrected(tables: Tables) -> Tables:
+    """The same with Holm's p-values over all differences; one that two tables show counts once."""
+    tested = {place.key: found.difference for place, found in tables.items()}
+    adjusted = dict(zip(tested, with_holm(list(tested.values())), strict=True))
+    return {p: replace(found, difference=adjusted[p.key]) for p, found in tables.items()}
+
+
+def _without_labels(numbers: RunNumbers, ready: Mapping[str, Sequence[Path]]) -> list[str]:
     """The cells that runs answered for and that no label judges, in words."""
     return [
-        f"Table {table}, {row}: {TITLES.get(modality, modality)} {metric}"
-        for table, rows in PAPER.items()
-        for row, cells in rows.items()
-        for metric, modality in cells
-        if unlabelled(ready[next(a.name for a in ARMS if (table, row) in a.rows)], metric, modality)
+        f"Table {place.table}, {place.row}: {_what(place.cell)}"
+        for place in _places()
+        if place.estimand == "sequence" and unlabelled(numbers, ready[place.arm], place.cell)
     ]
 
 
-def _write(out: Path, tables: dict[str, dict[str, dict[Cell, OurCell]]], absent: list[str]) -> None:
-    plain: dict[str, Any] = {
-        table: {
-            row: {
-                f"{metric} {modality}": {
-                    **asdict(cell),
-                    "counted": cell.counted.model_dump(),
-                    "std": cell.std,
-                    "paper": PAPER[table][row][metric, modality],
-                }
-                for (metric, modality), cell in cells.items()
-            }
-            for row, cells in rows.items()
-        }
-        for table, rows in tables.items()
-    }
-    write_json(out / "tables.json", plain)
-    write_file(out / "tables.md", markdown(tables, absent))
+def _what(cell: Cell) -> str:
+    return f"{TITLES.get(cell[1], cell[1])} {cell[0]}"
 
 
-def said(cell: OurCell) -> str:
-    """One cell in words: mean, deviation over seeds, paired difference with interval, p and n."""
-    text = f"{cell.mean:.1f}" + (f" ± {cell.std:.1f}" if len(cell.seeds) > 1 else "")
-    if cell.not_comparable:
-        return f"{text} (not comparable: {cell.not_comparable})"
-    if cell.difference is not None:
-        d = cell.difference
-        if d["p_value"] is None:
-            return f"{text} ({d['value']:+.1f}, all {d['n']} draws equal)"
-        text += f" ({d['value']:+.1f} [{d['low']:+.1f}, {d['high']:+.1f}], p {d['p_value']:.3f}, "
-        text += f"n {d['n']})"
-    return text
+def as_values(tables: Tables) -> dict[str, Any]:
+    """The tables as JSON values: table to row to cell to what it is of."""
+    values: dict[str, Any] = {}
+    for place, found in tables.items():
+        rows = values.setdefault(place.table, {}).setdefault(place.row, {})
+        cell = rows.setdefault(" ".join(place.cell), {"paper": place.paper})
+        cell[place.estimand] = {
+            **asdict(found), "counted": found.counted.model_dump(), "std": found.std
+        }  # fmt: skip
+    return values
 
 
-def table_rows(table: str, rows: dict[str, dict[Cell, OurCell]]) -> list[dict[str, str]]:
+def table_rows(table: str, tables: Tables) -> list[dict[str, str]]:
     """One of the tables as rows of text."""
     return [
         {
-            "row": row,
-            "what": f"{TITLES.get(modality, modality)} {metric}",
-            **cell.counted.cells(),
-            "ours": said(cell),
-            "paper (real HOMAGE)": f"{PAPER[table][row][metric, modality]:.1f}",
+            "row": place.row,
+            "what": _what(place.cell),
+            "of": f"{place.estimand}s",
+            **found.counted.cells(),
+            "ours": said(found),
+            **difference_cells(found.difference, found.not_comparable),
+            "paper (real HOMAGE)": f"{place.paper:.1f}",
         }
-        for row, cells in rows.items()
-        for (metric, modality), cell in cells.items()
+        for place, found in tables.items()
+        if place.table == table
     ]
 
 
-def markdown(tables: dict[str, dict[str, dict[Cell, OurCell]]], absent: Sequence[str] = ()) -> str:
+def markdown(tables: Tables, absent: Sequence[str] = ()) -> str:
     """All tables as Markdown, and the numbers that are ``absent`` for want of labels."""
-    parts = [
-        "Ours: mean over the test splits and seeds, ± standard deviation over seeds, and on how "
-        "many sequences and clips; in brackets the paired difference to the first row that has the "
-        "number, its 95 % interval, p, and n, the test sequences that both were judged on "
-        "(Table 7: by draw of support sets, n of them, the test sequences as they are, so that its "
-        "p says nothing of other sequences). "
-        "Paper: real HOMAGE, not ours.\n"
-    ]
-    for table, rows in tables.items():
-        lines = table_rows(table, rows)
-        head = list(lines[0])
-        parts.append(f"\n### {TITLE[table]}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}\n")
-        parts += [f"| {' | '.join(row.values())} |\n" for row in lines]
+    parts = [f"{NOTE}\n"]
+    for table in dict.fromkeys(place.table for place in tables):
+        parts.append(f"\n### {TITLE[table]}\n\n{markdown_table(table_rows(table, tables))}")
     if absent:
         parts.append(
             "\nNot in the tables, since no test sequence of the modality has such a label:\n\n"

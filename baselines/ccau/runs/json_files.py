@@ -15,7 +15,7 @@ _NEEDED = {
     "config.json": {"config", "shards", "parts", "prior"},
     "run.json": {"result", "step"},
     "results.json": {"identity", "modalities"},
-    "fewshot.json": {"modalities", "judged"},
+    "fewshot.json": {"modalities", "judged", "estimands"},
 }
 _MADE_BY = {"results.json": "ccau evaluate", "fewshot.json": "ccau fewshot"}
 

@@ -35,7 +35,7 @@ from homage_sdk.storage import exclusive, explained
 from homage_sdk.storage.folder_swap import recover, sweep
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
-_OF_THE_END = ("run.json", "results.json", "predictions.npz", "fewshot.json")
+_OF_THE_END = ("run.json", "results.json", "predictions.npz", "fewshot.json", "fewshot.npz")
 
 
 @dataclass(frozen=True)

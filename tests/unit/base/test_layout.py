@@ -46,10 +46,11 @@ CCAU_LAYERS = (
     "evaluation",
     "training",
     "paper",
+    "comparison",
     "instrument",
     "planning",
     "report",
-    "cli cli_instrument cli_options cli_pictures __main__",
+    "cli cli_arms cli_instrument cli_options cli_output cli_pictures __main__",
 )
 
 MOST_MODULES = 12

@@ -1,6 +1,7 @@
 """Few-shot: one set of supports for every model, nested in k, of classes no backbone has seen."""
 
 import hashlib
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,9 @@ from baselines.ccau.data.partition import paper_selection, selection_parts
 from baselines.ccau.distributed import World
 from baselines.ccau.evaluation import fewshot as fewshot_module
 from baselines.ccau.evaluation.fewshot import draw_support, probe_modality
+from baselines.ccau.evaluation.fewshot_predictions import load_fewshot
 from baselines.ccau.evaluation.linear_probe import Standard, activity_scores
+from baselines.ccau.evaluation.predictions import Predictions
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.training.train import train
@@ -145,6 +148,24 @@ def test_supports_are_nested_in_k_balanced_and_of_the_training_split(shards):
     assert support(shards, split, k=2, seed=1) != support(shards, split, k=2, seed=0)
 
 
+def predictions(sequences, clips, embedding, atomic, clip_atomic):
+    """What a backbone says of ``clips`` (the row of each one's sequence); its heads say nothing."""
+    n = len(clips)
+    return Predictions(
+        sequences=sequences,
+        activity_label=np.full(len(sequences), -1),
+        atomic_label=atomic,
+        atomic_known=np.ones(len(sequences), dtype=bool),
+        clip_sequence=clips,
+        clip_view=np.zeros(n, np.int64),
+        clip_number=np.arange(n),
+        clip_activity=np.zeros((n, 1)),
+        clip_atomic=np.zeros((n, 1)),
+        clip_atomic_label=clip_atomic,
+        clip_embedding=embedding,
+    )
+
+
 def test_features_that_tell_classes_apart_are_found_with_one_example(shards):
     split = novel_split(shards, share=0.3, seed=0)
     found, where = seen_by(shards, split)
@@ -155,15 +176,14 @@ def test_features_that_tell_classes_apart_are_found_with_one_example(shards):
     atomic = np.eye(3, dtype=np.uint8)[classes]
     for scale, low, high in ((20.0, 0.95, 1.0), (0.0, 0.1, 0.6)):
         noise = rng.normal(size=(len(clips), 6))
-        found.clip_sequence = clips
-        found.clip_view = np.zeros_like(clips)
-        found.clip_embedding = noise + scale * np.eye(6)[classes[clips]]
-        found.clip_atomic_label = atomic[clips]
-        found.atomic_label = atomic
-        found.atomic_known = np.ones(len(where), dtype=bool)
+        embedding = noise + scale * np.eye(6)[classes[clips]]
+        answers = predictions(found.sequences, clips, embedding, atomic, atomic[clips])
         labels = dict(zip(found.sequences, where, strict=True))
         standard = Standard.of(rng.normal(size=(100, 6)))
-        table = probe_modality(found, labels, split, standard, ks=(1,), draws=20, seed=0)
+        probed = probe_modality(answers, labels, split, standard, ks=(1,), draws=20, seed=0)
+        assert all(labels[name][0] != "train" for name in probed.shown.sequences)
+        table = probed.table(draws=20)
+        assert table["1"]["support_sets"] > 10
         assert len(table["1"]["accuracy"]["draws"]) == 20
         assert table["1"]["sequences_in_support"] == 3
         assert low <= table["1"]["accuracy"]["mean"] <= high
@@ -174,17 +194,15 @@ def test_ranks_share_the_probes_and_each_has_the_whole(shards, monkeypatch):
     found, where = seen_by(shards, split)
     rng = np.random.default_rng(0)
     clips = np.arange(len(where))
-    found.clip_sequence, found.clip_view = clips, np.zeros_like(clips)
-    found.clip_embedding = rng.normal(size=(len(clips), 4))
-    found.clip_atomic_label = found.atomic_label = rng.integers(0, 2, (len(clips), 3))
-    found.atomic_known = np.ones(len(where), dtype=bool)
+    atomic = rng.integers(0, 2, (len(clips), 3))
+    answers = predictions(found.sequences, clips, rng.normal(size=(len(clips), 4)), atomic, atomic)
     labels = dict(zip(found.sequences, where, strict=True))
-    standard = Standard.of(found.clip_embedding)
+    standard = Standard.of(answers.clip_embedding)
 
     def probed(world):
         return probe_modality(
-            found, labels, split, standard, ks=(1, 2), draws=20, seed=0, world=world
-        )
+            answers, labels, split, standard, ks=(1, 2), draws=20, seed=0, world=world
+        ).table(draws=20)
 
     alone = probed(None)
     plain, fitted, shares = fewshot_module.activity_scores, [], []
@@ -248,9 +266,11 @@ def test_features_are_measured_by_the_base_sequences_that_trained(
         asked.append(set(sequences))
         return plain(shards, config, modalities, sequences, **options)
 
+    plain_probe = fewshot_module.probe_modality
+
     def probe_modality(found, labels, split, standard, **options):
         measured.append(standard)
-        return {}
+        return plain_probe(found, labels, split, standard, **options)
 
     monkeypatch.setattr(fewshot_module, "Judge", judge)
     monkeypatch.setattr(fewshot_module, "probe_modality", probe_modality)
@@ -261,6 +281,14 @@ def test_features_are_measured_by_the_base_sequences_that_trained(
     base, novel = asked
     assert base == set(parts["train"]) and not base & novel
     assert len(measured) == 1 and np.isfinite(measured[0].scale).all()
+    # Every number comes again from the file beside it.
+    saved = load_fewshot(tmp_path / "run" / "fewshot.npz")["audio"]
+    again = json.loads(json.dumps(saved.table(draws=config.run.bootstrap_draws)))
+    written = read_json(tmp_path / "run", "fewshot.json")["modalities"]["audio"]
+    np.testing.assert_equal(again, written)
+    assert fewshot_module.is_judged(tmp_path / "run")
+    (tmp_path / "run" / "fewshot.npz").unlink()
+    assert not fewshot_module.is_judged(tmp_path / "run")
 
 
 def test_a_modality_that_cannot_be_judged_is_named_with_the_reason():

@@ -78,8 +78,9 @@ def test_results_stand_in_the_card_of_the_weights_they_are_of(tiny, small_shards
 
 def test_few_shot_stands_in_the_card_of_the_weights_it_judged(tiny, small_shards, tmp_path):
     train(tiny(**AUDIO, **{"optim.epochs": 1}), small_shards, tmp_path)
-    numbers = {"mean": 0.5, "std": 0.125}
-    table = {"audio": {"5": {"sequences_in_support": 9, "accuracy": numbers, "map": numbers}}}
+    both = {key: {"mean": 0.5, "interval": [0.25, 0.75]} for key in ("accuracy", "map")}
+    row = {"sequences_in_support": 9, "support_sets": 20, **both, "per_clip": both}
+    table = {"audio": {"5": row}}
     counted = {kind: {"test": 7} for kind in ("sequences", "clips", "activities", "atomic")}
     of = {"sequences": [f"s{i}" for i in range(7)], "counted": counted, "without_support": ["sew"]}
     best = tmp_path / "checkpoint-best"
@@ -88,11 +89,12 @@ def test_few_shot_stands_in_the_card_of_the_weights_it_judged(tiny, small_shards
         judged = {
             "checkpoint": best.name, "identity": identity, "draws": 20, "modalities": table,
             "judged": {"audio": of}, "not_judged": {"ego": "no test sequence has it"},
+            "estimands": ["sequence", "clip"],
         }  # fmt: skip
         (tmp_path / "fewshot.json").write_text(json.dumps(judged))
         write_cards(tmp_path)
         card = (best / "README.md").read_text()
-        said = ("50.0 ± 12.5", "| test 7 |", "no support of sew", "ego: not judged: no test")
+        said = ("50.0 [25, 75]", "| test 7 |", "no support of sew", "ego: not judged: no test")
         assert [text in card for text in said] == [is_shown] * len(said)
 
 

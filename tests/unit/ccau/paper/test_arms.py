@@ -11,7 +11,7 @@ from baselines.ccau.evaluation.predictions import load_predictions
 from baselines.ccau.paper.arms import ARMS, choose, run_arms, run_folder
 from baselines.ccau.paper.published_numbers import PAPER
 from baselines.ccau.planning.doctor import gather_check
-from baselines.ccau.report.paper_tables import make_tables
+from baselines.ccau.report.paper_tables import TablePlace, make_tables
 from homage_sdk.errors import CheckpointError, UsageError
 
 
@@ -52,10 +52,15 @@ def test_arms_run_to_their_tables_and_not_twice(small_shards, tmp_path):
     only = ["static_kd_activity", "coop_kd_activity", "coop_activity"]
     run_arms(small_shards, tmp_path, size="tiny", seeds=2, only=only, settings=SMALL)
     tables = make_tables(tmp_path, draws=50)
-    assert {"Single Modality", "Static KD", "Cooperative KD"} <= tables["2"].keys()
-    single, static = tables["2"]["Single Modality"], tables["2"]["Static KD"]
+    rows = {place.row for place in tables if place.table == "2"}
+    assert {"Single Modality", "Static KD", "Cooperative KD"} <= rows
     for modality in ("audio", "third"):
-        assert static["accuracy", modality].seeds == single["accuracy", modality].seeds
+        for of in ("sequence", "clip"):
+            single, static = (
+                tables[TablePlace("2", row, ("accuracy", modality), of)]
+                for row in ("Single Modality", "Static KD")
+            )
+            assert static.seeds == single.seeds and static.difference.p_value is None
         for seed in (0, 1):
             runs = [run_folder(tmp_path, n, seed) for n in ("single_activity", only[0])]
             a, b = (load_predictions(r / "predictions.npz").by_modality[modality] for r in runs)

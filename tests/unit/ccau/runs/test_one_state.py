@@ -1,7 +1,6 @@
 """What is read of a checkpoint or a run is of one state of it, or the reader is told."""
 
-import json
-
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +10,7 @@ from baselines.ccau.runs import checkpoint, run_folder
 from baselines.ccau.runs.checkpoint import Identity, load
 from baselines.ccau.runs.run_folder import LAST, finish, load_result, one_state
 from homage_sdk.errors import CheckpointError
+from tests.unit.ccau.comparison.saved_runs import save_fewshot_run
 
 
 def save(folder, number):
@@ -105,17 +105,12 @@ def test_a_reader_of_several_files_is_told_when_one_was_written(tmp_path, name):
 
 def test_tables_are_of_one_state_of_every_run(tmp_path, monkeypatch):
     arm = next(arm for arm in ARMS if arm.is_fewshot)
-    run = tmp_path / arm.name / "seed-0"
-    run.mkdir(parents=True)
-    table = {"5": {"map": {"draws": [0.5, 0.6]}}}
-    counted = {kind: {"test": 2} for kind in ("sequences", "clips", "activities", "atomic")}
-    judged = {"ego": {"sequences": ["a", "b"], "counted": counted}}
-    (run / "fewshot.json").write_text(json.dumps({"modalities": {"ego": table}, "judged": judged}))
+    run = save_fewshot_run(tmp_path / arm.name / "seed-0", np.eye(20, 8, dtype=int))
     paper_tables.make_tables(tmp_path, draws=10)
     plain = paper_tables.compare
 
     def compare(*arguments):
-        (run / "fewshot.json").unlink(missing_ok=True)
+        (run / "fewshot.npz").unlink(missing_ok=True)
         return plain(*arguments)
 
     monkeypatch.setattr(paper_tables, "compare", compare)

@@ -1,0 +1,68 @@
+"""``ccau arms``, ``tables`` and ``compare``: the paper's rows, and any two runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from baselines.ccau.cli_options import DryRun, Gpu, Measure, Settings
+from baselines.ccau.cli_output import is_first, say, say_rows
+
+
+def arms(
+    shards: Annotated[Path, typer.Argument(help="Folder that `homage pack` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="Where the runs and tables go.")],
+    *,
+    size: Annotated[str, typer.Option("--size", help="tiny (CPU, minutes) or paper (GPU).")],
+    seeds: Annotated[int, typer.Option(help="Seeds an arm, from 0.")] = 3,
+    only: Annotated[list[str] | None, typer.Option(help="Just these arms; repeatable.")] = None,
+    settings: Settings = None,
+    dry_run: DryRun = False,
+    gpu: Gpu = None,
+    measure: Measure = False,
+) -> None:
+    """Every arm of Tables 2 to 7, one after another; the same command again goes on."""
+    these, changed = only or (), settings or ()
+    if dry_run:
+        from baselines.ccau.planning.arms_plan import arm_rows, arms_notes, plan_arms
+
+        plans = plan_arms(
+            shards, folder, size=size, seeds=seeds, only=these, settings=changed,
+            gpu=gpu, measure=measure,
+        )  # fmt: skip
+        say_rows(f"Tables 2 to 7, {seeds} seeds", arm_rows(plans))
+        say(*arms_notes(plans))
+        return
+    from baselines.ccau.paper.arms import run_arms
+
+    run_arms(shards, folder, size=size, seeds=seeds, only=these, settings=changed, note=say)
+    tables(folder)
+
+
+def tables(folder: Annotated[Path, typer.Argument(help="What `ccau arms` wrote.")]) -> None:
+    """Tables 2 to 7: ours with intervals and p-values, the paper's beside them."""
+    from baselines.ccau.report.paper_tables import TITLE, make_tables, table_rows
+
+    if is_first():
+        found = make_tables(folder)
+        for name in dict.fromkeys(place.table for place in found):
+            say_rows(TITLE[name], table_rows(name, found))
+        say(f"tables: {folder / 'tables.md'}")
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A prediction file, a run, or an arm of seeds.")],
+    second: Annotated[Path, typer.Argument(help="What it is compared with; the same kinds.")],
+    *,
+    draws: Annotated[int, typer.Option(help="Resamples of sequences.", min=1)] = 10_000,
+) -> None:
+    """The first minus the second, sequence by sequence, from saved predictions alone."""
+    from baselines.ccau.comparison.compare_predictions import compare_predictions
+    from baselines.ccau.report.table_text import COMPARED, compared_rows
+
+    if is_first():
+        found = compare_predictions(first, second, draws=draws)
+        say_rows(f"{first} - {second}", compared_rows(found))
+        say(COMPARED)

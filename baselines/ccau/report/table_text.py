@@ -1,0 +1,79 @@
+"""Numbers of arms and their differences as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from baselines.ccau.comparison.compare_arms import ArmDifference, OurCell
+from baselines.ccau.comparison.compare_predictions import ComparedCell
+from baselines.ccau.evaluation.result_rows import TITLES
+
+NOTE = (
+    "Ours: mean over the test splits and seeds, its 95 % interval, ± standard deviation over "
+    "seeds; of sequences, and of clips as in the public code. Differences are to the first row "
+    "that has the number, paired by seed and sequence: 95 % interval, p, and p after Holm's "
+    "correction over all differences of these tables; `detectable` is the true difference, in "
+    "points, that would be found (p < 0.05, uncorrected) four times of five. Intervals and p are "
+    "of other sequences and other seeds (with one seed, of sequences alone), in Table 7 of other "
+    "support sets too. Paper: real HOMAGE, not ours."
+)
+COMPARED = (
+    "Points, with the 95 % interval of other sequences and other seeds (with one seed, of "
+    "sequences alone); Holm p is over these rows; detectable: the true difference that would be "
+    "found (p < 0.05, uncorrected) four times of five."
+)
+
+
+def compared_rows(found: Sequence[ComparedCell]) -> list[dict[str, str]]:
+    """Rows of ``ccau compare``."""
+    return [
+        {
+            "modality": TITLES.get(each.cell[1], each.cell[1]),
+            "what": f"{each.cell[0]} %",
+            "of": f"{each.estimand}s",
+            "first": said(each.first),
+            "second": said(each.second),
+            **difference_cells(each.difference, "no sequence that both have"),
+        }
+        for each in found
+    ]
+
+
+def said(cell: OurCell) -> str:
+    """A number: mean, interval, deviation over seeds."""
+    text = f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]"
+    text += f" ± {cell.std:.1f}" if len(cell.seeds) > 1 else ""
+    return text + (" (one support set)" if cell.support_sets == 1 else "")
+
+
+def difference_cells(found: ArmDifference | None, why_not: str = "") -> dict[str, str]:
+    """The cells of a difference: value with interval, p, Holm's p, what could be found, on what.
+
+    >>> difference_cells(None, "judged on other sequences")["difference"]
+    'not comparable: judged on other sequences'
+    """
+    names = ("difference", "p", "Holm p", "detectable", "on")
+    if found is None:
+        texts = [f"not comparable: {why_not}" if why_not else "", *[""] * 4]
+    else:
+        on = f"{found.n} sequences, {found.n_seeds} seed{'' if found.n_seeds == 1 else 's'}"
+        if found.p_value is None:
+            texts = ["+0.0, the same answers", "", "", "", on]
+        else:
+            texts = [
+                f"{found.value:+.1f} [{found.low:+.1f}, {found.high:+.1f}]",
+                f"{found.p_value:.4f}",
+                "" if found.holm is None else f"{found.holm:.4f}",
+                f"{found.detectable:.1f}",
+                on,
+            ]
+    return dict(zip(names, texts, strict=True))
+
+
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of text as a table in Markdown; "" without any."""
+    if not rows:
+        return ""
+    head = list(rows[0])
+    lines = [head, ["---"] * len(head), *(list(row.values()) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
