@@ -18,7 +18,7 @@ from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.pictures.decode import UNDECODABLE, decode_clip
 from homage_sdk.loader.pictures.i420 import black
 from homage_sdk.loader.pictures.shown import Part, part_shown
-from homage_sdk.loader.sampling import ClipChoice, stream
+from homage_sdk.loader.sampling import ClipChoice, start_in_action, stream
 from homage_sdk.media.audio import read_flac
 from homage_sdk.media.logmel import LogMel
 from homage_sdk.release.sensors import SensorValues
@@ -86,10 +86,11 @@ class Assembler:
             batch.sensors.fill_(torch.nan)
         graphs: list[list[PackedGraph | None]] = [[None] * self.grid.blocks for _ in rows]
         with _one_thread():
-            for b, row in enumerate(rows):
-                if row is None:
+            for b, planned in enumerate(rows):
+                if planned is None:
                     continue
-                with _naming(row.sample):
+                with _naming(planned.sample):
+                    row = self._placed(planned, epoch)
                     views, is_good = self._views(row)
                     graphs[b] = self._labels(batch, b, row, is_good)
                     for kind, shown in views.items():
@@ -105,12 +106,26 @@ class Assembler:
             batch.present["scene_graph"].copy_(batch.scene_graph.present.any(dim=1))
         return batch
 
+    def _placed(self, row: ClipChoice, epoch: int) -> ClipChoice:
+        """The row with its start, where that hangs on its labels."""
+        if row.action is None:
+            return row
+        first, last = self._labels_of(row.sample).span(row.action)
+        first, last = (max(0, n - row.sample.first_frame) // self.stride for n in (first, last))
+        return start_in_action(row, first, last, self.grid, self.options, epoch)
+
+    def positions(self, row: ClipChoice) -> npt.NDArray[np.int64]:
+        """Int64 [N * K]: the packed frames that a row shows; padding is beyond the end."""
+        is_squeezed = self.options.short == "squeeze"
+        left = row.sample.n_frames - row.start if is_squeezed else None
+        return self.grid.positions(row.start, left)
+
     def _views(self, row: ClipChoice) -> tuple[dict[str, PackedView], npt.NDArray[np.bool_]]:
         """The views that a row shows, by modality, and which blocks are good in all: bool [N].
 
         A view of which most blocks lack good pictures is not shown, as one that is not there.
         """
-        positions = self.grid.positions(row.start).reshape(self.grid.blocks, -1)
+        positions = self.positions(row).reshape(self.grid.blocks, -1)
         within = positions[:, 0] < row.sample.n_frames
         is_good: npt.NDArray[np.bool_] = np.ones(len(positions), np.bool_)
         shown: dict[str, PackedView] = {}
@@ -131,17 +146,21 @@ class Assembler:
         self, batch: Batch, b: int, row: ClipChoice, is_good: npt.NDArray[np.bool_]
     ) -> list[PackedGraph | None]:
         sample, grid = row.sample, self.grid
-        positions = grid.positions(row.start)
+        positions = self.positions(row)
         shown = np.minimum(positions, sample.n_frames - 1)
         frames = (sample.first_frame + shown * self.stride).reshape(grid.blocks, grid.block_frames)
         valid = (positions < sample.n_frames).reshape(frames.shape)[:, 0] & is_good
         labels = self._labels_of(sample)
         graphs = labels.block_graphs(frames, grid.step * self.stride)
-        atomic = labels.atomic(frames, self._n_classes["atomic"]) * valid[:, None]
+        n_classes, is_inside = self._n_classes["atomic"], self.options.action_ends == "inside"
+        atomic = labels.atomic(frames, n_classes, inside=is_inside) * valid[:, None]
         batch.frames[b] = torch.from_numpy(frames)
         batch.block_valid[b] = torch.from_numpy(valid)
         batch.atomic_block[b] = torch.from_numpy(atomic)
         batch.atomic_clip[b] = batch.atomic_block[b].amax(dim=0)
+        if is_inside and valid.any():  # from the clip's first to its last frame
+            clip = labels.atomic(frames[valid].reshape(1, -1), n_classes, inside=True)
+            batch.atomic_clip[b] = torch.from_numpy(clip[0])
         batch.atomic_known[b] = sample.n_atomic_actions > 0
         if sample.activity_id is not None:
             batch.activity[b] = self._activity.index(sample.activity_id)
@@ -164,7 +183,7 @@ class Assembler:
     def _view(
         self, batch: Batch, b: int, row: ClipChoice, kind: str, view: PackedView, epoch: int
     ) -> None:
-        positions = np.minimum(self.grid.positions(row.start), view.n_frames - 1)
+        positions = np.minimum(self.positions(row), view.n_frames - 1)
         part, flip = self.part(view, row, kind, epoch)
         target = batch.video[kind][b].numpy()
         decode_clip(
@@ -184,7 +203,8 @@ class Assembler:
         options = self.options
         draw = None
         if options.mode == "train":
-            draw = stream(options.seed, "crop", kind, epoch, row.sample.key)
+            unit = () if row.action is None else (row.action,)
+            draw = stream(options.seed, "crop", kind, epoch, row.sample.key, *unit)
         return part_shown(view.width, view.height, options, draw)
 
     def _sound(self, batch: Batch, b: int, row: ClipChoice) -> None:

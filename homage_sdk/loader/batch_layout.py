@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.grid import Grid
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.pictures.i420 import row_bytes
-from homage_sdk.loader.sampling import Grid
 from homage_sdk.media.logmel import n_columns
 from homage_sdk.shards.format.manifest import Manifest
 from homage_sdk.time import Frame

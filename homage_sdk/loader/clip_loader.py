@@ -59,9 +59,10 @@ class ClipLoader:
         self._length = -(-n_rows // per_step) if options.mode == "eval" else n_rows // per_step
         self.n_clips = min(n_rows, self._length * per_step)
         if not self._length:
+            rows = "atomic actions" if options.train_unit == "action" else "sequences"
             raise UsageError(
-                "fewer sequences than one batch for each rank",
-                found=f"{n_rows} sequences",
+                f"fewer {rows} than one batch for each rank",
+                found=f"{n_rows} {rows}",
                 expected=f"at least {per_step} (batch size times ranks)",
                 hint="choose a smaller batch_size",
             )
@@ -75,6 +76,7 @@ class ClipLoader:
             "mode": options.mode,
             "batch_size": options.batch_size,
             "world_size": options.world_size,
+            "train_unit": options.train_unit,
             "samples": hashlib.sha256(keys.encode()).hexdigest()[:16],
         }
 
@@ -99,8 +101,8 @@ class ClipLoader:
     def state_dict(self) -> dict[str, int | str]:
         """Where the stream stands: epoch, how many batches of it were handed out (``position``).
 
-        And which stream it is: seed, order, mode, batch_size, world_size, and a hash of the keys of
-        its samples. The same on every rank, whatever the number of workers.
+        And which stream it is: seed, order, mode, batch_size, world_size, train_unit, and a hash of
+        the keys of its samples. The same on every rank, whatever the number of workers.
         """
         return {**self._stream, "epoch": self.epoch, "position": self._position}
 

@@ -38,13 +38,23 @@ class SampleLabels:
                 raise ShardError("a scene graph without a picture size", found=found)
         return cls(first, last, column, graphs)
 
-    def atomic(self, frames: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.float32]:
+    def span(self, action: int) -> tuple[int, int]:
+        """First and last frame of an action, by its number."""
+        return int(self.first_frame[action]), int(self.last_frame[action])
+
+    def atomic(
+        self, frames: npt.NDArray[np.int64], n_classes: int, *, inside: bool = False
+    ) -> npt.NDArray[np.float32]:
         """Float32 [N, C]: 1 where an action shares a frame with a block's span.
 
         ``frames`` is int64 [N, K]: a block spans its first to its last shown frame, both included.
+        ``inside``: as in the public code, which takes labels for numbers from 0, so that an action
+        begins a frame later, and leaves out the last shown frame.
         """
         out = np.zeros((len(frames), n_classes), dtype=np.float32)
-        shares = (self.first_frame <= frames[:, -1:]) & (self.last_frame >= frames[:, :1])
+        late = int(inside)
+        begins, shown_last = self.first_frame + late, frames[:, -1:] - late
+        shares = np.maximum(begins, frames[:, :1]) <= np.minimum(self.last_frame, shown_last)
         block, action = np.nonzero(shares)
         out[block, self.column[action]] = 1
         return out

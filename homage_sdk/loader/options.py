@@ -35,6 +35,17 @@ class LoaderOptions:
         crop: with ``fit="crop"`` the side in packed pixels of the square that is cut out and, where
             it differs, scaled to ``size``; ``size`` itself when left out (the short side where that
             is smaller).
+        starts: where training clips may begin: at ``packed`` frames, or at ``any`` frame, which
+            needs shards of stride 1.
+        train_unit: what a training epoch has a clip of: every ``sequence`` (sample), or every
+            atomic ``action``, anywhere in it or around the middle of one that is shorter.
+        eval_every: frames from one window of evaluation to the next, whole ones alone; what is
+            behind the last is not seen. Left out: one after the other, the last one drawn back.
+        short: what a sample shorter than a clip gives: blocks that are not valid (``pad``), or
+            frames closer together (``squeeze``).
+        action_ends: which frames of a block and of an action count where they meet: the first and
+            last of ``both``, or what is ``inside``, as in the public code of CCAU: an action
+            begins a frame later, and the last frame shown does not count.
         mode: ``train``: one clip a sequence and epoch, random start, cut and flip; ``eval``: dense
             clips, cut from the middle, each exactly once over all ranks.
         third_views: ``random`` or ``first`` view of a clip, or ``all``, each in a row of its own.
@@ -66,6 +77,11 @@ class LoaderOptions:
     size: Side = 128
     fit: Literal["crop", "stretch", "pad"] = "crop"
     crop: Side | None = None
+    starts: Literal["packed", "any"] = "packed"
+    train_unit: Literal["sequence", "action"] = "sequence"
+    eval_every: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    short: Literal["pad", "squeeze"] = "pad"
+    action_ends: Literal["both", "inside"] = "both"
     mode: Literal["train", "eval"] = "train"
     third_views: Literal["random", "first", "all"] | None = None
     require: Literal["any", "all"] = "any"

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from homage_sdk.errors import UsageError
+from homage_sdk.loader.grid import Grid, eval_starts
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.pictures.shown import require_lines
 from homage_sdk.shards.format.manifest import Manifest, SampleInfo
+from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sample_meta import PackedView
 
 
@@ -32,42 +33,6 @@ def stream(*names: object) -> np.random.Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """How a clip lies on the packed frames: N blocks of K frames, ``step`` packed frames apart."""
-
-    blocks: int
-    block_frames: int
-    step: int
-
-    @classmethod
-    def of(cls, options: LoaderOptions, packed_stride: int) -> Grid:
-        """The grid of these options; UsageError when the stride is no multiple of the packed."""
-        stride = options.stride or packed_stride
-        if stride % packed_stride:
-            raise UsageError(
-                "a stride that the shards cannot give",
-                found=f"every {stride} frames",
-                expected=f"a multiple of {packed_stride}, as they were packed",
-                hint="pack again with --stride, or choose another",
-            )
-        return cls(options.blocks, options.block_frames, stride // packed_stride)
-
-    @property
-    def needed(self) -> int:
-        """Packed frames from the first shown to the last shown, both included."""
-        return (self.blocks * self.block_frames - 1) * self.step + 1
-
-    @property
-    def span(self) -> int:
-        """Packed frames that the clip stands for: up to where the next one begins."""
-        return self.blocks * self.block_frames * self.step
-
-    def positions(self, start: int) -> npt.NDArray[np.int64]:
-        """Int64 [N * K]: packed frames of a clip that begins at ``start``."""
-        return start + np.arange(self.blocks * self.block_frames, dtype=np.int64) * self.step
-
-
-@dataclass(frozen=True, slots=True)
 class ClipChoice:
     """One row of a batch before it is read: which part of which sample, seen by whom."""
 
@@ -77,6 +42,7 @@ class ClipChoice:
     start: int  # packed frame
     third: PackedView | None
     main: bool  # False for further third-person views of a clip that another row holds in full
+    action: int | None = None  # which atomic action of the sample it is drawn for
 
 
 def usable(samples: Sequence[SampleInfo], options: LoaderOptions) -> list[SampleInfo]:
@@ -117,32 +83,59 @@ def has(sample: SampleInfo, modality: str) -> bool:
     }[modality]
 
 
-def train_clip(sample: SampleInfo, grid: Grid, options: LoaderOptions, epoch: int) -> ClipChoice:
-    """The random clip of a sample in an epoch; padded only where all of it is too short."""
+def shown_length(sample: SampleInfo, grid: Grid, options: LoaderOptions) -> int:
+    """Packed frames that clips of a sample are drawn from: all, where each is too short for one."""
     lengths = [view.n_frames for view in sample.views if view.kind in options.modalities]
-    enough = [n for n in lengths if n >= grid.needed]
-    length = min(enough) if enough else sample.n_frames
-    room = max(0, length - grid.needed)
-    start = int(stream(options.seed, "start", epoch, sample.key).integers(room + 1))
+    return min([n for n in lengths if n >= grid.needed], default=sample.n_frames)
+
+
+def train_clip(
+    sample: SampleInfo,
+    grid: Grid,
+    options: LoaderOptions,
+    epoch: int,
+    action: int | None = None,
+) -> ClipChoice:
+    """The random clip of a sample in an epoch; padded only where all of it is too short.
+
+    That of an ``action`` begins at 0 until its labels are read: see ``start_in_action``.
+    """
+    name = (epoch, sample.key) if action is None else (epoch, sample.key, action)
+    length = shown_length(sample, grid, options)
+    start = 0
+    if action is None:
+        room = max(0, length - grid.needed)
+        start = int(stream(options.seed, "start", *name).integers(room + 1))
     third: PackedView | None = None
     if sample.third:
-        pick = stream(options.seed, "third", epoch, sample.key).integers(len(sample.third))
+        pick = stream(options.seed, "third", *name).integers(len(sample.third))
         third = sample.third[0 if options.third == "first" else int(pick)]
-    return ClipChoice(sample, 0, 1, start, third, True)
+    number, total = (0, 1) if action is None else (action, sample.n_atomic_actions)
+    return ClipChoice(sample, number, total, start, third, True, action)
 
 
-def eval_starts(n_frames: int, grid: Grid) -> list[int]:
-    """Where dense clips begin: one after the other, the last one drawn back to end at the end."""
-    count = max(1, -(-n_frames // grid.span))
-    last = max(0, n_frames - grid.needed)
-    return [min(i * grid.span, last) for i in range(count)]
+def start_in_action(
+    row: ClipChoice, first: int, last: int, grid: Grid, options: LoaderOptions, epoch: int
+) -> ClipChoice:
+    """The clip of an action that lasts from packed frame ``first`` to ``last``: anywhere in it.
+
+    Around its middle where it is shorter than a clip; always within the sample.
+    """
+    n_starts = last - first + 2 - grid.needed
+    if n_starts > 0:
+        draw = stream(options.seed, "start", epoch, row.sample.key, row.action)
+        start = first + int(draw.integers(n_starts))
+    else:
+        start = (first + last + 1 - grid.needed) // 2
+    room = max(0, shown_length(row.sample, grid, options) - grid.needed)
+    return replace(row, start=min(max(0, start), room))
 
 
 def eval_clips(
-    samples: Sequence[SampleInfo], grid: Grid, options: LoaderOptions
+    samples: Sequence[SampleInfo], grid: Grid, options: LoaderOptions, every: int | None
 ) -> list[ClipChoice]:
     """Every (sequence, clip, third-person view) once, in order."""
-    starts = {sample.key: eval_starts(sample.n_frames, grid) for sample in samples}
+    starts = {s.key: eval_starts(s.n_frames, grid, every) for s in samples}
     totals: Counter[str] = Counter()
     for sample in samples:
         totals[sample.sequence] += len(starts[sample.key])
@@ -178,31 +171,37 @@ class EpochRows:
     Attributes:
         samples: those that the options select, in order of key.
         grid: how a clip lies on the packed frames.
-        n_rows: rows of an epoch over all ranks; in training one of each sample.
+        n_rows: rows of an epoch over all ranks; in training one of each sample, or of each of their
+            atomic actions.
 
     Raises:
-        UsageError: no sample fits, or a stride or pictures that the shards cannot give.
+        UsageError: no sample fits, or a stride, starts or pictures that the shards cannot give.
 
     """
 
     def __init__(self, manifest: Manifest, options: LoaderOptions) -> None:
+        packed = manifest.packed
         require_lines(manifest, options.fit, options.modalities)
         self.options = options
-        self.grid = Grid.of(options, manifest.packed.stride)
+        self.grid = Grid.of(options, packed.stride)
         self.samples = usable(manifest.samples, options)
-        self._order: tuple[int, list[SampleInfo]] | None = None  # of the last epoch asked for
+        self._order: tuple[int, list[_Unit]] | None = None  # of the last epoch asked for
         self._eval: list[ClipChoice] = []
+        self._units: list[_Unit] = [(sample, None) for sample in self.samples]
         if options.mode == "eval":
-            clips = eval_clips(self.samples, self.grid, options)
+            every = options.eval_every and options.eval_every // packed.stride
+            clips = eval_clips(self.samples, self.grid, options, every)
             # Rows of one view alone come last: the batches before them hold every modality.
             self._eval = sorted(clips, key=lambda clip: not clip.main)
-        self.n_rows = len(self._eval or self.samples)
+        elif options.train_unit == "action":
+            self._units = _actions(self.samples, packed)
+        self.n_rows = len(self._eval or self._units)
 
     def clips(self, epoch: int) -> list[ClipChoice]:
         """Every row of an epoch over all ranks, by the key of its sample."""
         if self.options.mode == "eval":
             return self._eval
-        return [train_clip(sample, self.grid, self.options, epoch) for sample in self.samples]
+        return [train_clip(s, self.grid, self.options, epoch, a) for s, a in self._units]
 
     def __call__(self, epoch: int, step: int) -> list[ClipChoice | None]:
         """The rows of this rank's batch at ``step``; None pads the last ones in evaluation."""
@@ -213,6 +212,27 @@ class EpochRows:
             chosen = self._eval[begin:end]
             return [*chosen, *[None] * (options.batch_size - len(chosen))]
         if self._order is None or self._order[0] != epoch:
-            order = stream(options.seed, "order", epoch).permutation(len(self.samples))
-            self._order = epoch, [self.samples[i] for i in order]
-        return [train_clip(s, self.grid, options, epoch) for s in self._order[1][begin:end]]
+            order = stream(options.seed, "order", epoch).permutation(len(self._units))
+            self._order = epoch, [self._units[i] for i in order]
+        units = self._order[1][begin:end]
+        return [train_clip(s, self.grid, options, epoch, a) for s, a in units]
+
+
+_Unit = tuple[SampleInfo, int | None]
+"""What a training clip is drawn from: a sample, or one of its atomic actions by number."""
+
+
+def _actions(samples: Sequence[SampleInfo], packed: PackOptions) -> list[_Unit]:
+    """Every atomic action; UsageError where there is none, or a sample is no whole sequence."""
+    if packed.unit != "sequence":
+        raise UsageError(
+            "a clip of each atomic action is drawn from whole sequences",
+            found=f"shards packed with --unit {packed.unit}",
+            hint="`homage pack CATALOG SHARDS --unit sequence`",
+        )
+    units: list[_Unit] = [(s, number) for s in samples for number in range(s.n_atomic_actions)]
+    if not units:
+        raise UsageError(
+            "no atomic action to draw a clip of", found=f"{len(samples)} sequences without any"
+        )
+    return units

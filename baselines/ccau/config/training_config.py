@@ -74,6 +74,16 @@ class DataConfig:
     """With ``fit = "crop"``: side in packed pixels of the square that is cut out and scaled to
     ``size``; 0: ``size``."""
     flip: bool = True
+    starts: Literal["packed", "any"] = "packed"
+    """Training clips begin at packed frames, or at ``any`` frame (shards of stride 1)."""
+    train_unit: Literal["sequence", "action"] = "sequence"
+    """What a training epoch has a clip of: each sequence, or each annotated atomic action."""
+    eval_every: NonNegativeInt = 0
+    """Frames from one window of evaluation to the next, the tail unseen; 0: all of it is seen."""
+    short: Literal["pad", "squeeze"] = "pad"
+    """What is too short for a clip: blocks that are not valid, or frames closer together."""
+    action_ends: Literal["both", "inside"] = "both"
+    """Whether the first and last frames count where a block and an action meet."""
     n_fft: int = 1024
     hop: PositiveInt = 160
     """Samples from one column of the log-mel to the next."""

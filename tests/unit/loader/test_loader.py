@@ -13,7 +13,8 @@ import torch
 from homage_sdk import Dataset
 from homage_sdk.errors import ShardError, UsageError
 from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
-from homage_sdk.loader.sampling import Grid, eval_starts, stream
+from homage_sdk.loader.grid import Grid, eval_starts
+from homage_sdk.loader.sampling import stream
 from homage_sdk.shards import ShardSet
 from tests.unit.media.videos import number_of
 from tests.unit.shards.test_verify import reseal
