@@ -1,12 +1,15 @@
-"""From a configuration and shards to networks: what is derived, and which teachers fit."""
+"""From a configuration and shards to clips and networks, and which teachers fit."""
 
 import json
 
 import pytest
 import torch
 
+from baselines.ccau.config.config import from_dict
 from baselines.ccau.config.model_config import ModelConfig
-from baselines.ccau.data.partition import Parts
+from baselines.ccau.data import loaders
+from baselines.ccau.data.partition import Parts, selection_parts
+from baselines.ccau.distributed import World
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.report import figures
 from baselines.ccau.report import run_page as page
@@ -81,3 +84,34 @@ def test_what_was_not_learned_is_not_shown_as_ours(tiny, small_shards, tmp_path)
     assert "atomic yes" not in body and "atomic not shown" not in body
     assert "Activity: top-1" in figures.results(run)
     assert "Atomic actions: support" not in figures.results(run)
+
+
+def test_the_loader_reads_clips_as_the_preset_says(small_shards, monkeypatch):
+    """Each difference of the input is handed on, in training and in evaluation."""
+    monkeypatch.setattr(loaders, "ClipLoader", lambda shards, options: options)
+    shards, wanted = ShardSet.open(small_shards), {}
+    for preset in ("paper", "official"):
+        config = from_dict({"preset": preset, "data": {"train_unit": "action"}})
+        for training in (True, False):
+            options = loaders.open_loader(shards, config, ("ego",), (), World(), training=training)
+            wanted[preset] = (
+                options.fit, options.crop, options.starts, options.eval_every, options.short,
+                options.action_ends,
+            )  # fmt: skip
+            assert options.train_unit == "action"
+            assert options.mode == ("train" if training else "eval")
+    assert wanted["paper"] == ("stretch", None, "packed", None, "pad", "both")
+    assert wanted["official"] == ("pad", None, "any", 90, "squeeze", "inside")
+
+
+def test_a_run_learns_from_a_clip_of_each_atomic_action(tiny, small_shards, tmp_path):
+    changes = {"task.kind": "single", "task.modalities": ["audio"], "data.train_unit": "action"}
+    config = tiny(**changes, **{"optim.max_steps": 2, "composition.targets": "atomic"})
+    shards = ShardSet.open(small_shards)
+    loader = loaders.open_loader(
+        shards, config, ("audio",), selection_parts(config, shards).train, World(), training=True
+    )
+    assert loader.rows.n_rows == sum(sample.n_atomic_actions for sample in loader.samples) > 20
+    train(config, small_shards, tmp_path / "run")
+    results = evaluate(tmp_path / "run", small_shards, device="cpu", draws=5)
+    assert set(results["modalities"]) == {"audio"}
