@@ -25,11 +25,11 @@ help:
 demo: $(READY)
 	@$(BIN)/python tools/demo.py --out "$(DEMO)" --limit "$(LIMIT)" $(if $(RELEASE),--release "$(RELEASE)")
 
-## make test        the tests (about ten minutes on two cores)
+## make test        the tests (about five minutes on two quiet cores)
 test: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS)
 
-## make test-slow   the longer ones that `make test` leaves out (about fifteen minutes)
+## make test-slow   the longer ones that `make test` leaves out (about forty minutes)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS) -m slow
 

@@ -61,6 +61,7 @@ def test_the_watch_itself_sees_what_it_should(tmp_path: Path) -> None:
     watch(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["m3u8", "ffconcat", "mpd", "sdp", "file list"])
 @pytest.mark.parametrize("member", ["view", "sound"])
 def test_playlists_open_nothing(copy: Path, tmp_path: Path, kind: str, member: str) -> None:
@@ -150,6 +151,7 @@ def graph(frame: int, count: int) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [20_000, 200_000])
 def test_a_scene_graph_of_absurdly_many_objects_is_refused(copy: Path, count: int) -> None:
     """A batch is padded to its largest graph: one liar would fill the memory."""
@@ -248,6 +250,7 @@ def test_an_index_that_unfolds_to_gigabytes_is_refused(copy: Path, kind: str) ->
     assert time.process_time() - start < 10
 
 
+@pytest.mark.slow
 def test_a_sample_of_very_many_tiny_members(copy: Path) -> None:
     """The members that are asked for are read, nothing else."""
     count = 30_000

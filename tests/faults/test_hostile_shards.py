@@ -271,6 +271,7 @@ def test_a_link_in_place_of_a_shard_is_refused(copy: Path, tmp_path: Path) -> No
         opened.read(key, "meta.json")
 
 
+@pytest.mark.slow
 def test_very_many_tiny_members_take_bounded_memory_and_time(tmp_path: Path) -> None:
     path = tmp_path / "train-00000.tar"
     with path.open("wb") as file:

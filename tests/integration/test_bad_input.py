@@ -82,6 +82,7 @@ def test_a_truncated_json_is_named_and_the_rest_is_read(release: Path, tmp_path:
     assert dataset.table("atomic_actions").num_rows > 0
 
 
+@pytest.mark.slow
 def test_a_video_cut_in_the_middle_is_named_and_its_head_is_usable(
     release: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_visible(
     small_release: Path, small_catalog: Path, small_disk: Path
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_visible(
     assert not list(small_disk.rglob("*.tar")) or not (small_disk / "shards/manifest.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("after_s", [1.2])
 def test_a_stopped_ingest_leaves_the_good_catalog_as_it_was(

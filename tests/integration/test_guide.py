@@ -19,6 +19,7 @@ CONSOLE = re.findall(r"^\$ homage (.*)$", GUIDE, re.MULTILINE)
 PYTHON = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_command_of_the_guide_runs_in_its_order(
     small_release: Path,

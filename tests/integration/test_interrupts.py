@@ -17,6 +17,7 @@ STOPPED = 130
 SMALL = ("--sequences", "3", "--size", "160x120", "--seconds", "4", "5", "--seed", "3")
 
 
+@pytest.mark.slow
 def test_a_stopped_synth_leaves_nothing_and_the_next_one_writes_it_whole(tmp_path: Path) -> None:
     out = tmp_path / "release"
     code = interrupt("homage", "synth", out, *SMALL, "--workers", "1", after_s=1.5)
@@ -28,6 +29,7 @@ def test_a_stopped_synth_leaves_nothing_and_the_next_one_writes_it_whole(tmp_pat
     assert [p.name for p in tmp_path.iterdir()] == ["release"], "no leftovers"
 
 
+@pytest.mark.slow
 def test_a_stopped_pack_goes_on_to_the_same_bytes(
     small_catalog: Path, small_shards: Path, tmp_path: Path
 ) -> None:
@@ -40,6 +42,7 @@ def test_a_stopped_pack_goes_on_to_the_same_bytes(
     assert tree(out) == tree(small_shards)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on(small_shards: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = (

@@ -52,6 +52,7 @@ def test_figure_4_without_an_extra_says_what_to_install(hidden, extra, tmp_path)
     assert f"pip install 'homage-sdk[{extra}]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_packing_and_checking_shards_need_no_torch(small_catalog, tmp_path):
     done = without_extras("homage", "pack", small_catalog, tmp_path / "s", "--limit", "1")
     assert done.returncode in (0, 1), done.stderr

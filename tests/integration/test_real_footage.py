@@ -72,6 +72,7 @@ def test_scene_graph_and_actions_belong_to_their_moment(road: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_ccau_trains_on_it_and_evaluates(road: Path) -> None:
     small = [
         "--set",

@@ -147,6 +147,7 @@ def scatter(rng: random.Random, above: Path, target: Path) -> dict[Path, str]:
     return foreign
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_foreign_files_survive(tmp_path: Path, command: str, seed: int) -> None:
@@ -260,6 +261,7 @@ def test_an_open_catalog_that_is_rebuilt_says_so_and_never_mixes(tmp_path: Path)
     assert Catalog(catalog).table("sequences").num_rows == before.num_rows + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before the commit", "after it"])
 def test_a_stopped_ingest_says_what_it_left(tmp_path: Path, when: str) -> None:
     release, catalog = whole(tmp_path / "r"), tmp_path / "c"

@@ -57,6 +57,7 @@ sys.exit(7)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way_out", ["Ctrl-C", "the end"])
 @pytest.mark.parametrize("kind", ["loader", "stream"])
 def test_a_stopped_loading_process_keeps_nobody(

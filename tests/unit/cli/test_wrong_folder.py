@@ -117,6 +117,7 @@ def folders(
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_wrong_folder_is_named_with_the_command_that_was_meant(
     command: str, folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]

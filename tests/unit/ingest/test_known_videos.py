@@ -270,6 +270,7 @@ sys.exit(run(app, ["ingest", sys.argv[1], sys.argv[2], "--workers", "1"]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", ["an older catalog", "nothing"])
 @pytest.mark.parametrize("how", ["kill", "Ctrl-C"])
 def test_what_was_read_before_a_stop_is_not_read_again(

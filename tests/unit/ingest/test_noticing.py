@@ -54,6 +54,7 @@ def folder(tiny: Tiny) -> Path:
     return tiny.atomic / "p0001"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what", [label, scene, split, classes, sensor, small_video, large_video, folder]
 )

@@ -86,6 +86,7 @@ def answer_on_its_way() -> bool:
     return bool(wait(pipes, timeout=20))
 
 
+@pytest.mark.slow
 def test_a_worker_with_an_answer_on_its_way_does_not_outlive_a_killed_process(
     shards: ShardSet,
 ) -> None:
@@ -105,6 +106,7 @@ def loader_of(shards: ShardSet, workers: int) -> ClipLoader:
     return ClipLoader(shards, options(mode="eval", batch_size=1, workers=workers))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_close_ends_iterations_that_go_on(shards: ShardSet, workers: int) -> None:
     """At once, all of them; they say so when asked for more, and their workers stay gone."""

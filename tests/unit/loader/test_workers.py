@@ -258,6 +258,7 @@ def waiting(shards: ShardSet) -> Iterator[tuple[subprocess.Popen[str], set[int],
         process.wait()
 
 
+@pytest.mark.slow
 def test_ctrl_c_interrupts_and_the_loader_can_be_used_on(shards: ShardSet) -> None:
     with waiting(shards) as (process, started, count):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
@@ -266,6 +267,7 @@ def test_ctrl_c_interrupts_and_the_loader_can_be_used_on(shards: ShardSet) -> No
         assert process.returncode == 0 and gone(started)
 
 
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_killed_process(shards: ShardSet) -> None:
     with waiting(shards) as (process, started, _):
         process.kill()

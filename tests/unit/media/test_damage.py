@@ -65,6 +65,7 @@ def test_what_is_whole_is_handed_out(tmp_path: Path, kind: str) -> None:
     assert shown(path) == {n: n for n in range(60)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("number", [0, 12, 18])
 def test_after_a_broken_packet_nothing_wrong_is_handed_out(

@@ -123,6 +123,7 @@ def test_a_moment_outside_is_refused_with_the_range(tmp_path: Path) -> None:
         reader.frames([30])
 
 
+@pytest.mark.slow
 def test_threads_share_the_pool_without_mixing_frames(video: Path) -> None:
     reader, wrong = VideoReader(video), []
 
@@ -195,6 +196,7 @@ def in_a_child(act: Callable[[], bool]) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", ["of the parent", "of the child"])
 def test_a_forked_child_has_decoders_of_its_own_wherever_a_thread_stands(
     tmp_path: Path, threads: str

@@ -15,6 +15,7 @@ from homage_sdk.errors import UsageError
 from homage_sdk.media.logmel import LogMel, n_columns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_mels", [40, 64, 128])
 @pytest.mark.parametrize("road", ["opencv", "torch"])
 def test_log_mel_is_librosas_within_a_thousandth_of_a_decibel(n_mels: int, road: str) -> None:

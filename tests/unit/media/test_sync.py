@@ -46,6 +46,7 @@ def microphone(wave: np.ndarray, offset_s: float, seed: int, noise: float) -> np
     return (out * draw.uniform(0.2, 1.5) + draw.normal(0, level, len(out))).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.3, 1.0])
 def test_offsets_of_up_to_two_seconds_are_recovered_or_unknown(noise: float) -> None:
     known = 0
@@ -60,6 +61,7 @@ def test_offsets_of_up_to_two_seconds_are_recovered_or_unknown(noise: float) -> 
     assert known >= (23 if noise < 0.5 else 12)
 
 
+@pytest.mark.slow
 def test_unrelated_or_silent_sounds_are_unknown() -> None:
     believed = 0
     for seed in range(30):

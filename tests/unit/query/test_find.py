@@ -108,6 +108,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Oracle]:
     return Dataset(folder), Oracle(folder)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(pattern=action_patterns())
 def test_any_pattern_of_actions_finds_what_brute_force_finds(

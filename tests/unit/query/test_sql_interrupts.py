@@ -68,6 +68,7 @@ def outcome(ask: Callable[[], object]) -> str:
     return "answered"
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_line_of_the_first_query_stops_it_and_spoils_nothing(example: Path) -> None:
     whole, stops, n = Dataset(example), 0, 0
     whole.sql("SELECT 1")  # DuckDB is imported
@@ -84,6 +85,7 @@ def test_ctrl_c_at_any_line_of_the_first_query_stops_it_and_spoils_nothing(examp
     assert n > 60 and stops > 0.9 * n, "a line or two may come after the answer"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_ctrl_c_before_a_long_query_begins_is_not_lost(example: Path) -> None:
     whole = Dataset(example)

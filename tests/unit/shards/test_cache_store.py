@@ -69,6 +69,7 @@ def test_a_cut_s3_download_goes_on_where_it_stopped(
     assert told[-1] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_s3_gives_the_same_pure_stream(
     barcode_shards: Path, store: dict[str, Any], workers: int

@@ -19,6 +19,7 @@ from tests.unit.shards.test_pack import SMALL, tree
 CLIPS = PackOptions(short_side=64, unit="clip", clip_s=1.0)
 
 
+@pytest.mark.slow
 def test_a_dead_worker_is_one_line_and_the_next_run_ends_with_the_same_bytes(
     dataset: Dataset, tmp_path: Path
 ) -> None:

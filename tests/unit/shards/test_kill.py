@@ -39,6 +39,7 @@ def test_a_killed_pack_resumes_to_the_same_bytes(barcode_catalog: Path) -> None:
     assert run("chaos_pack.py", barcode_catalog, "--kills", 2).startswith("2 kills")
 
 
+@pytest.mark.slow
 def test_a_killed_loader_resumes_to_the_same_batches(barcode_shards: Path) -> None:
     said = run("chaos_loader.py", barcode_shards, "--kills", 1, "--workers", 0, "--batches", 8)
     assert "1 kills: the same 8 batches every time" in said

@@ -156,6 +156,7 @@ def test_two_packers_on_one_output_refuse_cleanly(dataset: Dataset, tmp_path: Pa
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1_000, 60_000])
 def test_a_full_disk_leaves_nothing_half_visible(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int

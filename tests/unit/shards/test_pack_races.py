@@ -51,6 +51,7 @@ def test_the_fingerprint_is_of_what_the_handle_reads(place: Place) -> None:
     assert make_plan(opened, TINY).dataset == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_catalog_that_is_rebuilt_during_a_pack_is_said_and_never_mixed(
     place: Place, workers: int
@@ -116,6 +117,7 @@ def test_a_folder_made_where_one_is_about_to_be_replaced_stays(
     assert (target / "theirs.txt").read_text() == "theirs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["val-00000.tar", "manifest.json"])
 def test_a_file_that_comes_to_a_new_folder_while_we_pack_stays(place: Place, name: str) -> None:
     def come(done: int, total: int) -> None:

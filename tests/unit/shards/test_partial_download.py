@@ -43,6 +43,7 @@ def test_labels_alone_pack_to_the_same_bytes_on_any_number_of_processes(
         assert tree(out) == tree(tmp_path / "1")
 
 
+@pytest.mark.slow
 def test_videos_of_a_few_sequences_pack_with_the_options_of_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -210,6 +210,7 @@ def test_windows_that_are_counted_anew_are_kept(place: Place) -> None:
     place.require_fresh(WINDOWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [None, b"", b"{", b'{"files":[],"members":{}}', b"\xff\xfe"])
 def test_without_its_side_file_everything_is_made_again_and_never_wrong(
     place: Place, damage: bytes | None
@@ -267,6 +268,7 @@ def test_other_libraries_alone_change_nothing_and_looking_ahead_says_so(
     assert place.pack() == set() and place.encoded == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_side_file", [True, False])
 def test_nothing_of_other_libraries_is_kept_where_anything_changes(
     place: Place, monkeypatch: pytest.MonkeyPatch, has_side_file: bool
@@ -328,6 +330,7 @@ class StopError(Exception):
     """What ends a pack in a test."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["one process", "processes"])
 def test_a_stopped_update_leaves_the_old_state_and_goes_on(place: Place, engine: str) -> None:
     place.pack()
@@ -404,6 +407,7 @@ def test_a_full_disk_leaves_the_old_state(place: Place, monkeypatch: pytest.Monk
     place.require_fresh()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moves", range(6))
 def test_a_commit_that_is_cut_short_reads_as_the_new_state(
     place: Place, monkeypatch: pytest.MonkeyPatch, moves: int
@@ -485,6 +489,7 @@ def test_ray_keeps_what_the_processes_keep(place: Place, cluster: Cluster) -> No
     place.require_fresh()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut", "gone"])
 def test_broken_shards_of_an_older_catalog_are_made_again(place: Place, how: str) -> None:
     """`repair` needs the catalog that they were packed from."""

@@ -202,6 +202,7 @@ def test_repair_makes_just_the_broken_again(
     assert repair(copy, dataset).rebuilt == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["lost", "cut", "garbled"])
 def test_a_lost_manifest_comes_back_from_the_index(
     copy: Path, barcode_shards: Path, dataset: Dataset, how: str

@@ -13,6 +13,7 @@ from homage_sdk.validation import validate
 
 
 # Among them are takes in which the person walks in from outside the picture of the annotated view.
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["hacgen", "videoshift"])
 @pytest.mark.parametrize(
     ("size", "seeds"), [((64, 64), (0, 1, 4, 6)), ((96, 72), (3, 18)), ((160, 120), (5,))]

@@ -51,6 +51,7 @@ def test_the_mess_is_in_the_files(small_release: Path) -> None:
     assert len(late) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "n"), [("hacgen", 1), ("hacgen", 2), ("videoshift", 3), ("hacgen", 6)]
 )

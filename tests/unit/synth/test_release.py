@@ -45,6 +45,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_two_workers_in_other_processes_write_the_same_bytes(release: Path, tmp_path: Path) -> None:
     write_release(tmp_path / "again", workers=2, **TINY)
     assert digests(tmp_path / "again") == digests(release)
@@ -103,6 +104,7 @@ def test_a_folder_with_something_else_is_refused_also_when_forced(
         write_release(release, workers=1, seed=9, **TINY)
 
 
+@pytest.mark.slow
 def test_a_forced_release_replaces_another_one_and_keeps_what_else_lies_there(
     tmp_path: Path,
 ) -> None:

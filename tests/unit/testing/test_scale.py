@@ -57,6 +57,7 @@ def test_classes_are_the_papers(
     assert {line.split(" ", 1)[1] for line in lines} == {n.replace(" ", "_") for n in used}
 
 
+@pytest.mark.slow
 def test_boxes_and_relationships_are_the_papers(full: Path) -> None:
     objects: Counter[str] = Counter()
     predicates: Counter[str] = Counter()
@@ -121,6 +122,7 @@ def test_video_names_are_the_papers(full: Path) -> None:
     assert gaps / 1752 == pytest.approx(147 / 825, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["hacgen", "videoshift"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_seed_meets_the_counts_and_repeats_its_bytes(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,7 @@ class _Probe:
         self.faults = tuple(draw(st.lists(st.sampled_from(["truncated: x", "header: y", "z"]))))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(_tables(), st.data())
 def test_no_records_make_a_rule_raise(tables: dict[str, Any], data: st.DataObject) -> None:

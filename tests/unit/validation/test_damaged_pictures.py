@@ -73,6 +73,7 @@ def test_packing_marks_what_decoding_everything_reports_and_a_sample_a_part(dama
     assert n_marks > 50 and n_sampled > 0 and not sample.views[-1].gaps
 
 
+@pytest.mark.slow
 def test_the_report_names_places_and_the_share_not_looked_at(damaged: Path) -> None:
     def found(*words: str) -> tuple[dict[str, str], dict[str, int]]:
         result = CliRunner().invoke(

@@ -124,6 +124,7 @@ def test_joining_equals_plain_loops(lengths):
         np.testing.assert_allclose(join_clips(scores, sequence, view, how), expected)
 
 
+@pytest.mark.slow
 def test_every_planned_clip_must_come_from_the_loader(tiny, small_shards, monkeypatch):
     shards = ShardSet.open(small_shards)
     config = tiny(**{"data.eval_batch_size": 3})
@@ -215,6 +216,7 @@ def test_the_prior_is_of_the_sequences_that_trained_the_run(run, small_shards):
     assert 0 < prior["atomic"].max() <= 1
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_not_done_twice_and_a_cut_one_is_done_again(run, small_shards):
     evaluate(run, small_shards, device="cpu")
     before = (run / "predictions.npz").stat().st_mtime_ns
@@ -225,6 +227,7 @@ def test_an_evaluation_is_not_done_twice_and_a_cut_one_is_done_again(run, small_
     assert (run / "predictions.npz").stat().st_mtime_ns != before
 
 
+@pytest.mark.slow
 def test_another_version_of_the_code_evaluates_again(run, small_shards, monkeypatch):
     found = evaluate(run, small_shards, device="cpu")
     monkeypatch.setattr(evaluate_module, "code_version", lambda: "another")
@@ -256,6 +259,7 @@ def test_a_run_that_never_validated_does_not_claim_a_selection(tiny):
     assert "carved out" in selection_note(tiny(), "checkpoint-best")
 
 
+@pytest.mark.slow
 def test_the_size_of_batches_changes_nothing(tiny, run, small_shards, tmp_path):
     first = load_predictions_of(run, small_shards)
     config = json.loads((run / "checkpoint-best" / "manifest.json").read_text())

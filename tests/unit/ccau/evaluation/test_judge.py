@@ -41,6 +41,7 @@ def asked(judge, nets, monkeypatch):
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 5])
 def test_all_modalities_in_one_pass_say_what_each_says_alone(tiny, shards, size):
     config = tiny(**{"data.eval_batch_size": size})
@@ -56,6 +57,7 @@ def test_all_modalities_in_one_pass_say_what_each_says_alone(tiny, shards, size)
             np.testing.assert_allclose(getattr(alone, field), getattr(found, field), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_rows_of_further_views_are_asked_of_the_third_person_network_alone(
     tiny, shards, monkeypatch
 ):
@@ -78,6 +80,7 @@ def test_the_workers_of_the_first_call_serve_the_next(tiny, shards):
         assert {process.pid for process in mp.active_children()} == first != set()
 
 
+@pytest.mark.slow
 def test_a_run_in_bf16_is_judged_in_bf16(tiny, shards):
     exact, rough = (
         Judge(shards, tiny(**{"optim.precision": p}), ["third"], names_of(shards), world=World())

@@ -22,6 +22,7 @@ def full():
     return found
 
 
+@pytest.mark.slow
 def test_gradients_of_ranks_equal_the_full_batch(full, tmp_path):
     size = 3
     assert len({len(rows) for rows in split(6, size)}) > 1  # the shares are unequal

@@ -26,6 +26,7 @@ def asked(tiny, small_shards):
     return make
 
 
+@pytest.mark.slow
 def test_the_command_says_in_a_table_what_passed(tiny, small_shards, tmp_path, monkeypatch):
     file = tmp_path / "tiny.toml"
     values = tiny(**{"optim.lr": 0.01}).as_dict()

@@ -53,6 +53,7 @@ def measured(tiny, small_shards):
     return of
 
 
+@pytest.mark.slow
 def test_advice_names_fp32_only_where_bf16_has_no_hardware(measured, monkeypatch):
     threads = torch.get_num_threads()
     monkeypatch.setattr(feeding, "STEPS_S", 0.1)

@@ -27,6 +27,7 @@ from tests.unit.ccau.paper.test_arms import SMALL
 from tests.unit.ccau.training.dying import Killed, killed_at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

@@ -51,6 +51,7 @@ def not_learned(task, inputs, targets):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_overfits_eight_clips(method):
     task = METHODS[method]().train()

@@ -26,6 +26,7 @@ print("JOINED", world.rank, flush=True)
 """
 
 
+@pytest.mark.slow
 def test_ranks_join_again_also_when_the_first_one_is_late(tmp_path):
     code = tmp_path / "joins.py"
     code.write_text(JOINS.format(delay_s=1.0))
@@ -33,6 +34,7 @@ def test_ranks_join_again_also_when_the_first_one_is_late(tmp_path):
     assert text.count("JOINED") == 2
 
 
+@pytest.mark.slow
 def test_ranks_join_again_without_torchruns_store(tmp_path):
     # As under mpirun or Slurm: the first rank keeps the store, and may be late or early.
     code = tmp_path / "joins.py"

@@ -47,6 +47,7 @@ def assert_same_run(a, b):
     assert (a / "run.json").read_text() == (b / "run.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_training_curve(tiny, small_shards, tmp_path):
     for name in ("a", "b"):
         train(tiny(), small_shards, tmp_path / name)
@@ -105,6 +106,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert_same_run(tmp_path / "straight", tmp_path / "broken")
 
 
+@pytest.mark.slow
 def test_a_run_validates_as_often_as_it_counted_also_when_it_is_resumed(
     tiny, small_shards, tmp_path, monkeypatch
 ):

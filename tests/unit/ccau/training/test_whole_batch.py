@@ -31,6 +31,7 @@ def gradients(task):
     return {name: p.grad for name, p in task.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*VARIANTS, "kd", "single"])
 def test_micro_batches_give_the_gradients_and_losses_of_the_large_batch(name):
     large, small = make(name), make(name)
