@@ -13,7 +13,7 @@ from baselines.ccau.cli_arms import arms, compare, tables
 from baselines.ccau.cli_instrument import instrument
 from baselines.ccau.cli_options import Device, DryRun, Gpu, Measure, Settings, Shards, Size
 from baselines.ccau.cli_output import is_first, say, say_rows
-from baselines.ccau.cli_pictures import tsne
+from baselines.ccau.cli_pictures import localise, tsne
 from homage_sdk.cli.console import err, progress
 from homage_sdk.cli.options import Root, Shown, Version, open_dataset
 from homage_sdk.cli.report import write_page
@@ -28,6 +28,7 @@ app.command(rich_help_panel="The paper")(arms)
 app.command(rich_help_panel="The paper")(tables)
 app.command(rich_help_panel="Look")(instrument)
 app.command(rich_help_panel="Look")(tsne)
+app.command(rich_help_panel="Look")(localise)
 
 
 @app.callback()

@@ -1,4 +1,4 @@
-"""``ccau tsne``: what networks of an evaluated run have learned to tell apart."""
+"""``ccau tsne`` and ``ccau localise``: what networks tell apart, and where they look."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from baselines.ccau.cli_options import Shards
 from homage_sdk.cli.console import out, progress
+from homage_sdk.cli.print_rows import print_rows
 
 
 def tsne(
@@ -57,3 +59,27 @@ def tsne(
             f"of the 10 nearest of other sequences {said}"
         )
     out.print(f"pictures: {', '.join(map(str, pictures))}; points: {folder / 'tsne.json'}")
+
+
+def localise(
+    run: Annotated[Path, typer.Argument(help="An evaluated run folder.")],
+    *,
+    shards: Shards,
+    draws: Annotated[int, typer.Option(help="Bootstrap draws.", min=1)] = 1000,
+) -> None:
+    """Does attention look at people and objects? Against scene-graph boxes of test frames.
+
+    Beside it two maps that look at nothing: the centre of the picture, and all of it alike.
+    """
+    from baselines.ccau.evaluation.localise import localisation_rows
+    from baselines.ccau.evaluation.localise import localise as localise_run
+
+    with progress("localise") as bar:
+        found = localise_run(run, shards, draws=draws, progress=bar)
+    out.print(f"{found['name']}: attention against the boxes of annotated test frames")
+    print_rows(localisation_rows(found))
+    out.print(
+        "pointing: the middle of the most attended cell lies in a box; in_box: the share of the "
+        "attention in boxes. Means over sequences, 95 % interval by bootstrap over sequences."
+    )
+    out.print(f"results: {run / 'localisation.json'}")

@@ -120,6 +120,12 @@ class Assembler:
         left = row.sample.n_frames - row.start if is_squeezed else None
         return self.grid.positions(row.start, left)
 
+    def frames(self, row: ClipChoice) -> npt.NDArray[np.int64]:
+        """Int64 [N, K]: the annotation frames that a row shows, the last one again past the end."""
+        shown = np.minimum(self.positions(row), row.sample.n_frames - 1)
+        frames = row.sample.first_frame + shown * self.stride
+        return frames.reshape(self.grid.blocks, self.grid.block_frames)
+
     def _views(self, row: ClipChoice) -> tuple[dict[str, PackedView], npt.NDArray[np.bool_]]:
         """The views that a row shows, by modality, and which blocks are good in all: bool [N].
 
@@ -146,10 +152,8 @@ class Assembler:
         self, batch: Batch, b: int, row: ClipChoice, is_good: npt.NDArray[np.bool_]
     ) -> list[PackedGraph | None]:
         sample, grid = row.sample, self.grid
-        positions = self.positions(row)
-        shown = np.minimum(positions, sample.n_frames - 1)
-        frames = (sample.first_frame + shown * self.stride).reshape(grid.blocks, grid.block_frames)
-        valid = (positions < sample.n_frames).reshape(frames.shape)[:, 0] & is_good
+        frames = self.frames(row)
+        valid = (self.positions(row)[:: grid.block_frames] < sample.n_frames) & is_good
         labels = self._labels_of(sample)
         graphs = labels.block_graphs(frames, grid.step * self.stride)
         n_classes, is_inside = self._n_classes["atomic"], self.options.action_ends == "inside"
@@ -240,14 +244,22 @@ class Assembler:
             field = sample.sensors.field
             found = split(self._fetch(sample.key, field), tables, f"{sample.key}.{field}")
             self._readings = sample.key, found
-        first_s = Frame(sample.first_frame + row.start * self.stride).seconds().value
-        span_s = Frame.from_index(self.grid.span * self.stride).seconds().value
-        n = self.grid.blocks * self.options.sensor_samples
-        clock = first_s + np.arange(n, dtype=np.float64) * (span_s / n)
-        values = on_clock(self._readings[1], self.options.sensors, clock)
+        values = on_clock(self._readings[1], self.options.sensors, self._clock(row))
         batch.sensors[b] = torch.from_numpy(values).view_as(batch.sensors[b])
         recorded = (~np.isnan(values)).mean(axis=0)
         batch.present["sensors"][b] = bool((recorded >= RECORDED).any())
+
+    def _clock(self, row: ClipChoice) -> npt.NDArray[np.float64]:
+        """Float64 [N * J]: seconds of the sequence, J a block, evenly up to the next block."""
+        shown = self.positions(row)
+        n = len(shown)
+        step = (shown[-1] - shown[0]) / (n - 1) if n > 1 else self.grid.step
+        n_times = self.grid.blocks * self.options.sensor_samples
+        at = np.interp(
+            np.arange(n_times) * (n / n_times), np.arange(n + 1), [*shown, shown[-1] + step]
+        )
+        frames = row.sample.first_frame - 1 + at * self.stride  # counted from 0
+        return np.asarray(frames * Frame.from_index(1).seconds().value)
 
 
 @contextmanager

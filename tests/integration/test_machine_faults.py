@@ -133,6 +133,9 @@ CASES = {
     "ccau tables": Case("{o}/arms", begun={"arms": "arms"}),
     "ccau instrument": Case("--protocol {w}/small.toml --out {o}/run", hidden="small.toml"),
     "ccau tsne": Case("{w}/judged --out {o}/tsne", hidden="judged/predictions.npz"),
+    "ccau localise": Case(
+        "{o}/run --shards {w}/shards --draws 20", hidden=TARS, begun={"run": "judged"}
+    ),
     "ccau info": Case("{w}/judged", hidden="judged/config.json"),
     "ccau doctor": Case("demo --shards {w}/shards", tuple(sets(*SETTINGS)), TARS),
     "ccau report": Case(

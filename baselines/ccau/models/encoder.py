@@ -22,6 +22,25 @@ from baselines.ccau.models.batch_norms import BatchNorm
 from baselines.ccau.precision import exact
 from homage_sdk.errors import UsageError
 
+CELL = 32
+"""Pixels from one cell of the grid to the next: five halvings."""
+
+
+def cell_spans(size: int) -> list[tuple[float, float]]:
+    """Along a side of ``size`` pixels, the share of it that each cell of the grid stands for.
+
+    Every kernel is padded by half its size, so that cell i is centred on pixel 32 i, not on the
+    middle of the i-th of equal parts: the first cell sees half as much as the others, and what lies
+    beyond the last one's span reaches no cell with any weight.
+
+    >>> [(round(a * 128, 1), round(b * 128, 1)) for a, b in cell_spans(128)]
+    [(0.0, 16.5), (16.5, 48.5), (48.5, 80.5), (80.5, 112.5)]
+    """
+    centres = [CELL * i + 0.5 for i in range(-(-size // CELL))]
+    half = CELL / 2
+    return [(max(c - half, 0) / size, min(c + half, size) / size) for c in centres]
+
+
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from homage_sdk.errors import UsageError
 from homage_sdk.loader.options import LoaderOptions
@@ -119,6 +120,21 @@ def part_shown(
     else:
         part = Crop.random(width, height, side, draw)
     return part, draw is not None and options.flip and bool(draw.integers(2))
+
+
+def carried_back(
+    places: npt.NDArray[np.float64], part: Part, width: int, height: int, *, mirrored: bool = False
+) -> npt.NDArray[np.float64]:
+    """Where places of the square lie in the picture of ``width`` x ``height``: the way back.
+
+    ``places`` [..., 2] are x and y as shares of the square's sides, from its upper left corner; the
+    answer has them as shares of the picture's, which are those of the source frame as well: it was
+    scaled whole. Outside [0, 1] there is nothing but black.
+    """
+    corner_x, corner_y, across, down = part.box(width, height)
+    x, y = places[..., 0], places[..., 1]
+    x = 1 - x if mirrored else x
+    return np.stack([(corner_x + x * across) / width, (corner_y + y * down) / height], axis=-1)
 
 
 def require_lines(manifest: Manifest, fit: str, modalities: Iterable[str]) -> None:

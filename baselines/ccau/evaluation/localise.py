@@ -1,0 +1,286 @@
+"""Does attention look where people and objects are? Against the boxes of scene graphs.
+
+The paper calls localisation a by-product of attention (section 5) and shows no number. Ours: at
+every block of a test clip whose view has an annotated frame there, the block's weights are laid on
+the picture (``carried_back``) and held against the boxes of that frame.
+
+- ``pointing``: whether the middle of the most attended cell lies in a box (the pointing game); of
+  cells that tie, the share.
+- ``in_box``: the share of the attention that falls into boxes; a cell counts by the part of its
+  area that they cover.
+
+Two maps that look at nothing stand beside: ``centre``, a Gaussian about the middle of what is
+shown, and ``uniform``. Cameras are aimed at people, so that the centre alone does well: only the
+difference to it says that something was learned. A number is the mean over sequences of the mean
+over their blocks; intervals resample sequences.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.ccau.config.config import Config
+from baselines.ccau.data.loaders import open_loader
+from baselines.ccau.distributed import World
+from baselines.ccau.evaluation.predictions import Predictions, load_predictions
+from baselines.ccau.models.encoder import cell_spans
+from baselines.ccau.runs.build_task import load_trained
+from baselines.ccau.runs.json_files import read_json, write_json
+from baselines.ccau.runs.run_folder import reserved
+from homage_sdk.errors import CheckpointError, ShardError
+from homage_sdk.evaluation.intervals import intervals, paired_difference, resamples
+from homage_sdk.loader.assemble import Assembler
+from homage_sdk.loader.clip_targets import SampleLabels
+from homage_sdk.loader.pictures.shown import Part, carried_back
+from homage_sdk.progress import Meter, Progress
+from homage_sdk.shards import ShardSet
+from homage_sdk.shards.format.annotations import PackedGraph
+from homage_sdk.shards.format.sample_meta import PackedView
+
+PERSON = "person"
+TARGETS = ("person", "objects")
+MAPS = ("attention", "centre", "uniform")
+METRICS = ("pointing", "in_box")
+SPREAD = 0.25
+"""Deviation of the centre's Gaussian, as a share of the side of what is shown."""
+FINE = 8
+"""Points a side at which a cell is held against the boxes."""
+
+Floats = NDArray[np.float64]
+
+
+class CellGrid:
+    """The cells of a square picture of ``size`` pixels, row by row, and maps that look at nothing.
+
+    Attributes:
+        middles: [cells, 2], x and y of each cell's middle as shares of the square's sides.
+        points: [cells, FINE * FINE, 2], places spread evenly over each cell.
+        blind: ``centre`` and ``uniform``: [cells], each a sum of 1.
+
+    """
+
+    def __init__(self, size: int) -> None:
+        spans = np.array(cell_spans(size))
+        middle = spans.mean(axis=1)
+        self.middles = _pairs(middle, middle)
+        steps = (np.arange(FINE) + 0.5) / FINE
+        within = spans[:, :1] + steps * (spans[:, 1:] - spans[:, :1])  # [side, FINE]
+        self.points = np.stack([_pairs(x, y) for y in within for x in within])
+        centre = np.exp(-((self.middles - 0.5) ** 2).sum(axis=1) / (2 * SPREAD**2))
+        n = len(centre)
+        self.blind = {"centre": centre / centre.sum(), "uniform": np.full(n, 1 / n)}
+
+    def on(
+        self, part: Part, width: int, height: int, *, mirrored: bool = False
+    ) -> tuple[Floats, Floats]:
+        """Middles and points as shares of the sides of the picture, of which ``part`` is shown."""
+        middles, points = (
+            carried_back(each, part, width, height, mirrored=mirrored)
+            for each in (self.middles, self.points)
+        )
+        return middles, points
+
+
+def _pairs(x: Floats, y: Floats) -> Floats:
+    """Every x with every y, row by row: [len(y) * len(x), 2]."""
+    across, down = np.meshgrid(x, y)
+    return np.stack([across.ravel(), down.ravel()], axis=1)
+
+
+def score(weights: Floats, middles_in: NDArray[np.bool_], share_in: Floats) -> tuple[float, float]:
+    """Pointing and in_box of a map: weights [cells], and which middles and how much lie in boxes.
+
+    >>> score(np.array([0.5, 0.5, 0.0]), np.array([True, False, True]), np.array([0.5, 0.25, 1.0]))
+    (0.5, 0.375)
+    """
+    highest = weights == weights.max()
+    return float(middles_in[highest].mean()), float((weights * share_in).sum() / weights.sum())
+
+
+def localise(
+    run: Path, shards_folder: Path, *, draws: int = 1000, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Hold the attention in ``run/predictions.npz`` against boxes; writes ``localisation.json``.
+
+    ``progress`` hears modalities. Raises CheckpointError (not evaluated, evaluated on other shards,
+    or without attention) and ShardError (no annotated frame at any block of a test clip).
+    """
+    shards = ShardSet.open(shards_folder)
+    _, config = load_trained(run, shards)
+    with reserved(run, World()):
+        saved = load_predictions(run / "predictions.npz")
+        identity = read_json(run, "results.json", "identity")["identity"]
+        if identity["shards"] != shards.fingerprint:
+            raise CheckpointError(
+                "the predictions are of other shards",
+                place=run,
+                found=identity["shards"][:12],
+                expected=shards.fingerprint[:12],
+                hint=f"`ccau evaluate {run} --shards {shards_folder}`",
+            )
+        attending = {m: p for m, p in saved.by_modality.items() if p.clip_attention is not None}
+        if not attending:
+            raise CheckpointError(
+                "no attention is saved here",
+                place=run / "predictions.npz",
+                hint="evaluate the run again; a network with model.attention = 'none' has none",
+            )
+        meter, found = Meter(progress, len(attending)), {}
+        for modality, predictions in attending.items():
+            blocks = list(_blocks(shards, config, modality, predictions))
+            if blocks:
+                found[modality] = _summary(blocks, saved.split, draws)
+            meter.advance()
+        if not found:
+            raise ShardError(
+                "no annotated frame at any block of a test clip",
+                place=shards_folder,
+                expected="scene graphs of a view that was judged",
+                hint="pack a catalog that has scene graphs",
+            )
+        result = {"name": config.name, "draws": draws, "identity": identity, "modalities": found}
+        write_json(run / "localisation.json", result)
+    return result
+
+
+Block = tuple[str, str, dict[str, tuple[float, float]]]
+"""Sequence, target, and the pointing and in_box of each map."""
+
+
+def _blocks(
+    shards: ShardSet, config: Config, modality: str, predictions: Predictions
+) -> Iterator[Block]:
+    """Every annotated block of every judged clip, against each target that is in sight."""
+    loader = open_loader(
+        shards, config, (modality,), predictions.sequences, World(), training=False
+    )
+    assembler = Assembler(shards.manifest, loader.options, shards.read)
+    cells, grid = CellGrid(config.data.size), loader.grid
+    names = [predictions.sequences[row] for row in predictions.clip_sequence]
+    keys = zip(names, predictions.clip_view, predictions.clip_number, strict=True)
+    place = {key: at for at, key in enumerate(keys)}
+    attention = predictions.clip_attention
+    for row in loader.rows.clips(0):
+        view = row.third if modality == "third" else row.sample.ego
+        if view is None or (row.sample.sequence, view.number, row.clip) not in place:
+            continue
+        weights = attention[place[row.sample.sequence, view.number, row.clip]]  # type: ignore[index]
+        labels = SampleLabels.of(shards.annotations(row.sample.key), with_graphs=True)
+        own = tuple(graph for graph in labels.graphs if graph.view == view.number)
+        if not own:
+            continue
+        labels = SampleLabels(labels.first_frame, labels.last_frame, labels.column, own)
+        graphs = labels.block_graphs(assembler.frames(row), grid.step * shards.stride)
+        positions = assembler.positions(row).reshape(grid.blocks, -1)
+        part, mirrored = assembler.part(view, row, modality, 0)
+        middles, points = cells.on(part, view.width, view.height, mirrored=mirrored)
+        for n, graph in enumerate(graphs):
+            if graph is None or not _is_recorded(view, positions[n]):
+                continue
+            maps = {"attention": weights[n].astype(np.float64), **cells.blind}
+            for target in TARGETS:
+                boxes = boxes_of(graph, target)
+                share = inside(points, boxes).mean(axis=1)
+                if share.any():
+                    hits = inside(middles, boxes)
+                    scores = {name: score(each, hits, share) for name, each in maps.items()}
+                    yield row.sample.sequence, target, scores
+
+
+def _is_recorded(view: PackedView, positions: NDArray[np.int64]) -> bool:
+    """Whether the view has a good picture of its own at each of these packed frames."""
+    gaps = any(((first <= positions) & (positions < stop)).any() for first, stop in view.gaps)
+    return bool(positions[-1] < view.n_frames) and not gaps
+
+
+def boxes_of(graph: PackedGraph, target: str) -> Floats:
+    """The boxes of the person, or of all else, as shares of the picture's sides: [boxes, 4]."""
+    size = np.array([graph.width, graph.height] * 2, dtype=np.float64)
+    chosen = [o.box for o in graph.objects if (o.name == PERSON) == (target == "person")]
+    return np.array(chosen, dtype=np.float64).reshape(-1, 4) / size
+
+
+def inside(points: Floats, boxes: Floats) -> NDArray[np.bool_]:
+    """Whether each point [..., 2] lies in any of the boxes [boxes, 4]: bool [...]."""
+    x, y = points[..., 0, None], points[..., 1, None]
+    left, top, right, bottom = boxes.T
+    found: NDArray[np.bool_] = ((left <= x) & (x <= right) & (top <= y) & (y <= bottom)).any(
+        axis=-1
+    )
+    return found
+
+
+def _summary(
+    blocks: Sequence[Block], split: Mapping[str, str], draws: int
+) -> dict[str, dict[str, Any]]:
+    """Each target's numbers with intervals, and attention less each map that looks at nothing."""
+    found: dict[str, dict[str, Any]] = {}
+    for target in TARGETS:
+        by_sequence: dict[str, list[list[tuple[float, float]]]] = defaultdict(list)
+        for sequence, of, scores in blocks:
+            if of == target:
+                by_sequence[sequence].append([scores[name] for name in MAPS])
+        if not by_sequence:
+            continue
+        names = sorted(by_sequence)
+        values = np.array([np.mean(by_sequence[name], axis=0) for name in names])  # [S, maps, 2]
+        counts = resamples([split[name] for name in names], draws=draws)
+        each: dict[str, Any] = {
+            "n_sequences": len(names),
+            "n_blocks": sum(map(len, by_sequence.values())),
+        }
+        for column, metric in enumerate(METRICS):
+            means = {name: _mean_of(values[:, m, column]) for m, name in enumerate(MAPS)}
+
+            def measure(c: Floats, means: Mapping[str, Any] = means) -> dict[str, Floats]:
+                return {name: of(c) for name, of in means.items()}
+
+            shown = intervals(measure, counts)
+            each[metric] = {name: [i.value, i.low, i.high] for name, i in shown.items()}
+            for other in MAPS[1:]:
+                less = paired_difference(means["attention"], means[other], counts)
+                each[metric][f"attention - {other}"] = {
+                    "difference": [less.value, less.low, less.high],
+                    "p": less.p_value,
+                    "detectable": less.detectable,
+                }
+        found[target] = each
+    return found
+
+
+def _mean_of(values: Floats) -> Callable[[Floats], Floats]:
+    """The mean over S sequences under counts [D, S]."""
+    return lambda counts: (counts @ values) / counts.sum(axis=1)
+
+
+def localisation_rows(result: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Rows of a table: each map's two numbers in percent, with 95 % intervals by sequence."""
+    rows = []
+    for modality, targets in result["modalities"].items():
+        for target, found in targets.items():
+            for name in (*MAPS, *(f"attention - {other}" for other in MAPS[1:])):
+                first = name == MAPS[0]
+                row = {
+                    "modality": modality if first else "",
+                    "boxes": target if first else "",
+                    "sequences": str(found["n_sequences"]) if first else "",
+                    "frames": f"{found['n_blocks']:,}" if first else "",
+                    "map": name,
+                }
+                for metric in METRICS:
+                    each = found[metric][name]
+                    is_difference = isinstance(each, dict)
+                    value, low, high = each["difference"] if is_difference else each
+                    sign = "+" if is_difference else ""
+                    row[f"{metric} %"] = (
+                        f"{100 * value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+                    )
+                    row[f"{metric} p"] = f"{each['p']:.3f}" if is_difference else ""
+                rows.append(row)
+    return rows
