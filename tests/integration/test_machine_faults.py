@@ -134,7 +134,7 @@ CASES = {
     "ccau instrument": Case("--protocol {w}/small.toml --out {o}/run", hidden="small.toml"),
     "ccau tsne": Case("{w}/judged --out {o}/tsne", hidden="judged/predictions.npz"),
     "ccau localise": Case(
-        "{o}/run --shards {w}/shards --draws 20", hidden=TARS, begun={"run": "judged"}
+        "{o}/run --shards {w}/shards --draws 20", hidden=TARS, begun={"run": "attending"}
     ),
     "ccau info": Case("{w}/judged", hidden="judged/config.json"),
     "ccau doctor": Case("demo --shards {w}/shards", tuple(sets(*SETTINGS)), TARS),
@@ -186,6 +186,9 @@ def world(shared_folder: Path, small_release: Path, small_shards: Path, worker_i
         )
         shutil.copytree(w / "trained", w / "judged")
         succeed("ccau", "evaluate", f"{w}/judged", "--shards", shards, "--device", "cpu")
+        third = sets(*SETTINGS, 'task.modalities=["third"]')
+        succeed("ccau", "train", "demo", "--shards", shards, "--out", f"{w}/attending", *third)
+        succeed("ccau", "evaluate", f"{w}/attending", "--shards", shards, "--device", "cpu")
         arms = ("--size", "tiny", "--seeds", "1", "--only", "single_activity", *sets(*SETTINGS))
         succeed("ccau", "arms", shards, f"{w}/arms", *arms)
         for table in (w / "arms").glob("tables.*"):
