@@ -15,8 +15,11 @@ TESTS ?= -n 2
 
 GPU_OUT ?= gpu_check
 INSTRUMENT ?= instrument
+SMALL_ARMS ?= small_arms
+# make small-arms MINUTES=50 begins no run after 50 minutes; the same command goes on.
+MINUTES ?= 1000
 
-.PHONY: demo test test-slow check-gpu chaos mutate instrument docs lint types setup clean help
+.PHONY: demo test test-slow check-gpu chaos mutate instrument small-arms docs lint types setup clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -50,6 +53,14 @@ check-gpu: $(READY)
 ## make instrument  is cooperation found where it must exist, and only there? (8 CPU minutes; exits 1 while a claim fails)
 instrument: $(READY)
 	$(BIN)/python -m baselines.ccau instrument --out "$(INSTRUMENT)" --page docs/ccau_instrument.md
+
+## make small-arms  Tables 3 and 6 and their controls on the synthetic world, five seeds (hours; MINUTES=50 does a piece)
+small-arms: $(READY)
+	$(BIN)/homage synth "$(SMALL_ARMS)/release" --sequences 200 --activities 10 --size 320x240 --seconds 6 10 --seed 7
+	$(BIN)/homage ingest "$(SMALL_ARMS)/release" "$(SMALL_ARMS)/catalog" || test $$? -eq 1
+	$(BIN)/homage pack "$(SMALL_ARMS)/catalog" "$(SMALL_ARMS)/shards" || test $$? -eq 1
+	$(BIN)/python -m baselines.ccau arms "$(SMALL_ARMS)/shards" "$(SMALL_ARMS)/arms" --size tiny --seeds 5 \
+	  --table 3 --table 6 --table controls --only single_atomic --minutes $(MINUTES) --page docs/ccau_small_arms.md
 
 ## make docs        the API reference, from docstrings, in build/api/index.html
 docs: $(READY)

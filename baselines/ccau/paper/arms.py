@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ class Arm:
     teachers: str = ""
     """The arm whose run teaches (static distillation)."""
     is_fewshot: bool = False
+    longer: int = 1
+    """Times the epochs of the size."""
 
 
 ARMS = (
@@ -56,6 +59,15 @@ OTHER_ARMS = tuple(
 )
 """Modalities of the paper (sections 3 and 4.1) that no table trains: run by name alone."""
 
+CONTROLS = "controls"
+CONTROL_ARMS = (
+    Arm("single_atomic_long", ((CONTROLS, "Atomic actions alone, longer"),), longer=4),
+    Arm("coop_atomic_long", ((CONTROLS, "Atomic actions alone, cooperative, longer"),), longer=4),
+    Arm("compositional_long", ((CONTROLS, "Compositional, longer"),), longer=4),
+)
+"""What Table 6 leaves open: whether composition helps, or atomic actions alone take longer. All
+have one budget; each epoch is judged on participants set aside, so that curves show it."""
+
 Note = Callable[[str], None]
 
 
@@ -65,7 +77,9 @@ def arm_config(arm: Arm, out: Path, seed: int, *, size: str, settings: Sequence[
     if arm.teachers:
         teacher = run_folder(out, arm.teachers, seed)
         own += [f"task.teachers.{m}={teacher}" for m in ("audio", "third")]
-    return read_config(arm.name, own, size=size)
+    config = read_config(arm.name, own, size=size)
+    epochs = config.optim.epochs * arm.longer
+    return config.replace([f"optim.epochs={epochs}"]) if arm.longer != 1 else config
 
 
 def run_folder(out: Path, arm: str, seed: int) -> Path:
@@ -80,19 +94,26 @@ def run_arms(
     size: str,
     seeds: int = 3,
     only: Sequence[str] = (),
+    tables: Sequence[str] = (),
     settings: Sequence[str] = (),
+    minutes: float | None = None,
     note: Note | None = None,
 ) -> list[Path]:
     """Train and judge every arm with every seed, one after another; the run folders.
 
     What is done is not done twice, and a run that was stopped goes on. An arm named in ``only``
-    brings the arm that teaches it. Raises UsageError for an unknown arm or size.
+    brings the arm that teaches it. After ``minutes`` no further run is begun: ``note`` says how
+    many are left. Raises UsageError for an unknown arm, table or size.
     """
-    chosen = choose(only)
-    done = []
-    total = seeds * len(chosen)
+    chosen = choose(only, tables)
+    done: list[Path] = []
+    total, begin_s = seeds * len(chosen), time.monotonic()
     for seed in range(seeds):
         for arm in chosen:
+            if minutes is not None and time.monotonic() - begin_s > 60 * minutes:
+                if note is not None:
+                    note(f"{total - len(done)} of {total} runs left: the same command goes on")
+                return done
             run = run_folder(out, arm.name, seed)
             config = arm_config(arm, out, seed, size=size, settings=settings)
             summary = train(config, shards, run)
@@ -110,11 +131,20 @@ def run_arms(
     return done
 
 
-def choose(only: Sequence[str]) -> list[Arm]:
-    """The named arms (those of the tables without a name), teachers first."""
-    known = {arm.name: arm for arm in (*ARMS, *OTHER_ARMS)}
+def choose(only: Sequence[str], tables: Sequence[str] = ()) -> list[Arm]:
+    """The named arms and those of the named tables, teachers first; with neither, of Tables 2 to 7.
+
+    The table ``controls`` is of the control arms.
+    """
+    known = {arm.name: arm for arm in (*ARMS, *OTHER_ARMS, *CONTROL_ARMS)}
+    of_table = {table for arm in known.values() for table, _ in arm.rows}
     for name in only:
         require_known("arm", name, known)
-    wanted = set(only) or {arm.name for arm in ARMS}
+    for table in tables:
+        require_known("table", table, sorted(of_table))
+    wanted = {a.name for a in known.values() if any(table in tables for table, _ in a.rows)}
+    wanted |= set(only)
+    if not only and not tables:
+        wanted = {arm.name for arm in ARMS}
     wanted |= {known[name].teachers for name in wanted if known[name].teachers}
     return [arm for arm in known.values() if arm.name in wanted]

@@ -32,6 +32,7 @@ def plan_arms(
     size: str,
     seeds: int = 3,
     only: Sequence[str] = (),
+    tables: Sequence[str] = (),
     settings: Sequence[str] = (),
     gpu: Path | None = None,
     measure: bool = False,
@@ -41,7 +42,7 @@ def plan_arms(
     Raises what ``plan_run`` raises, and UsageError for an unknown arm.
     """
     plans = []
-    for arm in choose(only):
+    for arm in choose(only, tables):
         judged = (TRAIN_SPLIT, *TEST_SPLITS) if arm.is_fewshot else TEST_SPLITS
         runs: list[RunPlan] = []
         for seed in range(seeds):

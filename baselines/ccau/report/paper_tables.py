@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from baselines.ccau.comparison.compare_arms import OurCell, compare, unlabelled, with_holm
+from baselines.ccau.comparison.manipulation import ManipulationCheck, manipulation_checks
 from baselines.ccau.comparison.run_numbers import RunNumbers
 from baselines.ccau.evaluation.result_rows import TITLES
-from baselines.ccau.paper.arms import ARMS
+from baselines.ccau.paper.arms import ARMS, CONTROL_ARMS, Arm
 from baselines.ccau.paper.published_numbers import PAPER, Cell
-from baselines.ccau.report.table_text import NOTE, difference_cells, markdown_table, said
+from baselines.ccau.report.table_text import (
+    CHECKED,
+    NOTE,
+    check_rows,
+    difference_cells,
+    markdown_table,
+    said,
+)
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import one_state
 from homage_sdk.errors import CheckpointError
@@ -82,23 +90,35 @@ def make_tables(out: Path, *, draws: int = DRAWS) -> Tables:
     with one_state(*(run for runs in ready.values() for run in runs)):
         _read_each_once(numbers, ready)
         tables, absent = _corrected(_compared(numbers, ready)), _without_labels(numbers, ready)
+        checks = checks_of(out)
     write_json(out / "tables.json", as_values(tables))
-    write_file(out / "tables.md", markdown(tables, absent))
+    write_file(out / "tables.md", markdown(tables, absent, checks))
     return tables
 
 
 def judged_runs(out: Path) -> dict[str, list[Path]]:
     """Arm to the runs in ``out`` whose predictions are saved; CheckpointError without any."""
-    ready = {}
-    for arm in ARMS:
-        judged = "fewshot.npz" if arm.is_fewshot else "predictions.npz"
-        runs = sorted((out / arm.name).glob("seed-*"))
-        ready[arm.name] = [run for run in runs if (run / judged).is_file()]
+    ready = {arm.name: runs_of_arm(out, arm) for arm in ARMS}
     if not any(ready.values()):
         raise CheckpointError(
             "no judged runs here", place=out, hint="`ccau arms --size tiny SHARDS OUT` makes them"
         )
     return ready
+
+
+def runs_of_arm(out: Path, arm: Arm) -> list[Path]:
+    """The seeds of an arm whose predictions are saved, in the order of their names."""
+    judged = "fewshot.npz" if arm.is_fewshot else "predictions.npz"
+    return sorted(run for run in (out / arm.name).glob("seed-*") if (run / judged).is_file())
+
+
+def checks_of(out: Path) -> list[ManipulationCheck]:
+    """Whether each arm that aligns did so, of the arms whose runs have their logs."""
+    found = []
+    for arm in (*ARMS, *CONTROL_ARMS):
+        runs = [run for run in runs_of_arm(out, arm) if (run / "metrics.jsonl").is_file()]
+        found += manipulation_checks(arm.name, runs)
+    return found
 
 
 def _places() -> Iterator[TablePlace]:
@@ -178,11 +198,16 @@ def table_rows(table: str, tables: Tables) -> list[dict[str, str]]:
     ]
 
 
-def markdown(tables: Tables, absent: Sequence[str] = ()) -> str:
-    """All tables as Markdown, and the numbers that are ``absent`` for want of labels."""
+def markdown(
+    tables: Tables, absent: Sequence[str] = (), checks: Sequence[ManipulationCheck] = ()
+) -> str:
+    """All tables as Markdown, what was aligned, and numbers ``absent`` for want of labels."""
     parts = [f"{NOTE}\n"]
     for table in dict.fromkeys(place.table for place in tables):
         parts.append(f"\n### {TITLE[table]}\n\n{markdown_table(table_rows(table, tables))}")
+    if checks:
+        parts.append(f"\n### Was anything aligned?\n\n{CHECKED}\n\n")
+        parts.append(markdown_table(check_rows(checks)))
     if absent:
         parts.append(
             "\nNot in the tables, since no test sequence of the modality has such a label:\n\n"

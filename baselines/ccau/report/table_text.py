@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from baselines.ccau.comparison.compare_arms import ArmDifference, OurCell
 from baselines.ccau.comparison.compare_predictions import ComparedCell
+from baselines.ccau.comparison.manipulation import ManipulationCheck
 from baselines.ccau.evaluation.result_rows import TITLES
+from homage_sdk.evaluation.intervals import Interval95
 
 NOTE = (
     "Ours: mean over the test splits and seeds, its 95 % interval, ± standard deviation over "
@@ -22,6 +24,37 @@ COMPARED = (
     "sequences alone); Holm p is over these rows; detectable: the true difference that would be "
     "found (p < 0.05, uncorrected) four times of five."
 )
+
+
+CHECKED = (
+    "Alignment accuracy at the end of training, its chance level, and its placebo: the accuracy at "
+    "finding the same block of another clip instead. In brackets the 95 % interval of the "
+    "difference over seeds. Where the check fails, a difference to an arm that does not align says "
+    "nothing about cooperation."
+)
+
+
+def check_rows(checks: Sequence[ManipulationCheck]) -> list[dict[str, str]]:
+    """Rows of the manipulation checks."""
+    return [
+        {
+            "arm": each.arm,
+            "pair": " - ".join(TITLES.get(m, m) for m in each.pair.split("-")),
+            "accuracy %": f"{100 * each.accuracy:.1f}",
+            "chance %": f"{100 * each.chance:.1f}",
+            "above chance": _points(each.above_chance),
+            "placebo %": f"{100 * each.placebo:.1f}",
+            "above placebo": _points(each.above_placebo),
+            "seeds": f"{each.above_chance.n_seeds}",
+            "check": "passes" if each.passes else "**fails**",
+        }
+        for each in checks
+    ]
+
+
+def _points(found: Interval95) -> str:
+    value, low, high = (100 * each for each in (found.value, found.low, found.high))
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def compared_rows(found: Sequence[ComparedCell]) -> list[dict[str, str]]:

@@ -24,12 +24,10 @@ def notes_of(run: Path) -> tuple[str, ...]:
     return tuple(alignment_notes(read_metrics(path))) if path.is_file() else ()
 
 
-def alignment_notes(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line for each pair of modalities whose accuracy is high and rests on the block number.
+def last_figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, float, float]]:
+    """Pair of modalities to its alignment accuracy, chance and placebo at the end of training.
 
-    ``rows`` are those of ``metrics.jsonl``. It does where the placebo, the partner of another clip
-    at the same block number, reaches half of what the accuracy has above chance, or more: means
-    over the last tenth of the steps.
+    ``rows`` are those of ``metrics.jsonl``; means over the last tenth of the steps.
     """
     steps = [row["stats"] for row in rows if row["kind"] == "step"]
     last = steps[-max(LEAST_STEPS, round(LAST_SHARE * len(steps))) :]
@@ -40,9 +38,21 @@ def alignment_notes(rows: Iterable[Mapping[str, Any]]) -> list[str]:
             if kind == "alignment_placebo":
                 of = (f"alignment_{figure}/{pair}" for figure in ("accuracy", "chance", "placebo"))
                 seen[pair].append([stats[each] for each in of])
-    notes = []
+    found = {}
     for pair, figures in seen.items():
-        accuracy, chance, placebo = np.mean(figures, axis=0)
+        accuracy, chance, placebo = np.mean(figures, axis=0).tolist()
+        found[pair] = accuracy, chance, placebo
+    return found
+
+
+def alignment_notes(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A line for each pair of modalities whose accuracy is high and rests on the block number.
+
+    It does where the placebo, the partner of another clip at the same block number, reaches half
+    of what the accuracy has above chance, or more; see :func:`last_figures`.
+    """
+    notes = []
+    for pair, (accuracy, chance, placebo) in last_figures(rows).items():
         is_high = accuracy > max(2 * chance, chance + ABOVE_CHANCE)
         if is_high and placebo - chance >= (accuracy - chance) / 2:
             notes.append(
