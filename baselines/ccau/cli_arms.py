@@ -48,16 +48,23 @@ def arms(
         say_rows(f"Tables 2 to 7, {seeds} seeds", arm_rows(plans))
         say(*arms_notes(plans))
         return
-    from baselines.ccau.paper.arms import run_arms
+    from baselines.ccau.paper.arms import choose, run_arms
     from baselines.ccau.report.instrument_page import figure_of
+    from baselines.ccau.report.result_rows import result_rows
+    from baselines.ccau.runs.json_files import read_json
 
     if page is not None:
         figure_of(page)  # a page that cannot be written is refused before anything is trained
-    run_arms(
+    runs = run_arms(
         shards, folder, size=size, seeds=seeds, only=these, tables=tabled, settings=changed,
         minutes=minutes, note=say,
     )  # fmt: skip
-    tables(folder, page=page)
+    in_tables = {arm.name for arm in choose(these, tabled) if arm.rows}
+    if in_tables:
+        tables(folder, page=page)
+    for run in runs if is_first() else ():
+        if run.parent.name not in in_tables:  # a modality that no table of the paper has
+            say_rows(f"{run}: each modality alone", result_rows(read_json(run, "results.json")))
 
 
 def tables(

@@ -66,6 +66,9 @@ def localise(
     *,
     shards: Shards,
     draws: Annotated[int, typer.Option(help="Bootstrap draws.", min=1)] = 1000,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG of six test frames: weights and boxes.")
+    ] = None,
 ) -> None:
     """Does attention look at people and objects? Against scene-graph boxes of test frames.
 
@@ -83,3 +86,8 @@ def localise(
         "attention in boxes. Means over sequences, 95 % interval by bootstrap over sequences."
     )
     out.print(f"results: {run / 'localisation.json'}")
+    if picture is not None:
+        from baselines.ccau.report.localisation_picture import draw_looks
+
+        draw_looks(run, shards, picture)
+        out.print(f"picture: {picture}")

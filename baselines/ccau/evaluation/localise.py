@@ -18,79 +18,30 @@ over their blocks; intervals resample sequences.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.ccau.config.config import Config
-from baselines.ccau.data.loaders import open_loader
 from baselines.ccau.distributed import World
-from baselines.ccau.evaluation.predictions import Predictions, load_predictions
-from baselines.ccau.models.encoder import cell_spans
+from baselines.ccau.evaluation.attended_blocks import Looked, annotated_blocks
+from baselines.ccau.evaluation.predictions import SavedPredictions, load_predictions
 from baselines.ccau.runs.build_task import load_trained
 from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.run_folder import reserved
 from homage_sdk.errors import CheckpointError, ShardError
 from homage_sdk.evaluation.intervals import intervals, paired_difference, resamples
-from homage_sdk.loader.assemble import Assembler
-from homage_sdk.loader.clip_targets import SampleLabels
-from homage_sdk.loader.pictures.shown import Part, carried_back
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.format.annotations import PackedGraph
-from homage_sdk.shards.format.sample_meta import PackedView
 
 PERSON = "person"
 TARGETS = ("person", "objects")
 MAPS = ("attention", "centre", "uniform")
 METRICS = ("pointing", "in_box")
-SPREAD = 0.25
-"""Deviation of the centre's Gaussian, as a share of the side of what is shown."""
-FINE = 8
-"""Points a side at which a cell is held against the boxes."""
-
 Floats = NDArray[np.float64]
-
-
-class CellGrid:
-    """The cells of a square picture of ``size`` pixels, row by row, and maps that look at nothing.
-
-    Attributes:
-        middles: [cells, 2], x and y of each cell's middle as shares of the square's sides.
-        points: [cells, FINE * FINE, 2], places spread evenly over each cell.
-        blind: ``centre`` and ``uniform``: [cells], each a sum of 1.
-
-    """
-
-    def __init__(self, size: int) -> None:
-        spans = np.array(cell_spans(size))
-        middle = spans.mean(axis=1)
-        self.middles = _pairs(middle, middle)
-        steps = (np.arange(FINE) + 0.5) / FINE
-        within = spans[:, :1] + steps * (spans[:, 1:] - spans[:, :1])  # [side, FINE]
-        self.points = np.stack([_pairs(x, y) for y in within for x in within])
-        centre = np.exp(-((self.middles - 0.5) ** 2).sum(axis=1) / (2 * SPREAD**2))
-        n = len(centre)
-        self.blind = {"centre": centre / centre.sum(), "uniform": np.full(n, 1 / n)}
-
-    def on(
-        self, part: Part, width: int, height: int, *, mirrored: bool = False
-    ) -> tuple[Floats, Floats]:
-        """Middles and points as shares of the sides of the picture, of which ``part`` is shown."""
-        middles, points = (
-            carried_back(each, part, width, height, mirrored=mirrored)
-            for each in (self.middles, self.points)
-        )
-        return middles, points
-
-
-def _pairs(x: Floats, y: Floats) -> Floats:
-    """Every x with every y, row by row: [len(y) * len(x), 2]."""
-    across, down = np.meshgrid(x, y)
-    return np.stack([across.ravel(), down.ravel()], axis=1)
 
 
 def score(weights: Floats, middles_in: NDArray[np.bool_], share_in: Floats) -> tuple[float, float]:
@@ -103,37 +54,49 @@ def score(weights: Floats, middles_in: NDArray[np.bool_], share_in: Floats) -> t
     return float(middles_in[highest].mean()), float((weights * share_in).sum() / weights.sum())
 
 
+def attended(
+    run: Path, shards_folder: Path
+) -> tuple[ShardSet, SavedPredictions, dict[str, Iterator[Looked]]]:
+    """The shards and predictions of an evaluated run, and each modality's annotated blocks.
+
+    Raises CheckpointError: not evaluated, evaluated on other shards, or without attention.
+    """
+    shards = ShardSet.open(shards_folder)
+    _, config = load_trained(run, shards)
+    saved = load_predictions(run / "predictions.npz")
+    evaluated_on = read_json(run, "results.json", "identity")["identity"]["shards"]
+    if evaluated_on != shards.fingerprint:
+        raise CheckpointError(
+            "the predictions are of other shards",
+            place=run,
+            found=evaluated_on[:12],
+            expected=shards.fingerprint[:12],
+            hint=f"`ccau evaluate {run} --shards {shards_folder}`",
+        )
+    attending = {m: p for m, p in saved.by_modality.items() if p.clip_attention is not None}
+    if not attending:
+        raise CheckpointError(
+            "no attention is saved here",
+            place=run / "predictions.npz",
+            hint="evaluate the run again; a network with model.attention = 'none' has none",
+        )
+    found = {m: annotated_blocks(shards, config, m, p) for m, p in attending.items()}
+    return shards, saved, found
+
+
 def localise(
     run: Path, shards_folder: Path, *, draws: int = 1000, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Hold the attention in ``run/predictions.npz`` against boxes; writes ``localisation.json``.
 
-    ``progress`` hears modalities. Raises CheckpointError (not evaluated, evaluated on other shards,
-    or without attention) and ShardError (no annotated frame at any block of a test clip).
+    ``progress`` hears modalities. Raises as ``attended`` does, and ShardError where no test clip
+    has an annotated frame at any of its blocks.
     """
-    shards = ShardSet.open(shards_folder)
-    _, config = load_trained(run, shards)
     with reserved(run, World()):
-        saved = load_predictions(run / "predictions.npz")
-        identity = read_json(run, "results.json", "identity")["identity"]
-        if identity["shards"] != shards.fingerprint:
-            raise CheckpointError(
-                "the predictions are of other shards",
-                place=run,
-                found=identity["shards"][:12],
-                expected=shards.fingerprint[:12],
-                hint=f"`ccau evaluate {run} --shards {shards_folder}`",
-            )
-        attending = {m: p for m, p in saved.by_modality.items() if p.clip_attention is not None}
-        if not attending:
-            raise CheckpointError(
-                "no attention is saved here",
-                place=run / "predictions.npz",
-                hint="evaluate the run again; a network with model.attention = 'none' has none",
-            )
-        meter, found = Meter(progress, len(attending)), {}
-        for modality, predictions in attending.items():
-            blocks = list(_blocks(shards, config, modality, predictions))
+        _, saved, by_modality = attended(run, shards_folder)
+        meter, found = Meter(progress, len(by_modality)), {}
+        for modality, looked in by_modality.items():
+            blocks = list(_scores(looked))
             if blocks:
                 found[modality] = _summary(blocks, saved.split, draws)
             meter.advance()
@@ -144,7 +107,13 @@ def localise(
                 expected="scene graphs of a view that was judged",
                 hint="pack a catalog that has scene graphs",
             )
-        result = {"name": config.name, "draws": draws, "identity": identity, "modalities": found}
+        identity = read_json(run, "results.json", "identity")
+        result = {
+            "name": identity["name"],
+            "draws": draws,
+            "identity": identity["identity"],
+            "modalities": found,
+        }
         write_json(run / "localisation.json", result)
     return result
 
@@ -153,50 +122,17 @@ Block = tuple[str, str, dict[str, tuple[float, float]]]
 """Sequence, target, and the pointing and in_box of each map."""
 
 
-def _blocks(
-    shards: ShardSet, config: Config, modality: str, predictions: Predictions
-) -> Iterator[Block]:
-    """Every annotated block of every judged clip, against each target that is in sight."""
-    loader = open_loader(
-        shards, config, (modality,), predictions.sequences, World(), training=False
-    )
-    assembler = Assembler(shards.manifest, loader.options, shards.read)
-    cells, grid = CellGrid(config.data.size), loader.grid
-    names = [predictions.sequences[row] for row in predictions.clip_sequence]
-    keys = zip(names, predictions.clip_view, predictions.clip_number, strict=True)
-    place = {key: at for at, key in enumerate(keys)}
-    attention = predictions.clip_attention
-    for row in loader.rows.clips(0):
-        view = row.third if modality == "third" else row.sample.ego
-        if view is None or (row.sample.sequence, view.number, row.clip) not in place:
-            continue
-        weights = attention[place[row.sample.sequence, view.number, row.clip]]  # type: ignore[index]
-        labels = SampleLabels.of(shards.annotations(row.sample.key), with_graphs=True)
-        own = tuple(graph for graph in labels.graphs if graph.view == view.number)
-        if not own:
-            continue
-        labels = SampleLabels(labels.first_frame, labels.last_frame, labels.column, own)
-        graphs = labels.block_graphs(assembler.frames(row), grid.step * shards.stride)
-        positions = assembler.positions(row).reshape(grid.blocks, -1)
-        part, mirrored = assembler.part(view, row, modality, 0)
-        middles, points = cells.on(part, view.width, view.height, mirrored=mirrored)
-        for n, graph in enumerate(graphs):
-            if graph is None or not _is_recorded(view, positions[n]):
-                continue
-            maps = {"attention": weights[n].astype(np.float64), **cells.blind}
-            for target in TARGETS:
-                boxes = boxes_of(graph, target)
-                share = inside(points, boxes).mean(axis=1)
-                if share.any():
-                    hits = inside(middles, boxes)
-                    scores = {name: score(each, hits, share) for name, each in maps.items()}
-                    yield row.sample.sequence, target, scores
-
-
-def _is_recorded(view: PackedView, positions: NDArray[np.int64]) -> bool:
-    """Whether the view has a good picture of its own at each of these packed frames."""
-    gaps = any(((first <= positions) & (positions < stop)).any() for first, stop in view.gaps)
-    return bool(positions[-1] < view.n_frames) and not gaps
+def _scores(looked: Iterable[Looked]) -> Iterator[Block]:
+    """Each annotated block against each target that is in sight."""
+    for each in looked:
+        maps = {"attention": each.weights, **each.cells.blind}
+        for target in TARGETS:
+            boxes = boxes_of(each.graph, target)
+            share = inside(each.points, boxes).mean(axis=1)
+            if share.any():
+                hits = inside(each.middles, boxes)
+                scores = {name: score(of, hits, share) for name, of in maps.items()}
+                yield each.sequence, target, scores
 
 
 def boxes_of(graph: PackedGraph, target: str) -> Floats:

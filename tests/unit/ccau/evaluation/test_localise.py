@@ -178,7 +178,8 @@ def test_the_command_writes_numbers_beside_maps_that_look_at_nothing(
     run = tmp_path / "run"
     shutil.copytree(judged, run)
     words = ["localise", str(run), "--shards", str(small_shards), "--draws", "50"]
-    assert run_command(app, words) == 0
+    assert run_command(app, [*words, "--picture", str(tmp_path / "looks.png")]) == 0
+    assert (tmp_path / "looks.png").read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert "centre" in said and "uniform" in said
     found = json.loads((run / "localisation.json").read_text())

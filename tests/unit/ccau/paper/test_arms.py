@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
+from baselines.ccau.cli import app
 from baselines.ccau.config.config import read_config
 from baselines.ccau.config.objective_config import AlignmentConfig
 from baselines.ccau.evaluation.predictions import load_predictions
-from baselines.ccau.paper.arms import ARMS, choose, run_arms, run_folder
+from baselines.ccau.paper.arms import ARMS, OTHER_ARMS, choose, run_arms, run_folder
 from baselines.ccau.paper.published_numbers import PAPER
 from baselines.ccau.planning.doctor import gather_check
 from baselines.ccau.report.paper_tables import TablePlace, make_tables
+from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError, UsageError
 
 
@@ -77,3 +79,13 @@ def test_arms_run_to_their_tables_and_not_twice(small_shards, tmp_path):
 def test_the_gather_check_passes():
     check = gather_check()
     assert check.outcome == "passed", check.detail
+
+
+def test_arms_of_no_table_run_by_name_alone_and_show_their_rows(small_shards, tmp_path, capsys):
+    assert not {arm.name for arm in OTHER_ARMS} & {arm.name for arm in choose(())}
+    words = ["arms", str(small_shards), str(tmp_path), "--size", "tiny", "--seeds", "1"]
+    words += ["--only", "single_scene_graph", "--only", "single_sensors"]
+    assert run_command(app, [*words, *(w for s in SMALL for w in ("--set", s))]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Scene graph (annotations at test time)" in said and "Sensors" in said
+    assert "Table" not in said
