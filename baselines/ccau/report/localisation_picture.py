@@ -56,7 +56,7 @@ def draw_looks(run: Path, shards_folder: Path, target: Path, *, n_frames: int = 
         axis.set(xlim=(0, 1), ylim=(1, 0), xticks=[], yticks=[])
         axis.set_title(
             f"{key[0]}: {each.sequence} view {view.number}\n"
-            f"frame {each.graph.frame}: weights from {ratio.min():.2f} to {ratio.max():.2f} of even",
+            f"frame {each.graph.frame}: weights {ratio.min():.2f} to {ratio.max():.2f} x even",
             fontsize=7, loc="left",
         )  # fmt: skip
     picture = io.BytesIO()
