@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from baselines.ccau.cli import app
+from baselines.ccau.evaluation.attended_blocks import CellGrid
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.localise import (
-    CellGrid,
     boxes_of,
     inside,
     localisation_rows,
