@@ -120,3 +120,24 @@ def test_workers_and_streams_give_the_same_values(shards: ShardSet) -> None:
 def test_sensors_without_channels_are_refused() -> None:
     with pytest.raises(UsageError, match=r"sensors.*sensor_channels"):
         LoaderOptions(modalities=("sensors",))
+
+
+def test_a_squeezed_clip_has_the_readings_of_the_frames_that_it_shows(shards: ShardSet) -> None:
+    """A clip of 30 blocks is longer than any sequence: its steps shrink, and so do the blocks."""
+    chosen = options(shards, blocks=30, short="squeeze")
+    channel = next(c for c in chosen.sensors if c.startswith("acceleration/"))
+    n_checked = 0
+    for batch in ClipLoader(shards, chosen):
+        for b, sequence in enumerate(batch.sequence):
+            if not sequence:
+                continue
+            sample = next(s for s in shards.samples if s.sequence == sequence)
+            readings = shards.sensors(sample.key)
+            (each,) = (v for (kind, _), v in readings.items() if kind == "acceleration")
+            begins = (batch.frames[b, :, 0].numpy() - 1) / 30
+            assert begins[-1] < each.time_s[-1]
+            right = np.interp(begins, each.time_s, each.values[:, 0])
+            shown = batch.sensors[b, :, 0, chosen.sensors.index(channel)].numpy()
+            np.testing.assert_allclose(shown, right, rtol=1e-4, atol=1e-3)
+            n_checked += 1
+    assert n_checked > 5
