@@ -25,6 +25,7 @@ from homage_sdk.annotations import (
 )
 from homage_sdk.catalog.info import CatalogInfo
 from homage_sdk.catalog.schema import SCHEMA_VERSION, TABLES, column_doc
+from homage_sdk.explore.document import ViewDocument
 from homage_sdk.release.labels.documents import ActionDocument, SceneGraphDocument
 from homage_sdk.shards.format.annotations import Annotations
 from homage_sdk.shards.format.manifest import Manifest
@@ -45,6 +46,7 @@ MODELS: dict[str, type] = {
     "shards_manifest": Manifest,
     "sample_annotations": Annotations,
     "sample_meta": SampleMeta,
+    "view_document": ViewDocument,
     "evaluation_counted": Counted,
     "evaluation_comparison": Comparison,
 }

@@ -22,7 +22,7 @@ _COMMANDS = {
     ),
     "Look and ask": (
         *(report.stats, query.show, query.find, query.query),
-        *(report.sync, report.report, query.export),
+        *(report.sync, report.view, report.report, query.export),
     ),
     "Shards for training": (shards.pack, shards.verify, shards.repair),
     "Without the dataset": (synth.synth,),

@@ -1,8 +1,8 @@
-"""Commands that look at a whole catalog: stats, sync, report."""
+"""Commands to look at a catalog: stats, sync, report, and one sequence that plays: view."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,16 +148,46 @@ def report(
     write_page(page, "Home Action Genome", str(catalog), sections)
 
 
+def view(
+    catalog: CatalogPath,
+    sequence: Annotated[str, typer.Argument(help="The id of a sequence.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The HTML file to write; default: SEQUENCE.html."),
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Write one self-contained page in which a sequence plays: all views, labels, sensors.
+
+    What cannot be shown is named. Exit code 1: the sequence has videos and none can be shown.
+    """
+    from homage_sdk.explore.page import view_page
+    from homage_sdk.storage import write_file
+
+    dataset = open_dataset(catalog, root=root)
+    chosen = dataset[sequence]
+    with progress("encoding views") as told:
+        made = view_page(dataset, chosen, progress=told)
+    page = output or Path(f"{chosen.id}.html")
+    write_file(page, made.html)
+    _say_page(page, made.missing, shows_media=made.shows_media)
+
+
 def write_page(page: Path, title: str, about: str, sections: Sequence[Section]) -> None:
     """Write a page and say where it is, and what is missing on it; exit code 1 as ``report``."""
     from homage_sdk.report.html import render_page
     from homage_sdk.storage import write_file
 
     write_file(page, render_page(title, about, sections))
+    missing = [line for section in sections for line in section.missing]
+    _say_page(page, missing, shows_media=all(section.shows_media for section in sections))
+
+
+def _say_page(page: Path, missing: Iterable[str], *, shows_media: bool) -> None:
     out.print(f"page: {page}")
-    for section in sections:
-        for line in section.missing:
-            err.print(f"missing on it: {line}")
-    if not all(section.shows_media for section in sections):
+    for line in missing:
+        err.print(f"missing on it: {line}")
+    if not shows_media:
         err.print("no picture and no sound could be shown: see the reasons above")
         raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -51,8 +50,3 @@ def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         sections=safe,
         style=Markup(template("page.css")),
     )
-
-
-def data_url(data: bytes, kind: str = "image/jpeg") -> str:
-    """Bytes as a URL that a page can carry inside itself."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 from numpy.typing import NDArray
 
 from homage_sdk.errors import MediaError
-from homage_sdk.report.html import data_url
 
 
 def jpeg_url(frame: NDArray[np.uint8], width: int, quality: int = 82) -> str:
@@ -44,3 +45,8 @@ def spectrogram_url(
     if not ok:
         raise MediaError("a spectrogram could not be drawn", found=f"{len(sound)} samples")
     return data_url(data.tobytes(), "image/png")
+
+
+def data_url(data: bytes, kind: str = "image/jpeg") -> str:
+    """Bytes as a URL that a page can carry inside itself."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -78,6 +78,10 @@ def test_the_wheel_holds_the_product_and_nothing_else(installed: Path) -> None:
         source = files_of(ROOT / top, "*.py") | files_of(ROOT / top, "*.toml")
         assert files_of(installed / top, "*.py") | files_of(installed / top, "*.toml") == source
         assert (installed / top / "py.typed").is_file()
+    pages = ROOT / "homage_sdk/explore/assets"
+    assert {path.name for path in (installed / "homage_sdk/explore/assets").iterdir()} == {
+        path.name for path in pages.iterdir()
+    }
     assert {path.name for path in (installed / "baselines").iterdir()} == {"ccau"}
     (entries,) = installed.glob("*.dist-info/entry_points.txt")
     assert {"homage", "ccau"} <= {line.partition(" ")[0] for line in entries.open()}

@@ -100,6 +100,9 @@ CASES = {
         "{w}/catalog --format csv", ("select * from views",), hidden="catalog/views.parquet"
     ),
     "homage sync": Case(f"{{w}}/catalog {FROM_DISK}", hidden=VIDEOS, refused=1),
+    "homage view": Case(
+        f"{{w}}/catalog p0002_r000_a000 -o {{o}}/page.html {FROM_DISK}", hidden=VIDEOS, refused=1
+    ),
     "homage report": Case(f"{{w}}/catalog {{o}}/page.html {FROM_DISK}", hidden=VIDEOS, refused=1),
     "homage export": Case(
         f"{{w}}/catalog {{o}}/coco.json --to coco --pictures {{o}}/pictures {FROM_DISK}",

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from homage_sdk import Dataset
 from tests.unit.ccau.report.test_embedding import write_run
 
 TRAIN = ("torch", "librosa", "webdataset")
@@ -50,6 +51,13 @@ def test_figure_4_without_an_extra_says_what_to_install(hidden, extra, tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert f"pip install 'homage-sdk[{extra}]'" in done.stderr
+
+
+def test_a_page_that_plays_needs_no_extra(small_catalog, tmp_path):
+    words = [small_catalog, Dataset(small_catalog).ids[0], "-o", tmp_path / "p.html"]
+    done = without_extras("homage", "view", *words, hidden=("jinja2", "markupsafe", *TRAIN))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p.html").stat().st_size > 100_000
 
 
 @pytest.mark.slow

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, Self
 
 import av
 import numpy as np
@@ -18,6 +21,7 @@ from homage_sdk.media.audio import read_sound
 from homage_sdk.media.decoder import Decoder
 from homage_sdk.media.header.orientation import Form, Orientation
 from homage_sdk.media.pts_index import PtsIndex
+from homage_sdk.shards.encoding.mono_file import flac
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sample_meta import in_pairs
 from homage_sdk.time import NOMINAL_FPS, Frame
@@ -27,11 +31,59 @@ from homage_sdk.time import NOMINAL_FPS, Frame
 # Without it the same crf costs a quarter more bytes and gains 1 dB. B-frames save 4 % and cost 5 %
 # of the decoding time.
 _X264 = "mbtree=0:bframes=0"
-# One stated colour space whatever the source's: matrix BT.601 (AVCOL_SPC_SMPTE170M), which our
-# loader's conversion is made for, limited range; primaries as they are, so that no reader that
-# heeds the tags changes them.
-_BT601, _BT709 = 6, 1
+# One stated colour space whatever the source's: limited range, the matrix that a coding names (for
+# shards BT.601, AVCOL_SPC_SMPTE170M, which our loader's conversion is made for); primaries as they
+# are, so that no reader that heeds the tags changes them.
+_BT709 = 1
+_MATRIX_TAG = {Colorspace.ITU601: 6, Colorspace.ITU709: 1}
 _EXACT = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+@dataclass(frozen=True)
+class ViewCoding:
+    """How a view becomes an H.264 MP4.
+
+    Attributes:
+        fps: pictures a second of the file.
+        short_side: pixels of the shorter side; smaller sources are not enlarged.
+        gop: pictures from keyframe to keyframe.
+        x264: options of the encoder, such as ``preset`` and ``crf``.
+        matrix: of the conversion to YUV, and of the tag that states it.
+        x264_params: further ones, in x264's own words.
+        index_first: the file's index lies before its pictures.
+        min_good: the least share of good pictures; there must be one in any case.
+
+    """
+
+    fps: Fraction
+    short_side: int
+    gop: int
+    x264: Mapping[str, str]
+    matrix: Colorspace = Colorspace.ITU601
+    x264_params: str = ""
+    index_first: bool = False
+    min_good: float = 0.0
+
+    @classmethod
+    def packed(cls, options: PackOptions) -> Self:
+        """The coding of shards."""
+        tune = {"tune": options.tune} if options.tune else {}
+        return cls(
+            fps=NOMINAL_FPS / options.stride,
+            short_side=options.short_side,
+            gop=options.gop,
+            x264={"preset": options.x264_preset, "crf": str(options.crf), **tune},
+            min_good=options.min_good,
+        )
+
+
+class EncodedView(NamedTuple):
+    """An MP4, width and height of its picture, and its gaps, as in ``PackedView``."""
+
+    data: bytes
+    width: int
+    height: int
+    gaps: tuple[tuple[int, int], ...]
 
 
 def packed_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -69,43 +121,48 @@ def encode_view(
     positions: Sequence[int],
     options: PackOptions,
     there: Sequence[bool] | None = None,
-) -> tuple[bytes, int, int, tuple[tuple[int, int], ...]]:
+) -> EncodedView:
+    """``encode_pictures`` with the coding of shards."""
+    return encode_pictures(path, index, positions, ViewCoding.packed(options), there)
+
+
+def encode_pictures(
+    path: Path,
+    index: PtsIndex,
+    positions: Sequence[int],
+    coding: ViewCoding,
+    there: Sequence[bool] | None = None,
+) -> EncodedView:
     """The source frames at ascending ``positions`` (repeats allowed) as an MP4.
 
     Where ``there`` is False, or the frame is damaged, the last good one is repeated, at the
-    beginning the first.
-
-    Returns:
-        The file's bytes, width and height of its picture, and its gaps, as in ``PackedView``. Frame
-        k lies at k / fps seconds.
+    beginning the first. Frame k lies at k / fps seconds.
 
     Raises:
-        MediaError: the source cannot be opened, or less than ``options.min_good`` of it is good.
+        MediaError: the source cannot be opened, or less than ``coding.min_good`` of it is good.
 
     """
     is_good: list[bool] = []
     buffer = io.BytesIO()
-    fps = NOMINAL_FPS / options.stride
     width = height = 0
-    with (
-        ExitStack() as closing,
-        av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as out,
-    ):
-        stream = out.add_stream("libx264", rate=fps)
+    with ExitStack() as closing:
+        target: io.BytesIO | str = buffer
+        container = {"fflags": "+bitexact"}
+        if coding.index_first:  # the muxer then reads its own file again
+            target = f"{closing.enter_context(TemporaryDirectory())}/view.mp4"
+            container["movflags"] = "+faststart"
+        out = closing.enter_context(av.open(target, "w", format="mp4", options=container))
+        stream = out.add_stream("libx264", rate=coding.fps)
         stream.codec_context.thread_count = 1
-        stream.codec_context.gop_size = options.gop
-        stream.codec_context.time_base = 1 / Fraction(fps)
+        stream.codec_context.gop_size = coding.gop
+        stream.codec_context.time_base = 1 / coding.fps
         stream.codec_context.flags |= av.codec.context.Flags.bitexact
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.colorspace = _BT601
+        stream.codec_context.colorspace = _MATRIX_TAG[coding.matrix]
         stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709
-        stream.options = {
-            "preset": options.x264_preset,
-            "crf": str(options.crf),
-            "x264-params": _X264,
-            **({"tune": options.tune} if options.tune else {}),
-        }
+        params = ":".join(filter(None, (_X264, coding.x264_params)))
+        stream.options = {**coding.x264, "x264-params": params}
         decoder = Decoder(path, index)
         closing.callback(decoder.close)
         pictures = _repeated(decoder, positions, there or [True] * len(positions))
@@ -113,23 +170,27 @@ def encode_view(
             is_good.append(good)
             if not width:
                 form = decoder.form or Form(source.width, source.height)
-                width, height = packed_size(*form.displayed, options.short_side)
+                width, height = packed_size(*form.displayed, coding.short_side)
                 stream.width, stream.height = width, height
-                scaling = _Scaling(width, height, form.orientation)
+                scaling = _Scaling(width, height, form.orientation, coding.matrix)
             frame = scaling(source)
-            frame.pts, frame.time_base = k, 1 / Fraction(fps)
+            frame.pts, frame.time_base = k, 1 / coding.fps
             frame.pict_type = 0
             out.mux(stream.encode(frame))
-        if sum(is_good) < max(1, options.min_good * len(positions)):
+        if sum(is_good) < max(1, coding.min_good * len(positions)):
             raise MediaError(
-                f"less than {options.min_good:.0%} of its pictures are good"
+                f"less than {coding.min_good:.0%} of its pictures are good"
                 if any(is_good)
                 else "not one good picture",
                 place=str(path),
-                hint="copy the video again, or pack with another --min-good",
+                hint="copy the video again, or pack with another --min-good"
+                if coding.min_good
+                else "copy the video again",
             )
         out.mux(stream.encode(None))
-    return buffer.getvalue(), width, height, _gaps(np.array(is_good))
+        out.close()
+        data = Path(target).read_bytes() if isinstance(target, str) else buffer.getvalue()
+    return EncodedView(data, width, height, gap_edges(np.array(is_good)))
 
 
 def _repeated(
@@ -153,7 +214,7 @@ def _repeated(
         yield held, good is not None
 
 
-def _gaps(is_there: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+def gap_edges(is_there: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     """The stretches where it is False: the first, and the one after the last."""
     return in_pairs(np.flatnonzero(np.diff(is_there, prepend=True, append=True)).tolist())
 
@@ -164,8 +225,11 @@ class _Scaling:
     They are scaled as they are: conversion of the small picture is cheap, and can be exact.
     """
 
-    def __init__(self, width: int, height: int, orientation: Orientation) -> None:
+    def __init__(
+        self, width: int, height: int, orientation: Orientation, matrix: Colorspace
+    ) -> None:
         self.width, self.height, self.orientation = width, height, orientation
+        self.matrix = matrix
         self._scale, self._convert = VideoReformatter(), VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -180,7 +244,7 @@ class _Scaling:
             "yuv420p",
             src_colorspace=frame.colorspace,
             src_color_range=frame.color_range,
-            dst_colorspace=Colorspace.ITU601,
+            dst_colorspace=self.matrix,
             dst_color_range=ColorRange.MPEG,
             interpolation=_EXACT,
         )
@@ -205,26 +269,4 @@ def encode_sound(
     """
     sound = read_sound(path, begin_s, end_s, options.audio_rate)
     data = flac(sound.samples, options.audio_rate)
-    return data, len(sound.samples), _gaps(sound.recorded)
-
-
-def flac(wave: npt.NDArray[np.float32], sample_rate: int) -> bytes:
-    """Float32 [S] within -1..1 as mono 16-bit FLAC."""
-    if not len(wave):
-        raise MediaError("no sound to pack")
-    whole = np.clip(np.rint(wave * 32767.0), -32768, 32767).astype(np.int16)
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="flac", options={"fflags": "+bitexact"}) as out:
-        stream = out.add_stream("flac", rate=sample_rate)
-        stream.codec_context.layout = "mono"
-        stream.codec_context.format = "s16"
-        stream.codec_context.flags |= av.codec.context.Flags.bitexact
-        step = 4096
-        for begin in range(0, len(whole), step):
-            part = whole[None, begin : begin + step]
-            frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
-            frame.sample_rate, frame.pts = sample_rate, begin
-            frame.time_base = Fraction(1, sample_rate)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return buffer.getvalue()
+    return data, len(sound.samples), gap_edges(sound.recorded)

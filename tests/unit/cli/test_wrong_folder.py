@@ -89,6 +89,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "homage find FOLDER pour": ("catalog",),
     "homage export FOLDER OUT --to csv": ("catalog",),
     "homage sync FOLDER": ("catalog",),
+    "homage view FOLDER p0001_r001_a001": ("catalog",),
     "homage report FOLDER OUT": ("catalog",),
     "homage pack FOLDER OUT": ("catalog",),
     "homage repair SHARDS FOLDER": ("catalog",),

@@ -76,7 +76,7 @@ def test_what_is_no_video_is_refused_saying_what_it_is(tmp_path: Path) -> None:
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
     import numpy as np
 
-    from homage_sdk.shards.packing.encode import flac
+    from homage_sdk.shards.encoding.mono_file import flac
 
     (tmp_path / "a.flac").write_bytes(flac(np.zeros(1000, np.float32), 16000))
     with pytest.raises(MediaError, match="no picture"):

@@ -17,7 +17,7 @@ from homage_sdk.errors import MediaError, UsageError
 from homage_sdk.media.audio import read_audio, read_flac, read_sound
 from homage_sdk.media.header.opening import open_media
 from homage_sdk.media.probe import probe_video
-from homage_sdk.shards.packing.encode import flac
+from homage_sdk.shards.encoding.mono_file import flac
 from tests.unit.media.videos import like, remux, tone, write_video
 
 KINDS = {

@@ -1,0 +1,1 @@
+"""Pages in which a sequence plays: every view on one clock, with all that is said about it."""

@@ -1,0 +1,1 @@
+"""What shards and pages both encode: sound as small files."""
