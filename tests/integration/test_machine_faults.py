@@ -101,7 +101,7 @@ CASES = {
     ),
     "homage sync": Case(f"{{w}}/catalog {FROM_DISK}", hidden=VIDEOS, refused=1),
     "homage view": Case(
-        f"{{w}}/catalog p0002_r000_a000 -o {{o}}/page.html {FROM_DISK}", hidden=VIDEOS, refused=1
+        f"{{w}}/catalog p0002_r000_a003 -o {{o}}/page.html {FROM_DISK}", hidden=VIDEOS, refused=1
     ),
     "homage report": Case(f"{{w}}/catalog {{o}}/page.html {FROM_DISK}", hidden=VIDEOS, refused=1),
     "homage export": Case(

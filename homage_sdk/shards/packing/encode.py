@@ -121,9 +121,10 @@ def encode_view(
     positions: Sequence[int],
     options: PackOptions,
     there: Sequence[bool] | None = None,
-) -> EncodedView:
-    """``encode_pictures`` with the coding of shards."""
-    return encode_pictures(path, index, positions, ViewCoding.packed(options), there)
+) -> tuple[bytes, int, int, tuple[tuple[int, int], ...]]:
+    """``encode_pictures`` with the coding of shards: bytes, width, height, gaps."""
+    made = encode_pictures(path, index, positions, ViewCoding.packed(options), there)
+    return made.data, made.width, made.height, made.gaps
 
 
 def encode_pictures(
