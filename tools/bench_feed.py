@@ -46,7 +46,7 @@ from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.loader.pictures.shown import Part
 from homage_sdk.loader.sampling import ClipChoice
 from homage_sdk.media.audio import read_flac
-from homage_sdk.media.logmel import LogMel
+from homage_sdk.media.spectrograms.logmel import LogMel
 from homage_sdk.shards import ShardSet
 
 OPTIONS = LoaderOptions(mode="train", batch_size=4, require="all")
@@ -123,7 +123,7 @@ class Bench:
             return None
         begin_s = row.start / self.fps
         flac = io.BytesIO(self.bytes[row.sample.key, row.sample.sound.field])
-        seconds = self.assembler.layout.n_samples / self.assembler.audio_rate
+        seconds = self.assembler.layout.sounds.n_samples / self.assembler.layout.sounds.rate
         return torch.from_numpy(read_flac(flac, begin_s, begin_s + seconds))
 
     def heard(self, row: ClipChoice) -> None:

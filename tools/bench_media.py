@@ -38,7 +38,7 @@ from homage_sdk.dataset.sequence import Sequence
 from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.loader.pictures.shown import Crop
 from homage_sdk.media.audio import read_flac
-from homage_sdk.media.logmel import LogMel, n_columns
+from homage_sdk.media.spectrograms.logmel import LogMel, n_columns
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.format.manifest import SampleInfo
 

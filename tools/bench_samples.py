@@ -19,7 +19,7 @@ from homage_sdk.loader import ClipLoader, LoaderOptions
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.media.audio import read_flac
-from homage_sdk.media.logmel import LogMel
+from homage_sdk.media.spectrograms.logmel import LogMel
 from homage_sdk.shards import ShardSet
 
 TRAINING = LoaderOptions(mode="train", batch_size=4, require="all")

@@ -27,7 +27,9 @@ def pack(
     catalog: CatalogPath,
     shards: Annotated[Path, typer.Argument(help="A new folder, or one that this command wrote.")],
     *,
-    preset: Annotated[str, typer.Option(help="ccau, small, fine, ego or archive.")] = "ccau",
+    preset: Annotated[
+        str, typer.Option(help="ccau, small, fine, official, ego or archive.")
+    ] = "ccau",
     views: Annotated[
         str | None, typer.Option(help="all, ego, third, or view numbers such as 0,1,3.")
     ] = None,

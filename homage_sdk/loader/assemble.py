@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from homage_sdk.errors import HomageError, MediaError, ShardError
+from homage_sdk.errors import HomageError
 from homage_sdk.loader.batch import Batch
 from homage_sdk.loader.batch_layout import Allocate, BatchLayout
+from homage_sdk.loader.clip_sound import RECORDED
 from homage_sdk.loader.clip_targets import SampleLabels, collate_graphs
 from homage_sdk.loader.options import LoaderOptions
-from homage_sdk.loader.pictures.decode import UNDECODABLE, decode_clip
+from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.loader.pictures.i420 import black
 from homage_sdk.loader.pictures.shown import Part, part_shown
 from homage_sdk.loader.sampling import ClipChoice, start_in_action, stream
-from homage_sdk.media.audio import read_flac
-from homage_sdk.media.logmel import LogMel
 from homage_sdk.release.sensors import SensorValues
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations, PackedGraph
 from homage_sdk.shards.format.manifest import Manifest, SampleInfo
@@ -31,11 +29,6 @@ from homage_sdk.time import Frame
 
 _KNOWN = 8192  # samples whose labels are kept, less than a kilobyte each
 _KNOWN_WITH_GRAPHS = 64
-
-RECORDED = 0.5
-"""A clip has sound where at least this share of it was recorded, and a sample is not 0; a view
-where at least this share of its blocks is good; sensors where one of their channels was recorded
-for at least this share."""
 
 Readings = dict[tuple[str, str], SensorValues]
 
@@ -53,7 +46,7 @@ class Assembler:
     def __init__(self, manifest: Manifest, options: LoaderOptions, fetch: Fetch) -> None:
         self.options = options
         packed = manifest.packed
-        self.stride, self.audio_rate, self._fps = packed.stride, packed.audio_rate, packed.fps
+        self.stride, self._fps = packed.stride, packed.fps
         self.layout = BatchLayout(manifest, options)
         self.grid = self.layout.grid
         self._fetch = fetch
@@ -61,7 +54,7 @@ class Assembler:
         self._activity = manifest.classes("activity")
         self._known: dict[str, SampleLabels] = {}
         self._readings: tuple[str, Readings] = "", {}  # of the sample last asked for
-        self._logmel = LogMel(options.n_mels, self.audio_rate, options.n_fft, options.hop)
+        self._sounds = self.layout.sounds
 
     def batch(self, rows: Sequence[ClipChoice | None], epoch: int, allocate: Allocate) -> Batch:
         """One batch; a row of None is padding: absent, with an empty sequence id.
@@ -99,7 +92,7 @@ class Assembler:
                     self._sensors(batch, b, row)
         for modality, content in (*batch.video.items(), ("audio", batch.logmel)):
             if content is not None and not batch.present[modality].all():
-                is_i420 = content.ndim == 4
+                is_i420 = content.dtype == torch.uint8 and content.ndim == 4
                 content[~batch.present[modality]] = black(content.shape[-1]) if is_i420 else 0
         if "scene_graph" in batch.present:
             batch.scene_graph = collate_graphs(graphs)
@@ -215,24 +208,10 @@ class Assembler:
         sound = row.sample.sound
         if batch.logmel is None or sound is None or not row.main:
             return
-        rate, n_samples = self.audio_rate, self.layout.n_samples
-        first = round(Frame.from_index(row.start * self.stride).seconds().value * rate)
-        place = f"{row.sample.key}.{sound.field}"
-        file = io.BytesIO(self._fetch(row.sample.key, sound.field))
-        span_s = first / rate, (first + n_samples) / rate
-        try:
-            heard = read_flac(file, *span_s, place=place)
-        except MediaError as error:
-            raise ShardError(
-                "a sound that cannot be decoded",
-                place=place,
-                found=error.found or error.message,
-                hint=UNDECODABLE,
-            ) from error
-        if sound.recorded(first, first + n_samples) < RECORDED or not heard.any():
-            return
-        self._logmel(torch.from_numpy(heard)[None], batch.logmel[b : b + 1])
-        batch.present["audio"][b] = True
+        data, place = self._fetch(row.sample.key, sound.field), f"{row.sample.key}.{sound.field}"
+        last = min(int(self.positions(row)[-1]), row.sample.n_frames - 1)
+        is_heard = self._sounds.read(data, sound, row.start, last, batch.logmel[b], place)
+        batch.present["audio"][b] = is_heard
 
     def _sensors(self, batch: Batch, b: int, row: ClipChoice) -> None:
         sample = row.sample

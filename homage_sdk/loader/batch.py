@@ -49,7 +49,9 @@ class Batch:
     # "ego"/"third": uint8 [B,N,K,H,W,3], or in I420 [B,N,K,H*W*3/2] (LoaderOptions.pixels)
     video: dict[str, Tensor] = field(default_factory=dict)
     view: dict[str, Tensor] = field(default_factory=dict)  # "ego"/"third": int64 [B], view number
-    logmel: Tensor | None = None  # float32 [B, n_mels, T], dB relative to the clip's reference
+    # float32 [B, n_mels, T], dB relative to the clip's reference; of shards with audio="jet"
+    # [B, 3, n_mels, T], a coloured picture in 0..1 of dB relative to the file's
+    logmel: Tensor | None = None
     scene_graph: SceneGraphBatch | None = None
     # float32 [B, N, J, S]: J values a block of each of S channels (LoaderOptions.sensors), in the
     # units of the sensors' files; NaN where a channel was not recorded

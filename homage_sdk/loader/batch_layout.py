@@ -19,12 +19,11 @@ import torch
 from torch import Tensor
 
 from homage_sdk.loader.batch import Batch
+from homage_sdk.loader.clip_sound import ClipSound
 from homage_sdk.loader.grid import Grid
 from homage_sdk.loader.options import LoaderOptions
 from homage_sdk.loader.pictures.i420 import row_bytes
-from homage_sdk.media.logmel import n_columns
 from homage_sdk.shards.format.manifest import Manifest
-from homage_sdk.time import Frame
 
 Allocate = Callable[[tuple[int, ...], torch.dtype], Tensor]
 """Gives a tensor of a shape and type, whatever it holds."""
@@ -37,7 +36,7 @@ class BatchLayout:
 
     Attributes:
         grid: how a clip lies on the packed frames.
-        n_samples: S, samples of sound in a clip.
+        sounds: how the sound of a clip is read.
         as_i420: whether pictures are handed over as decoded.
 
     """
@@ -45,9 +44,7 @@ class BatchLayout:
     def __init__(self, manifest: Manifest, options: LoaderOptions) -> None:
         packed = manifest.packed
         self.grid = Grid.of(options, packed.stride)
-        span_s = Frame.from_index(self.grid.span * packed.stride).seconds().value
-        self.n_samples = round(span_s * packed.audio_rate)
-        self._n_columns = n_columns(self.n_samples, options.n_fft, options.hop)
+        self.sounds = ClipSound(packed, self.grid, options)
         self._n_atomic = len(manifest.classes("atomic"))
         self._options = options
         self.as_i420 = options.pixels == "i420" and self._of_planes(manifest)
@@ -99,7 +96,7 @@ class BatchLayout:
             atomic_known=flags(),
             video={kind: allocate((rows, n, k, *picture), torch.uint8) for kind in self.videos},
             view={kind: whole() for kind in self.videos},
-            logmel=real(options.n_mels, self._n_columns) if sound else None,
+            logmel=real(*self.sounds.shape) if sound else None,
             sensors=real(n, options.sensor_samples, len(options.sensors))
             if "sensors" in options.modalities
             else None,

@@ -60,7 +60,8 @@ class LoaderOptions:
         prefetch: batches each worker prepares ahead.
         rank: of this process.
         world_size: how many processes share an epoch.
-        n_mels: bands of the log-mel; ``n_fft`` and ``hop`` in samples of the packed sound.
+        n_mels: bands of the log-mel; ``n_fft`` and ``hop`` in samples of the packed sound. Shards
+            that hold pictures of sound have 128 bands, and the other two do not count.
         sensors: S channels of the modality ``sensors``, each ``kind/position/column``, such as
             some of ``ShardSet.sensor_channels``.
         sensor_samples: J values of each channel a block, evenly from where it begins.

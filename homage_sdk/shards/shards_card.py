@@ -8,6 +8,7 @@ from homage_sdk.storage.dataset_card import Value, card_bytes
 _TYPES: dict[str, Value] = {
     "json": "json",
     "flac": "binary",
+    "png": "binary",
     "mp4": {"video": {"decode": False}},
 }
 """By suffix. Without a decoder: that of ``datasets`` is a package of its own."""

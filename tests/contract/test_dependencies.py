@@ -20,7 +20,7 @@ EXTRAS_OF = {
     "baselines/ccau/report": {"figures"},
     "homage_sdk/report": {"figures"},
     "homage_sdk/loader": {"train"},
-    "homage_sdk/media/logmel.py": {"train"},
+    "homage_sdk/media/spectrograms/logmel.py": {"train"},
     "homage_sdk/annotations.py": {"graph"},
     "homage_sdk/shards/packing/engines": {"ray"},
     "homage_sdk/shards/format/far.py": {"remote"},

@@ -79,8 +79,9 @@ def prepare(
                 hint="pack them with it, or leave it out of task.modalities",
             )
         if modality == "audio":
-            # Decibels below the reference, about -80 to 0, to about -1 to 1; [B, 1, n_mels, T].
-            value = ((value + 40.0) / 40.0).unsqueeze(1)
+            # Decibels below the reference, about -80 to 0, to about -1 to 1: [B, 1, n_mels, T].
+            # A picture of them stays in 0..1: [B, 3, n_mels, T].
+            value = ((value + 40.0) / 40.0).unsqueeze(1) if value.ndim == 3 else value
         elif modality == "sensors":
             # Values, and 1 where recorded; [B, N, 2, J, S].
             value = torch.stack([value.nan_to_num(), (~value.isnan()).float()], dim=2)

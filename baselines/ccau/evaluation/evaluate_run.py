@@ -16,7 +16,7 @@ from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.evaluation.predict import Judge
 from baselines.ccau.evaluation.predictions import SavedPredictions, save_predictions
 from baselines.ccau.runs.build_task import class_names, load_nets, load_trained
-from baselines.ccau.runs.checkpoint import Checkpoint, code_version
+from baselines.ccau.runs.checkpoint import IMPORTED, Checkpoint, code_version
 from baselines.ccau.runs.json_files import read_json, write_json
 from baselines.ccau.runs.learned_from import learned_from, recorded_prior
 from baselines.ccau.runs.run_folder import BEST, reserved
@@ -84,6 +84,7 @@ def evaluate(
                 "identity": identity,
                 "splits": dict(sorted(Counter(sequences.values()).items())),
                 "left_out": left_out,
+                "marks": _marks(checkpoint, shards),
                 "modalities": {},
             }
             if world.is_first:
@@ -97,6 +98,14 @@ def evaluate(
                 write_json(run / "results.json", results)
                 Harmless("the model card")(write_cards, run)
             return results
+
+
+def _marks(checkpoint: Checkpoint, shards: ShardSet) -> dict[str, str]:
+    """What has to stand beside every number of a modality."""
+    is_imported = checkpoint.state["training"]["ended"] == IMPORTED
+    if is_imported and shards.manifest.packed.audio != "jet":
+        return {"audio": "not the authors' pictures of sound"}
+    return {}
 
 
 def _identity(

@@ -13,7 +13,13 @@ from baselines.ccau.data.partition import TEST_SPLITS
 from baselines.ccau.evaluation.result_rows import fewshot_notes, fewshot_rows, notes, own_rows
 from baselines.ccau.models.build_nets import MODALITIES
 from baselines.ccau.runs.card_file import write_card
-from baselines.ccau.runs.checkpoint import STATE, CheckpointManifest, is_checkpoint, read_manifest
+from baselines.ccau.runs.checkpoint import (
+    IMPORTED,
+    STATE,
+    CheckpointManifest,
+    is_checkpoint,
+    read_manifest,
+)
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.run_folder import BEST, LAST
 
@@ -131,7 +137,7 @@ def model_card(
         "",
         f"- shards: fingerprint {shards['fingerprint'][:12]}...",
     ]
-    imported = state["ended"] == "imported"
+    imported = state["ended"] == IMPORTED
     lines += [_IMPORTED] if imported else _items(data_facts(described))
     for kind, names in manifest.classes.items():
         what = "sensor channels" if kind == "sensor" else f"{kind} classes"

@@ -74,6 +74,7 @@ def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
     """
     rows = []
     for modality, found in results["modalities"].items():
+        mark = results.get("marks", {}).get(modality, "")
         for name, numbers in _numbers(found):
             for by, each in (("", numbers), (PER_CLIP, numbers["per_clip"])):
                 row = name + by
@@ -81,8 +82,8 @@ def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
                 top, precision = (_means(each, kind, learned) for kind in KINDS)
                 rows.append(
                     {
-                        "modality": TITLES.get(modality, modality)
-                        if row == OURS or modality in ANNOTATED
+                        "modality": _title(modality, mark)
+                        if row == OURS or modality in ANNOTATED or mark
                         else "",
                         "row": row,
                         **Counted(**numbers.get("counted", found["counted"])).cells(),
@@ -96,6 +97,10 @@ def own_rows(results: Mapping[str, Any]) -> list[dict[str, str]]:
                     }
                 )
     return rows
+
+
+def _title(modality: str, mark: str) -> str:
+    return TITLES.get(modality, modality) + (f" ({mark})" if mark else "")
 
 
 def _numbers(found: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from baselines.ccau.data.partition import carve
 from baselines.ccau.evaluation.model_card import write_cards
 from baselines.ccau.paper.authors_weights import Imported, import_official
 from baselines.ccau.runs.build_task import class_names, describe, identity_of, model_config
-from baselines.ccau.runs.checkpoint import Identity, save
+from baselines.ccau.runs.checkpoint import IMPORTED, Identity, save
 from baselines.ccau.runs.json_files import write_json
 from baselines.ccau.runs.run_folder import LAST, finish
 from baselines.ccau.training.training_state import State
@@ -58,7 +58,7 @@ def write_imported(
         for name, tensor in net.state_dict().items()
     }
     epochs = [epoch for epoch in found.epochs.values() if epoch is not None]
-    training = asdict(State(epoch=max(epochs, default=0), ended="imported"))
+    training = asdict(State(epoch=max(epochs, default=0), ended=IMPORTED))
     state = {"training": training, "optimizer_groups": [], "epochs": found.epochs}
     if shards is None:
         identity = Identity(config=config.as_dict(), classes={}, shards="")

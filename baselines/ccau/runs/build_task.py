@@ -21,7 +21,8 @@ from baselines.ccau.runs.learned_from import learned_from, prior_of
 from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
 from homage_sdk.errors import CheckpointError, ConfigError
-from homage_sdk.media.logmel import n_columns
+from homage_sdk.media.spectrograms.jet import clip_columns
+from homage_sdk.media.spectrograms.logmel import n_columns
 from homage_sdk.shards import ShardSet
 from homage_sdk.time import Frame
 
@@ -49,13 +50,23 @@ def model_config(config: Config, shards: ShardSet) -> ModelConfig:
     Raises ConfigError where [model] says another of these sizes.
     """
     data = config.data
-    clip_s = Frame(1 + data.blocks * data.block_frames * data.stride).seconds().value
-    n_samples = round(clip_s * shards.audio_rate)
+    n_frames = data.blocks * data.block_frames * data.stride
+    n_samples = round(Frame(1 + n_frames).seconds().value * shards.audio_rate)
+    columns = n_columns(n_samples, data.n_fft, data.hop), "data.hop"
+    if shards.manifest.packed.audio == "jet":
+        columns = clip_columns(n_frames), "data.blocks"
+        if "audio" in config.task.modalities and config.model.audio_channels != 3:
+            raise ConfigError(
+                "these shards hold coloured pictures of sound",
+                place=shards.path,
+                found=f"model.audio_channels {config.model.audio_channels}",
+                hint="set model.audio_channels = 3 (preset official), or pack the sound itself",
+            )
     derived = {
         "size": (data.size, "data.size"),
         "blocks": (data.blocks, "data.blocks"),
         "n_mels": (data.n_mels, "data.n_mels"),
-        "audio_columns": (n_columns(n_samples, data.n_fft, data.hop), "data.hop"),
+        "audio_columns": columns,
         "n_objects": (max(len(shards.taxonomy("object")), 1), "the shards"),
         "n_predicates": (max(len(shards.taxonomy("relationship")), 1), "the shards"),
         "sensor_channels": (len(columns_of(config, shards).get("sensor", ())), "data.sensors"),

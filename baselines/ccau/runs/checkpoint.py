@@ -27,6 +27,8 @@ from homage_sdk.storage.folder_swap import new_folder
 from homage_sdk.storage.trees import remove_owned
 from homage_sdk.version import __version__
 
+IMPORTED = "imported"
+"""How training "ended" where the weights are the authors'."""
 SCHEMA = "ccau-checkpoint"
 VERSION = 1
 MANIFEST, STATE = "manifest.json", "state.json"

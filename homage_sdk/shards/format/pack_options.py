@@ -11,6 +11,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from homage_sdk.errors import UsageError, require_known
 from homage_sdk.time import NOMINAL_FPS
 
+JET_RATE = 44_100
+"""Of the sound whose picture is packed: the public code's."""
 Unit = Literal["sequence", "action", "clip"]
 ViewNumber = Annotated[int, Field(ge=0)]
 Views = Annotated[
@@ -51,7 +53,9 @@ class PackOptions:
 
     Attributes:
         views: ``"all"``, ``"ego"``, ``"third"``, or view numbers.
-        audio: pack the sound of the ego view (of the first view with sound where there is none).
+        audio: pack the sound of the ego view (of the first view with sound where there is none):
+            its samples, or, with ``"jet"``, the coloured picture of it that the public code of CCAU
+            learns from (``homage_sdk.media.spectrograms.jet``), which is of 44.1 kHz.
         scene_graphs: pack the scene graphs.
         sensors: pack the readings of the sensors, where the catalog has any.
         stride: every how many annotation frames (30 a second) one is kept.
@@ -71,7 +75,7 @@ class PackOptions:
     """
 
     views: Views = "all"
-    audio: bool = True
+    audio: Annotated[bool | Literal["jet"], Field(description="true, false or jet")] = True
     scene_graphs: bool = True
     sensors: bool = True
     stride: Annotated[int, Field(ge=1, le=300)] = 3
@@ -90,6 +94,8 @@ class PackOptions:
 
     def __post_init__(self) -> None:
         require_possible(self)
+        if self.audio == "jet" and self.audio_rate != JET_RATE:
+            raise refuse_option("audio_rate", self.audio_rate, f"{JET_RATE} with audio 'jet'")
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
@@ -131,6 +137,10 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
         {"short_side": 128, "crf": 24},
     ),
     "fine": ("every frame, short side 256: for other models", {"stride": 1, "short_side": 256}),
+    "official": (
+        "the public code of CCAU: 192 lines, every frame, coloured pictures of sound",
+        {"short_side": 192, "stride": 1, "audio": "jet", "audio_rate": JET_RATE},
+    ),
     "ego": ("the ego view alone, with its sound", {"views": "ego"}),
     "archive": (
         "every frame at up to 480 lines, for looking and re-packing",

@@ -66,10 +66,10 @@ class PackedView(StrictModel):
 
 
 class PackedSound(StrictModel):
-    """The packed sound of a sample: of the ego view where it has any."""
+    """The packed sound of a sample: of the ego view where it has any. A picture of it is PNG."""
 
     view: Annotated[int, Field(ge=0)]
-    field: Annotated[str, Field(pattern=r"^(ego|v\d{3,9})\.flac$")]
+    field: Annotated[str, Field(pattern=r"^(ego|v\d{3,9})\.(flac|jet\.png)$")]
     n_samples: Annotated[int, Field(ge=1, le=2**40)]
     gaps: Annotated[
         Gaps,

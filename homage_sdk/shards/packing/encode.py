@@ -21,6 +21,7 @@ from homage_sdk.media.audio import read_sound
 from homage_sdk.media.decoder import Decoder
 from homage_sdk.media.header.orientation import Form, Orientation
 from homage_sdk.media.pts_index import PtsIndex
+from homage_sdk.media.spectrograms import jet
 from homage_sdk.shards.encoding.mono_file import flac
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sample_meta import in_pairs
@@ -264,10 +265,13 @@ class _Scaling:
 def encode_sound(
     path: Path, begin_s: float, end_s: float, options: PackOptions
 ) -> tuple[bytes, int, tuple[tuple[int, int], ...]]:
-    """The sound between two moments as mono 16-bit FLAC: its bytes, its samples, its gaps.
+    """The sound between two moments as mono 16-bit FLAC, or as a picture: bytes, samples, gaps.
 
     A gap is a stretch that was not recorded, as in ``PackedSound``.
     """
     sound = read_sound(path, begin_s, end_s, options.audio_rate)
-    data = flac(sound.samples, options.audio_rate)
+    if options.audio == "jet":
+        data = jet.to_png(jet.picture_of(sound.samples))
+    else:
+        data = flac(sound.samples, options.audio_rate)
     return data, len(sound.samples), gap_edges(sound.recorded)

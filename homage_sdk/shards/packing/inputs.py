@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from homage_sdk.errors import ShardError
+from homage_sdk.media.spectrograms import jet
 from homage_sdk.shards.format.manifest import INPUTS
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sensor_array import SensorTable
@@ -121,6 +122,8 @@ def made_by() -> dict[str, str]:
 def maker(options: PackOptions) -> str:
     """A digest of everything but the input that decides the bytes of an encoded member."""
     libraries = made_by() | {"homage_sdk": ""}
+    if options.audio == "jet":
+        libraries |= {"audio": "jet", **jet.versions()}
     how = {
         name: getattr(options, name)
         for name in ("stride", "short_side", "crf", "gop", "x264_preset", "tune", "audio_rate")

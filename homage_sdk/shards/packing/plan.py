@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # videos.
 _BYTES_A_PIXEL = 110_000 / 40 / (256 * 144)
 _BYTES_A_SAMPLE = 1.0
+_JET_BYTES = 15_000.0  # a second of a picture of sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,8 @@ def rough_bytes(sequence: Sequence, options: PackOptions) -> float:
         seconds = view.duration_s or sequence.duration_s or 0.0  # not probed: as long as its labels
         size += seconds * video_rate(view.width or 1024, view.height or 768, options)
     if options.audio and sequence.has_audio:
-        size += (sequence.duration_s or 0) * options.audio_rate * _BYTES_A_SAMPLE
+        rate = _JET_BYTES if options.audio == "jet" else options.audio_rate * _BYTES_A_SAMPLE
+        size += (sequence.duration_s or 0) * rate
     if options.sensors:
         size += sum(8 * each.n_rows * (1 + len(each.columns)) for each in sequence.sensors)
     return size

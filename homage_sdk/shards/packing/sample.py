@@ -211,7 +211,8 @@ def _pack_sound(
             data, n_samples, gaps = encode_sound(view.file(), *span, options)
             return Encoded(data, (n_samples, *(edge for gap in gaps for edge in gap)))
 
-        name = "ego.flac" if view.kind == "ego" else f"v{view.number:03d}.flac"
+        end = "jet.png" if options.audio == "jet" else "flac"
+        name = f"ego.{end}" if view.kind == "ego" else f"v{view.number:03d}.{end}"
         try:
             made = job.member(Wanted(planned.sequence, name, [view.path], span), encode)
         except MediaError as error:

@@ -210,7 +210,8 @@ class _Look(Job):
         if wanted.field != SENSORS and not are_there:
             encode()  # says at once that the file is not there
         self.reasons.append(reason)
-        numbers = (2,) if wanted.field.endswith(".flac") else (2, 2)  # any that are possible
+        is_sound = wanted.field.endswith((".flac", ".png"))
+        numbers = (2,) if is_sound else (2, 2)  # any that are possible
         return EncodedMember(b"", MadeFrom(files=(), times="", maker="", numbers=numbers))
 
 

@@ -9,8 +9,9 @@ from typing import Literal
 
 import av
 
-from homage_sdk.errors import ShardError
+from homage_sdk.errors import MediaError, ShardError
 from homage_sdk.media.header.opening import open_packed, reason
+from homage_sdk.media.spectrograms import jet
 from homage_sdk.problems import Code
 from homage_sdk.shards.format.annotations import ANNOTATIONS, Annotations
 from homage_sdk.shards.format.manifest import Manifest, SampleInfo
@@ -76,6 +77,11 @@ def check_member(manifest: Manifest, sample: SampleInfo, field: str, data: bytes
                 _check_view(view, data)
     elif field.endswith(".flac") and sample.sound is not None:
         _check_sound(sample.sound, data)
+    elif field.endswith(".png") and sample.sound is not None:
+        try:
+            jet.from_png(data, sample.sound.n_samples)
+        except MediaError as error:
+            raise Mismatch(BAD_SOUND, error.found or error.message) from error
     elif field == SENSORS and sample.sensors is not None:
         _check_sensors(sample.sensors, data)
 

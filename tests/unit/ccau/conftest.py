@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from baselines.ccau.config.config import Config, from_dict
+from homage_sdk import Dataset
+from homage_sdk.shards import PackOptions, pack
+from tests.conftest import once
 
 
 def _tiny(**changes: object) -> Config:
@@ -41,6 +45,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def jet_shards(shared_folder: Path, small_catalog: Path) -> Path:
+    """The shards of ``small_catalog`` with pictures of its sound and no view. Read only."""
+
+    def make(out: Path) -> None:
+        chosen = PackOptions(views=(999,), audio="jet", audio_rate=44_100)
+        pack(Dataset(small_catalog), out, chosen, workers=1)
+
+    return once(shared_folder, "jet_shards", make)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from homage_sdk.errors import UsageError
-from homage_sdk.media.logmel import LogMel, n_columns
+from homage_sdk.media.spectrograms.logmel import LogMel, n_columns
 
 
 @pytest.mark.slow

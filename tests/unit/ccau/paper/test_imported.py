@@ -10,18 +10,24 @@ from typer.testing import CliRunner
 
 from baselines.ccau.cli import app
 from baselines.ccau.config.config import from_dict
+from baselines.ccau.data.loaders import open_loader, prepare
+from baselines.ccau.distributed import World
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.predictions import load_predictions
+from baselines.ccau.evaluation.result_rows import own_rows
 from baselines.ccau.runs import checkpoint
-from baselines.ccau.runs.build_task import load_nets
+from baselines.ccau.runs.build_task import load_nets, model_config
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError, ConfigError, UsageError
+from homage_sdk.media.spectrograms.jet import clip_columns
 from homage_sdk.shards import ShardSet
 from tests.unit.ccau.models.authors import AuthorsAudio, AuthorsVideo, stir
 
 SETTINGS = ("model.width=8", "data.size=64", "data.fit=crop", "data.crop=96", "data.n_mels=64")
 # 64 mel bands are 2 cells high after VGG19, and 345 columns 10 wide: one more stage, 1 x 5.
 AUDIO = {"width": 8, "extra": 1, "positions": 5}
+# 128 x 344 as theirs are: 4 x 10 after VGG19, two more stages, 1 x 2.
+AUTHORS_AUDIO = {"width": 8, "extra": 2, "positions": 2}
 
 
 def options(*settings):
@@ -36,12 +42,12 @@ def invoke(*arguments):
 def theirs(tmp_path):
     """``theirs(activities, atomic)``: an ego and an audio file, and the modules they hold."""
 
-    def make(activities=5, atomic=7):
+    def make(activities=5, atomic=7, audio=AUDIO):
         torch.manual_seed(0)
         sizes = {"activities": activities, "atomic": atomic}
         modules = {
             "imgs-0": stir(AuthorsVideo(width=8, side=2, **sizes), 1),
-            "audio": stir(AuthorsAudio(**AUDIO, **sizes), 2),
+            "audio": stir(AuthorsAudio(**audio, **sizes), 2),
         }
         files = []
         for mode, module in modules.items():
@@ -87,8 +93,43 @@ def test_with_shards_it_is_a_run_that_can_be_judged(theirs, small_shards, tmp_pa
         )
     results = evaluate(out, small_shards, device="cpu", draws=5)
     assert set(results["modalities"]) == {"ego", "audio"}
+    for row in own_rows(results):  # log-mel is not what the authors' network learned from
+        is_audio = "authors' pictures of sound" in row["modality"]
+        assert is_audio == (row["modality"] not in ("Ego", ""))
+    assert "Audio (not the authors' pictures of sound)" in (out / "README.md").read_text()
     saved = load_predictions(out / "predictions.npz")
     assert all(np.isfinite(p.activity).all() for p in saved.by_modality.values())
+
+
+def test_on_the_authors_pictures_of_sound_no_row_is_marked(theirs, jet_shards, tmp_path):
+    """One pixel a cell, 344 columns of 128 bands: the sizes of their audio network as it is."""
+    shards = ShardSet.open(jet_shards)
+    counts = [len(shards.taxonomy(kind)) for kind in ("activity", "atomic")]
+    files, modules = theirs(*counts, audio=AUTHORS_AUDIO)
+    out = tmp_path / "run"
+    small = ("--set", "model.width=8")
+    done = invoke(files[1], "--out", out, "--shards", jet_shards, *small)
+    assert done.exit_code == 0, done.output
+    _, config, nets = load_nets(out, shards)
+    splits = tuple(s.sequence for s in shards.samples if s.has_audio)
+    loader = open_loader(shards, config, ("audio",), splits, World(), training=False)
+    inputs, _ = prepare(next(iter(loader)), config, ("audio",), epoch=0, training=False)
+    pictures = inputs["audio"]
+    assert pictures.shape[1:] == (3, 128, 344) and 0 <= pictures.min() < pictures.max() <= 1
+    with torch.no_grad():  # theirs takes [B, 3, time, bands]
+        found = modules["audio"](pictures.transpose(-2, -1))[0]
+        torch.testing.assert_close(nets["audio"](pictures).activity, found, rtol=1e-4, atol=1e-5)
+    results = evaluate(out, jet_shards, device="cpu", draws=5)
+    assert results["marks"] == {}
+    assert own_rows(results)[0]["modality"] == "Audio"
+
+
+def test_shards_of_pictures_of_sound_are_for_networks_that_take_them(tiny, jet_shards):
+    shards = ShardSet.open(jet_shards)
+    with pytest.raises(ConfigError, match=r"coloured pictures of sound.*audio_channels = 3"):
+        model_config(tiny(**{"data.n_mels": 128}), shards)
+    taken = tiny(**{"data.n_mels": 128, "model.audio_channels": 3})
+    assert model_config(taken, shards).audio_columns == clip_columns(2 * 3 * 3)
 
 
 def test_other_class_counts_than_the_shards_are_refused(theirs, small_shards, tmp_path):
