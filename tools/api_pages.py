@@ -17,11 +17,8 @@ PAGES = (
     *("homage_sdk.release", "homage_sdk.validation", "homage_sdk.ingest", "homage_sdk.catalog"),
     *("homage_sdk.query.patterns", "homage_sdk.query.relations", "homage_sdk.query.matches"),
     *("homage_sdk.shards", "homage_sdk.loader", "homage_sdk.export"),
-    *(
-        "homage_sdk.report.statistics",
-        "homage_sdk.media.sync",
-        "homage_sdk.media.spectrograms.logmel",
-    ),
+    *("homage_sdk.report.statistics", "homage_sdk.media.sync"),
+    *("homage_sdk.media.spectrograms.logmel", "homage_sdk.media.spectrograms.jet"),
     *("homage_sdk.evaluation.metrics", "homage_sdk.evaluation.intervals"),
     *("homage_sdk.synth", "homage_sdk.testing"),
 )
