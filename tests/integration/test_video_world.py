@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from baselines.ccau.config.config import read_config
+from baselines.ccau.instrument.protocol import read_protocol
 from tools import video_world
 
 TOOL = Path(video_world.__file__)
@@ -45,6 +48,11 @@ def test_the_effect_that_can_be_found_is_found_four_times_in_five():
 def test_an_alignment_that_did_not_work_gives_no_gains(alignment):
     text = video_world.page(made_runs(alignment), 4, "")
     assert "Not reported" in text and "coop - single" not in text
+
+
+def test_its_settings_are_a_configuration_and_align_as_the_instrument_does():
+    config, instrument = read_config(str(video_world.CONFIG)), read_protocol()
+    assert replace(config.align, pairs="sum") == instrument.align
 
 
 @pytest.mark.slow
