@@ -77,12 +77,17 @@ class ScoredRows:
                 )
         return with_mean(found)
 
-    def mean_ap(self, counts: Floats) -> dict[str, Floats]:
-        """``PART/weighted`` and ``PART/macro`` ``[D]`` of atomic classes, and their means."""
+    def mean_ap(self, counts: Floats, *, with_pooled: bool = True) -> dict[str, Floats]:
+        """``PART/weighted`` and ``PART/macro`` ``[D]`` of atomic classes, and their means.
+
+        The pooled part takes as long as all splits together, and can be left out.
+        """
         found: dict[str, Floats] = {}
         for part, ranked in self.ranked.items():
-            owner = self.owner[self.parts[part]]
-            weighted, macro = ranked.mean_ap_over(counts, owner)
+            if part == POOLED and not with_pooled:
+                continue
+            there, owner = np.unique(self.owner[self.parts[part]], return_inverse=True)
+            weighted, macro = ranked.mean_ap_over(counts[:, there], owner)
             found |= {f"{part}/weighted": weighted, f"{part}/macro": macro}
         return with_mean(found)
 

@@ -61,7 +61,7 @@ def statistic(rows: ScoredRows, metric: str) -> Statistic:
     """What the paper prints, the mean over the test splits: top-1, or support-weighted mAP."""
     if metric == "accuracy":
         return lambda counts: rows.accuracy(counts)["mean/top1"]
-    return lambda counts: rows.mean_ap(counts)["mean/weighted"]
+    return lambda counts: rows.mean_ap(counts, with_pooled=False)["mean/weighted"]
 
 
 def _modality(
