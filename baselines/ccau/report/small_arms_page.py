@@ -43,7 +43,7 @@ LEVEL = 0.05
 COMPARED = (
     ("compositional_long", "single_atomic_long", "composition, all trained longer"),
     ("compositional_long", "coop_atomic_long", "composition against cooperation, trained longer"),
-    ("single_atomic_long", "single_atomic", "training longer (and fewer participants)"),
+    ("coop_atomic_long", "coop_atomic", "training longer (with fewer participants)"),
 )
 """Differences between control arms, and what each is the effect of."""
 STYLES = dict(zip((arm.name for arm in CONTROL_ARMS), ("--", ":", "-"), strict=True))
