@@ -32,10 +32,15 @@ class ManipulationCheck:
     above_placebo: PairedDifference
 
     @property
+    def is_decided(self) -> bool:
+        """Whether there is more than one seed: one says nothing of others."""
+        return self.above_chance.n_seeds > 1
+
+    @property
     def passes(self) -> bool:
         """Whether both lower 95 % bounds over seeds lie above 0; never with one seed."""
         both = (self.above_chance, self.above_placebo)
-        return all(each.n_seeds > 1 and each.low > 0 for each in both)
+        return self.is_decided and all(each.low > 0 for each in both)
 
 
 def manipulation_checks(arm: str, runs: Sequence[Path]) -> list[ManipulationCheck]:

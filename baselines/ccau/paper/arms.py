@@ -66,7 +66,7 @@ CONTROL_ARMS = (
     Arm("compositional_long", ((CONTROLS, "Compositional, longer"),), longer=4),
 )
 """What Table 6 leaves open: whether composition helps, or atomic actions alone take longer. All
-have one budget; each epoch is judged on participants set aside, so that curves show it."""
+have one budget; every second epoch is judged on participants set aside, so that curves show it."""
 
 Note = Callable[[str], None]
 

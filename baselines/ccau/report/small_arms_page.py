@@ -71,7 +71,7 @@ def write_small_arms(out: Path, tables: Tables, page: Path, *, draws: int = DRAW
 
 def verdicts(tables: Tables, checks: Sequence[ManipulationCheck]) -> list[str]:
     """What the numbers allow to say, in sentences."""
-    failed = sorted({f"{each.arm} ({each.pair})" for each in checks if not each.passes})
+    failed = [f"{each.arm} ({each.pair})" for each in checks if not each.passes]
     passed = len(checks) - len(failed)
     lines = [
         f"{passed} of {len(checks)} aligned pairs pass their manipulation check"

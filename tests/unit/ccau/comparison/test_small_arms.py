@@ -109,7 +109,7 @@ def test_controls_are_the_arms_of_table_6_for_longer_with_a_curve(tmp_path):
         assert long.optim.epochs == 4 * base.optim.epochs
         for section in ("task", "composition", "align", "model", "data"):
             assert getattr(long, section) == getattr(base, section)
-        assert long.run.validate_every == 1 and long.run.selection == "validation"
+        assert long.run.validate_every == 2 and long.run.selection == "validation"
         assert long.optim.schedule == "constant"  # so that each point of the curve is a budget
         few = arm_config(arm, tmp_path, 0, size="tiny", settings=["optim.epochs=2"])
         assert few.optim.epochs == 8
