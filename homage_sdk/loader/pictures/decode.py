@@ -205,14 +205,12 @@ def _rgb(planes: _Planes, code: int = cv2.COLOR_YUV2RGB_I420) -> Any:
 
 
 def _resized(image: Any, width: int, height: int) -> Any:
-    """Uint8 [height, width, ...]: means of areas along a side that shrinks, lines along one that
-    grows.
+    """Uint8 [height, width, ...]: by straight lines, which is four times as fast, where that leaves
+    out no pixel, else by means of areas along a side that shrinks.
     """
     if image.shape[:2] == (height, width):
         return image
-    small = min(width, image.shape[1]), min(height, image.shape[0])
-    if small != image.shape[1::-1]:
+    if image.shape[1] >= 2 * width or image.shape[0] >= 2 * height:
+        small = min(width, image.shape[1]), min(height, image.shape[0])
         image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    if small != (width, height):
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
