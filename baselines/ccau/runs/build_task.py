@@ -18,6 +18,7 @@ from baselines.ccau.data.sensor_channels import sensor_channels
 from baselines.ccau.models.build_nets import ModalityNet, build_nets
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity, load_into
 from baselines.ccau.runs.learned_from import learned_from, prior_of
+from baselines.ccau.runs.objective_version import require_same_answer
 from baselines.ccau.runs.run_folder import load_result
 from baselines.ccau.tasks import Cooperative, CooperativeKD, Single, StaticKD, Task
 from homage_sdk.errors import CheckpointError, ConfigError
@@ -105,9 +106,11 @@ def make_nets(config: Config, shards: ShardSet) -> dict[str, ModalityNet]:
 def load_nets(run: Path, shards: ShardSet) -> tuple[Checkpoint, Config, dict[str, ModalityNet]]:
     """The networks of a finished run, in evaluation mode, checked against these shards.
 
-    Raises CheckpointError: no finished run, a file cut or changed, other class lists.
+    Raises CheckpointError: no finished run, a file cut or changed, other class lists, or weights
+    that an older forward pass trained.
     """
     checkpoint, config = load_trained(run, shards)
+    require_same_answer(checkpoint, config.task.modalities)
     nets, tensors = make_nets(config, shards), checkpoint.tensors("model")
     for modality, net in nets.items():
         own = _tensors_of(modality, tensors, place=checkpoint.folder)
@@ -169,6 +172,7 @@ def _load_teacher(
     if modality not in nets:
         raise ConfigError(f"task.teachers names {modality}, which is not among task.modalities")
     checkpoint, trained = load_trained(run, shards)
+    require_same_answer(checkpoint, [modality])
     tensors = _tensors_of(modality, checkpoint.tensors("model"), place=checkpoint.folder)
     for key, own, theirs in _inputs_that_differ(config, trained, modality):
         raise ConfigError(

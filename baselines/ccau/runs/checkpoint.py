@@ -31,6 +31,8 @@ IMPORTED = "imported"
 """How training "ended" where the weights are the authors'."""
 SCHEMA = "ccau-checkpoint"
 VERSION = 1
+OBJECTIVE = 1
+"""Counted up where a loss or a forward pass changes; see ``objective_version``."""
 MANIFEST, STATE = "manifest.json", "state.json"
 _PICKLE_HINT = (
     "pickles can run code and are never loaded; for the authors' files use `ccau import-official`"
@@ -68,6 +70,7 @@ class CheckpointManifest(Identity):
 
     code_version: str
     torch: str
+    objective: int = 0  # of a version before it was counted
     files: dict[str, CheckpointFile]
 
 
@@ -126,6 +129,7 @@ def save(
         manifest = CheckpointManifest(
             code_version=code_version(),
             torch=torch.__version__,
+            objective=OBJECTIVE,
             **identity.model_dump(),
             files={
                 path.name: CheckpointFile(bytes=path.stat().st_size, sha256=sha256_file(path))

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from baselines.ccau.config.config import from_dict
+from baselines.ccau.config.config import as_it_ran, from_dict
 from baselines.ccau.distributed import World
 from baselines.ccau.runs import checkpoint as checkpoints
 from baselines.ccau.runs.build_task import columns_of, require_classes
 from baselines.ccau.runs.checkpoint import Checkpoint, Identity
+from baselines.ccau.runs.objective_version import require_same_objective
 from baselines.ccau.tasks import Task
 from baselines.ccau.training.training_state import State
 from homage_sdk.errors import CheckpointError, ConfigError
@@ -53,7 +54,8 @@ def restore(
 ) -> State:
     """Put a checkpoint into ``task`` and ``optimizer``; the counters to go on with.
 
-    Raises ConfigError (another number of ranks) and CheckpointError (other classes, another model).
+    Raises ConfigError (another number of ranks) and CheckpointError (other classes, another model,
+    an older objective).
     """
     state = State.from_json(checkpoint.state["training"])
     if state.world_size != world.size:
@@ -64,7 +66,9 @@ def restore(
             expected=str(state.world_size),
             hint="launch as many processes as before, or start again with --fresh",
         )
-    columns = columns_of(from_dict(checkpoint.manifest.config), shards)
+    config = from_dict(as_it_ran(checkpoint.manifest.config))
+    require_same_objective(checkpoint, config)
+    columns = columns_of(config, shards)
     require_classes(checkpoint, columns, shards=str(shards.path))
     checkpoints.load_into(task, checkpoint.tensors("model"), place=checkpoint.folder)
     load_optimizer(

@@ -16,14 +16,16 @@ from baselines.ccau.config.training_config import OptimConfig
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.report.run_facts import run_facts
 from baselines.ccau.runs.boards import Boards
+from baselines.ccau.runs.build_task import build_task, load_nets
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.metrics_log import MetricsLog, read_metrics
 from baselines.ccau.training import not_finite
 from baselines.ccau.training.optimizer import memory_mb
 from baselines.ccau.training.train import train
 from baselines.ccau.training.training_state import State
-from homage_sdk.errors import ConfigError
+from homage_sdk.errors import CheckpointError, ConfigError
 from homage_sdk.progress import Harmless
+from homage_sdk.shards import ShardSet
 from tests.unit.ccau.training.boards import FakeWandb
 from tests.unit.ccau.training.dying import Killed, killed_at
 from tests.unit.ccau.training.test_train import assert_same_run
@@ -69,12 +71,20 @@ def test_a_killed_run_goes_on_with_every_setting_that_changes_no_weight(
     assert any("optim.epochs 2 to 3" in value for _, value in run_facts(run))
 
 
+def as_of_before(checkpoint, **changes):
+    """Make a checkpoint one of a version that did not count its objective."""
+    manifest = read_json(checkpoint, "manifest.json") | changes
+    del manifest["objective"]
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+
+
 def test_a_run_of_before_a_setting_goes_on_with_its_default(stopped, small_shards, tmp_path):
     """Such a run did what the default does; another value is refused as ever."""
     config, run = stopped
     described = read_json(run, "config.json")
     del described["config"]["align"]["centre"], described["config"]["data"]["fit"]
     (run / "config.json").write_text(json.dumps(described))
+    as_of_before(run / "checkpoint-last", config=described["config"])
     with pytest.raises(ConfigError, match=r"align\.centre differs"):
         train(config.replace(["align.centre=true"]), small_shards, run)
     with pytest.raises(ConfigError, match=r"align\.negatives differs") as refused:
@@ -86,6 +96,35 @@ def test_a_run_of_before_a_setting_goes_on_with_its_default(stopped, small_shard
     train(config, small_shards, run)
     train(config, small_shards, tmp_path / "straight")
     assert_same_run(run, tmp_path / "straight")
+
+
+def test_a_run_that_an_older_loss_began_is_not_ended_by_another(
+    tiny, small_shards, tmp_path, monkeypatch
+):
+    atomic = tiny(**AUDIO, **{"composition.targets": "atomic", "run.checkpoint_every": 1})
+    with monkeypatch.context() as patch:
+        killed_at(patch, 2)
+        with pytest.raises(Killed):
+            train(atomic, small_shards, tmp_path)
+    as_of_before(tmp_path / "checkpoint-last")
+    with pytest.raises(CheckpointError, match=r"older objective.*lambda") as refused:
+        train(atomic, small_shards, tmp_path)
+    assert "--fresh" in refused.value.hint
+    assert not train(atomic, small_shards, tmp_path, fresh=True).already_done
+
+
+def test_weights_of_an_older_forward_pass_are_not_judged_by_another(tiny, small_shards, tmp_path):
+    graphs = {"task.kind": "single", "task.modalities": '["audio", "scene_graph"]'}
+    config = tiny(**graphs, **{"optim.epochs": 1, "run.selection": "last"})
+    train(config, small_shards, tmp_path)
+    shards = ShardSet.open(small_shards)
+    assert load_nets(tmp_path, shards)
+    as_of_before(tmp_path / "checkpoint-last")
+    with pytest.raises(CheckpointError, match=r"older objective.*scene graph"):
+        load_nets(tmp_path, shards)
+    student = {"task.kind": "static_kd", "task.modalities": '["ego", "audio"]'}
+    of_sound = tiny(**student, **{"task.teachers.audio": str(tmp_path)})
+    assert build_task(of_sound, shards, torch.device("cpu"))  # what it hears is as it was
 
 
 def test_a_run_with_the_negatives_of_0_1_0_says_by_which_setting_it_goes_on(
