@@ -23,12 +23,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command(rich_help_panel="Train and judge")(compare)
-app.command(rich_help_panel="The paper")(arms)
-app.command(rich_help_panel="The paper")(tables)
-app.command(rich_help_panel="Look")(instrument)
-app.command(rich_help_panel="Look")(tsne)
-app.command(rich_help_panel="Look")(localise)
 
 
 @app.callback()
@@ -226,6 +220,14 @@ def import_official(
         say(f"{modality}: {n_parameters:,} parameters, {when}")
     kind = "checkpoint" if shards is None else "run"
     say(f"{kind}: {folder} ({found.n_activities} activities, {found.n_atomic} atomic classes)")
+
+
+app.command(rich_help_panel="Train and judge")(compare)
+app.command(rich_help_panel="The paper")(arms)
+app.command(rich_help_panel="The paper")(tables)
+app.command(rich_help_panel="Look")(instrument)
+app.command(rich_help_panel="Look")(tsne)
+app.command(rich_help_panel="Look")(localise)
 
 
 def main() -> None:
