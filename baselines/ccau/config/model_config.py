@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 AttentionKind = Literal["eq2", "official", "none"]
 PoolKind = Literal["mean", "max"]
+AtomicJoin = Literal["mean", "max"]
 
 
 @dataclass(frozen=True)

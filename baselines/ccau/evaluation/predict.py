@@ -109,7 +109,7 @@ class Judge:
         for modality, parts in own.items():
             everywhere = list(chain.from_iterable(gather(self.world, parts)))
             columns = {k: np.concatenate([part[k] for part in everywhere]) for k in everywhere[0]}
-            merged = merge(columns, self.planned[modality])
+            merged = merge(columns, self.planned[modality], nets[modality].atomic_join)
             if merged is not None:
                 found[modality] = merged
         return found

@@ -2,7 +2,7 @@
 
 Letters: S sequences, A activities, C atomic classes, D features. A sequence's activity scores are
 the mean of its clips' softmax, its atomic scores the largest sigmoid of any clip (CCAU.md,
-"Evaluation"); several third-person views are averaged after that.
+"Evaluation"), of scene graphs their mean; several third-person views are averaged after that.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.ccau.config.model_config import AtomicJoin
 from homage_sdk.errors import CheckpointError, TrainingError
 from homage_sdk.storage import write_file
 
@@ -51,6 +52,8 @@ class Predictions:
     clip_attention: NDArray[np.float16] | None = None
     """``[clips, N, h * w]``: the weights of Eq. 2 at each of N blocks, over the cells of the grid
     row by row, each a sum of 1; None for a network without attention, and in older files."""
+    atomic_join: AtomicJoin = "max"
+    """How atomic scores of clips join: that of the network (``ModalityNet.atomic_join``)."""
 
     @cached_property
     def activity(self) -> Floats:
@@ -60,7 +63,7 @@ class Predictions:
     @cached_property
     def atomic(self) -> Floats:
         """``[S, C]``, all views averaged."""
-        return join_clips(self.clip_atomic, self.clip_sequence, self.clip_view, "max")
+        return join_clips(self.clip_atomic, self.clip_sequence, self.clip_view, self.atomic_join)
 
     def one_view(self) -> Predictions:
         """The same of each sequence's view with the lowest number alone."""
@@ -79,6 +82,7 @@ class Predictions:
             activity_label=self.activity_label[rows],
             atomic_label=self.atomic_label[rows],
             atomic_known=self.atomic_known[rows],
+            atomic_join=self.atomic_join,
             **{**clips, "clip_sequence": place[clips["clip_sequence"]]},
         )
 
@@ -98,7 +102,7 @@ def join_clips(
     scores: Floats,
     sequence: NDArray[np.integer[Any]],
     view: NDArray[np.integer[Any]],
-    how: Literal["mean", "max"],
+    how: AtomicJoin,
 ) -> Floats:
     """Clips ``[clips, ...]`` to sequences ``[S, ...]``: over each view's clips, then mean of views.
 
@@ -119,7 +123,9 @@ def join_clips(
     return np.asarray(np.add.reduceat(by_view, firsts) / n_views[:, None])
 
 
-def merge(clips: Clips, planned: Mapping[tuple[str, int], int]) -> Predictions | None:
+def merge(
+    clips: Clips, planned: Mapping[tuple[str, int], int], atomic_join: AtomicJoin = "max"
+) -> Predictions | None:
     """Predictions from clips in any order, each view of each exactly once; None: none is present.
 
     ``planned`` says how many views each (sequence, clip) has to come with; see
@@ -147,6 +153,7 @@ def merge(clips: Clips, planned: Mapping[tuple[str, int], int]) -> Predictions |
         clip_atomic_label=shown["atomic_label"].astype(np.uint8),
         clip_embedding=shown["context"],
         clip_attention=shown.get("attention"),
+        atomic_join=atomic_join,
     )
 
 
@@ -215,10 +222,13 @@ def predictions_as_arrays(predictions: Predictions, prefix: str) -> dict[str, ND
 def predictions_from_arrays(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Predictions:
     """The same again; KeyError where a field is missing."""
     names = {f.name: prefix + f.name for f in fields(Predictions)}
-    if names["clip_attention"] not in arrays:
-        del names["clip_attention"]
+    for field in ("clip_attention", "atomic_join"):  # not in older files
+        if names[field] not in arrays:
+            del names[field]
     values: dict[str, Any] = {field: arrays[name] for field, name in names.items()}
     values["sequences"] = tuple(values["sequences"].tolist())
+    if "atomic_join" in values:
+        values["atomic_join"] = str(values["atomic_join"])
     return Predictions(**values)
 
 

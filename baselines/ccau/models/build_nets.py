@@ -59,6 +59,8 @@ class VideoNet(AggregatedNet):
 class SceneGraphNet(AggregatedNet):
     """scene_graph."""
 
+    atomic_join = "mean"
+
     def __init__(self, config: ModelConfig, modality: str, *sizes: int) -> None:
         super().__init__(config, modality, *sizes)
         dim = config.features

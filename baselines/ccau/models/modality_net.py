@@ -6,12 +6,13 @@ Letters: B clips, N blocks, K frames a block, D features, A activities, C atomic
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from baselines.ccau.config.model_config import AttentionKind, ModelConfig
+from baselines.ccau.config.model_config import AtomicJoin, AttentionKind, ModelConfig
 from baselines.ccau.models.attention import make_attention, pool
 from baselines.ccau.models.batch_norms import BatchNorm, as_in_evaluation
 from baselines.ccau.models.convgru import ConvGRU
@@ -51,12 +52,18 @@ def clip_activity(blocks: Tensor, valid: Tensor) -> Tensor:
     return torch.logsumexp(log_p, dim=1) - counted.sum(dim=1, keepdim=True).log()
 
 
-def clip_atomic(blocks: Tensor, valid: Tensor) -> Tensor:
+def clip_atomic(blocks: Tensor, valid: Tensor, how: AtomicJoin = "max") -> Tensor:
     """Clip logits: the largest over the valid blocks, as an action of any block is the clip's.
+
+    ``mean``: those whose sigmoid is the mean of the valid blocks' sigmoid.
 
     blocks [B, N, C], valid [B, N] -> [B, C]. A clip without a valid block counts all its blocks.
     """
     counted = valid | ~valid.any(dim=1, keepdim=True)
+    if how == "mean":
+        both = F.logsigmoid(torch.stack([exact(blocks), -exact(blocks)]))
+        of, against = both.masked_fill(~counted.unsqueeze(-1), -torch.inf).logsumexp(dim=2)
+        return of - against
     return blocks.masked_fill(~counted.unsqueeze(-1), -torch.inf).amax(dim=1)
 
 
@@ -96,6 +103,10 @@ class ModalityOutput:
 
 class ModalityNet(nn.Module):
     """Shared by all modalities: normalisation, heads, named dropout. Subclasses give contexts."""
+
+    atomic_join: ClassVar[AtomicJoin] = "max"
+    """How blocks join to a clip's atomic actions, and clips to a sequence's. Where annotators chose
+    what is there, ``mean``: the largest of more scores is larger, whatever they are of."""
 
     def __init__(
         self, config: ModelConfig, modality: str, n_activities: int, n_atomic: int, seed: int
@@ -165,7 +176,7 @@ class ModalityNet(nn.Module):
                 "activity_block": activity,
                 "atomic_block": atomic,
                 "activity": clip_activity(activity, valid),
-                "atomic": clip_atomic(atomic, valid),
+                "atomic": clip_atomic(atomic, valid, self.atomic_join),
             }
         normed = clip if self.final_bn is None else self.final_bn(clip)
         activity, atomic = self.final_fc_video(normed), self.final_fc_atomic(normed)

@@ -107,8 +107,11 @@ def test_clip_predictions_are_the_mean_softmax_and_the_largest_sigmoid():
         torch.testing.assert_close(clip_activity(activity, valid)[b].softmax(-1), mean)
         top = atomic[b, :blocks].sigmoid().amax(0)
         torch.testing.assert_close(clip_atomic(atomic, valid)[b].sigmoid(), top)
+        mean = atomic[b, :blocks].sigmoid().mean(0)
+        torch.testing.assert_close(clip_atomic(atomic, valid, "mean")[b].sigmoid(), mean)
     none = torch.zeros(2, 3, dtype=torch.bool)
     assert torch.isfinite(clip_activity(activity, none)).all()
+    assert torch.isfinite(clip_atomic(atomic, none, "mean")).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1, 1), (1, 3, 1, 1, 1)])
