@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SENSORS = "sensors.npy"
 
 LONGEST_GAP = 5.0
-"""Two readings further apart than this many of a sensor's usual (median) intervals have nothing
-between them: it was not recorded."""
+"""Two readings further apart than this many of a sensor's usual intervals have nothing between
+them: it was not recorded. Usual is the median, without those of 0: readings that came together."""
 _MAX_COLUMNS = 4096
 
 
@@ -146,8 +146,9 @@ def on_clock(
 ) -> npt.NDArray[np.float32]:
     """All ``channels`` at the times of ``clock`` (seconds, [S]): float32 [S, channels].
 
-    In the units of the files. Readings are interpolated, those of ``human_presence`` held. NaN
-    where a channel is not there or was not recorded (``LONGEST_GAP``).
+    In the units of the files. Readings are interpolated, and not between two that lie far apart
+    (``LONGEST_GAP``); those of ``human_presence``, which may report changes alone, are held until
+    the next one. NaN where a channel is not there or was not recorded.
     """
     out = np.full((len(clock), len(channels)), np.nan, dtype=np.float32)
     place = {channel: column for column, channel in enumerate(channels)}
@@ -157,8 +158,10 @@ def on_clock(
         if not wanted:
             continue
         intervals = np.diff(np.sort(each.time_s))
-        longest = LONGEST_GAP * float(np.median(intervals)) if len(intervals) else np.inf
+        intervals = intervals[intervals > 0]
         how: Literal["linear", "previous"] = "previous" if kind == "human_presence" else "linear"
+        is_held = how == "previous" or not len(intervals)
+        longest = np.inf if is_held else LONGEST_GAP * float(np.median(intervals))
         values = each.at(clock, how=how, longest_gap_s=longest)
         out[:, [place[own[n]] for n in wanted]] = values[:, wanted]
     return out

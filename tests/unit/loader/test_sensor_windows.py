@@ -89,12 +89,24 @@ def test_what_was_not_recorded_is_absent_and_says_so(shards: ShardSet) -> None:
     clock = np.array([-0.1, 0.0, 0.15, 1.0, 2.0, 2.05, 2.2])
     found = on_clock(readings, channels, clock)
     nan = np.nan
-    np.testing.assert_allclose(found[:, 0], [nan, 0, 1, nan, 3, 3, nan])
+    np.testing.assert_allclose(found[:, 0], [nan, 0, 1, 2, 3, 3, nan])  # held until the next
     assert np.isnan(found[:, 1]).all()
     np.testing.assert_allclose(found[:, 2], [nan, 0, 1.5, nan, 3, 3.5, nan], rtol=1e-6)
     absent = options(shards, sensors=("gyro/knee/x",))
     for batch in ClipLoader(shards, absent):
         assert not batch.present["sensors"].any() and batch.sensors.isnan().all()
+
+
+def test_a_sensor_whose_readings_come_in_batches_is_there() -> None:
+    """Four readings share each time, so that most intervals are 0; then nothing for 20 s."""
+    times = np.repeat([*np.arange(10.0), 29.0, 30.0], 4)
+    readings = {("light", "room"): SensorValues(("lux",), times, 2 * times[:, None])}
+    clock = np.array([0.0, 0.5, 3.25, 8.9, 15.0, 29.5])
+    found = on_clock(readings, ("light/room/lux",), clock)[:, 0]
+    np.testing.assert_array_equal(np.isnan(found), [False, False, False, False, True, False])
+    np.testing.assert_allclose(found[[1, 2, 3, 5]], 2 * clock[[1, 2, 3, 5]], rtol=1e-6)
+    once = {("light", "room"): SensorValues(("lux",), np.ones(3), np.full((3, 1), 7.0))}
+    assert on_clock(once, ("light/room/lux",), np.ones(1)) == 7
 
 
 def test_workers_and_streams_give_the_same_values(shards: ShardSet) -> None:
