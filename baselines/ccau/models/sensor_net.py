@@ -13,13 +13,17 @@ from torch.nn import functional as F
 from baselines.ccau.models.batch_norms import BatchNorm
 from homage_sdk.errors import UsageError
 
+RESOLUTION = float(torch.finfo(torch.float32).eps)
+"""A channel varies where its deviation is above this share of its mean: what float32 can tell."""
+
 
 class RecordedNorm(nn.Module):
     """Standardises each channel by mean and variance of everything recorded in training so far.
 
     Units differ by orders (hPa, lux, m/s^2), and a batch holds few values of a slow sensor: so the
     statistics are those of all batches, also while training, and what is absent has no part in
-    them. Under several ranks each keeps its own, as BatchNorm does.
+    them. A channel that was never recorded in training, or never changed, says nothing. Under
+    several ranks each keeps its own, as BatchNorm does.
     """
 
     count: Tensor
@@ -32,13 +36,15 @@ class RecordedNorm(nn.Module):
             self.register_buffer(name, torch.zeros(channels, dtype=torch.float64))
 
     def forward(self, values: Tensor, recorded: Tensor) -> Tensor:
-        """[..., S] and bool [..., S] -> [..., S]; 0, the mean, where not recorded."""
+        """[..., S] and bool [..., S] -> [..., S]; 0, the mean, where not recorded, and throughout
+        a channel that did not vary in training.
+        """
         if self.training:
             self._learn(values.detach().double().flatten(0, -2), recorded.flatten(0, -2))
-        variance = self.squares / self.count.clamp(min=1)
-        centred = values - self.mean.to(values.dtype)
-        normed = centred / (variance + 1e-6).sqrt().to(values.dtype)
-        return torch.where(recorded, normed.clamp(-10, 10), 0)
+        deviation = (self.squares / self.count.clamp(min=1)).sqrt()
+        varies = deviation > RESOLUTION * self.mean.abs()
+        normed = (values.double() - self.mean) / torch.where(varies, deviation, 1)
+        return torch.where(recorded & varies, normed.clamp(-10, 10), 0).to(values.dtype)
 
     def _learn(self, values: Tensor, recorded: Tensor) -> None:
         """Join these values to the statistics (Chan et al.); ``squares``: from the mean, summed."""
