@@ -162,7 +162,7 @@ def _neighbours(
 
     label = np.unique(np.array(names), return_inverse=True)[1]
     most = int(np.bincount(sequence).max())  # clips of the longest sequence
-    k = min(N_NEIGHBOURS + most, len(contexts))
+    k = min(N_NEIGHBOURS + most, len(contexts) - 1)  # of all but the clip itself
     near = NearestNeighbors(n_neighbors=k).fit(contexts).kneighbors(return_distance=False)
     shares, chances = [], []
     for row, found in enumerate(near):

@@ -11,7 +11,7 @@ import numpy as np
 from baselines.ccau.evaluation.result_rows import TITLES, percent
 from baselines.ccau.report.embedding import Embedding, Neighbours
 from baselines.ccau.report.figures import new_figure, svg
-from baselines.ccau.report.related_classes import shades
+from baselines.ccau.report.related_classes import shades, union_of
 from homage_sdk.storage import write_file
 
 MARKERS = "o^sDvP*X"
@@ -21,7 +21,7 @@ N_COLUMNS = 3
 
 def draw(embeddings: Sequence[Embedding], folder: Path) -> tuple[Path, Path]:
     """Write ``tsne.svg`` and ``tsne.png``; the same points give the same SVG."""
-    groups = embeddings[0].groups
+    groups = union_of(each.groups for each in embeddings)
     colours = shades(groups)
     marker = {n: MARKERS[i % len(MARKERS)] for g in groups for i, n in enumerate(g.activities)}
     columns = min(N_COLUMNS, len(embeddings))

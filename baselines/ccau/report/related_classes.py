@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -81,6 +81,21 @@ def shown_groups(groups: Sequence[Group], activities: Sequence[str]) -> tuple[Gr
             expected=f"some of {', '.join(list(activities)[:5])} ...",
         )
     return tuple(kept)
+
+
+def union_of(lists: Iterable[Sequence[Group]]) -> tuple[Group, ...]:
+    """The groups of any list, by name, each with the activities that it has in any.
+
+    >>> one, two = (Group(name="Clothes", activities=(name,)) for name in ("folding", "ironing"))
+    >>> union_of([[one], [two]])[0].activities
+    ('folding', 'ironing')
+    """
+    found: dict[str, Group] = {}
+    for group in (group for groups in lists for group in groups):
+        known = found.get(group.name, group)
+        own = tuple(dict.fromkeys((*known.activities, *group.activities)))
+        found[group.name] = known.model_copy(update={"activities": own})
+    return tuple(found.values())
 
 
 def shades(groups: Sequence[Group]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from baselines.ccau.evaluation.predictions import (
     save_predictions,
 )
 from baselines.ccau.report.embedding import embed
+from baselines.ccau.report.embedding_picture import draw
 from baselines.ccau.report.related_classes import DEMO, Group, read_groups
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import ConfigError, HomageError, UsageError
@@ -25,35 +26,42 @@ CLASSES = ("washing_dishes", "drying_dishes", "ironing_clothes")
 N, CLIPS = 24, 3  # sequences, clips of each
 
 
-def write_run(folder: Path, *, by: str = "class", modalities: tuple[str, ...] = ("ego",)) -> Path:
+def write_run(
+    folder: Path,
+    *,
+    by: str = "class",
+    modalities: tuple[str, ...] = ("ego",),
+    classes: tuple[str, ...] = CLASSES,
+    sequences: int = N,
+) -> Path:
     """An evaluated run whose contexts tell the classes apart, or only the sequences."""
     rng = np.random.default_rng(0)
-    sequence = np.repeat(np.arange(N), CLIPS)
-    label = np.arange(N) % 3
+    sequence = np.repeat(np.arange(sequences), CLIPS)
+    label = np.arange(sequences) % 3
     label[-1] = -1
     own = {"class": label[sequence], "sequence": sequence}[by]
-    directions = 10 * rng.standard_normal((N, 8))
-    contexts = directions[own] + rng.standard_normal((N * CLIPS, 8))
-    scores = np.full((N * CLIPS, 3), 1 / 3)
-    names = tuple(f"p{n:04d}_r000_a000" for n in range(N))
+    directions = 10 * rng.standard_normal((sequences, 8))
+    contexts = directions[own] + rng.standard_normal((sequences * CLIPS, 8))
+    scores = np.full((sequences * CLIPS, 3), 1 / 3)
+    names = tuple(f"p{n:04d}_r000_a000" for n in range(sequences))
     each = Predictions(
         sequences=names,
         activity_label=label,
-        atomic_label=np.zeros((N, 3), np.uint8),
-        atomic_known=np.ones(N, bool),
+        atomic_label=np.zeros((sequences, 3), np.uint8),
+        atomic_known=np.ones(sequences, bool),
         clip_sequence=sequence,
-        clip_view=np.zeros(N * CLIPS, np.int64),
-        clip_number=np.tile(np.arange(CLIPS), N),
+        clip_view=np.zeros(sequences * CLIPS, np.int64),
+        clip_number=np.tile(np.arange(CLIPS), sequences),
         clip_activity=scores,
         clip_atomic=scores,
-        clip_atomic_label=np.zeros((N * CLIPS, 3), np.uint8),
+        clip_atomic_label=np.zeros((sequences * CLIPS, 3), np.uint8),
         clip_embedding=contexts.astype(np.float32),
     )
     split = {name: ("val", "test")[n % 2] for n, name in enumerate(names)}
-    classes = {"activity": CLASSES, "atomic": ("a", "b", "c")}
-    prior = {kind: np.full(3, 1 / 3) for kind in classes}
+    lists = {"activity": classes, "atomic": ("a", "b", "c")}
+    prior = {kind: np.full(3, 1 / 3) for kind in lists}
     folder.mkdir()
-    saved = SavedPredictions(dict.fromkeys(modalities, each), split, classes, prior)
+    saved = SavedPredictions(dict.fromkeys(modalities, each), split, lists, prior)
     save_predictions(folder / "predictions.npz", saved)
     return folder
 
@@ -99,6 +107,35 @@ def test_groups_choose_what_is_shown_and_related_classes_count_together(tmp_path
     assert found.same_group.share == found.same_group.chance == 1.0
     with pytest.raises(UsageError, match="no activity of the groups"):
         embed(run, groups=[Group(name="x", activities=("flying",))])
+
+
+@pytest.mark.parametrize("n_sequences", [3, 4, 8])
+def test_small_runs_are_laid_out(tmp_path, n_sequences):
+    """Fewer clips than are asked for as neighbours; one sequence has no activity."""
+    (found,) = embed(write_run(tmp_path / "run", sequences=n_sequences))
+    assert len(found.points) == (n_sequences - 1) * CLIPS
+    assert found.same_class.share is not None and found.same_class.chance is not None
+
+
+@pytest.mark.parametrize("n_sequences", [1, 2])
+def test_too_few_clips_are_one_plain_error(tmp_path, n_sequences):
+    run, clips = write_run(tmp_path / "run", sequences=n_sequences), (n_sequences - 1) * CLIPS
+    with pytest.raises(UsageError, match=f"too few clips of ego.*{clips} clips.*at least 4 clips"):
+        embed(run)
+
+
+def test_classes_that_only_a_later_run_knows_are_in_its_panel_and_in_the_legend(tmp_path):
+    other = (CLASSES[0], "licking_dishes", CLASSES[2])
+    runs = write_run(tmp_path / "a"), write_run(tmp_path / "b", classes=other)
+    groups = (Group(name="Dishes", activities=(*CLASSES[:2], other[1])),)
+    for name, chosen in (("each", ()), ("grouped", groups)):
+        found = [each for run in runs for each in embed(run, groups=chosen)]
+        draw(found, tmp_path / name)
+        drawn = (tmp_path / name / "tsne.svg").read_text()
+        assert drawn.count("licking dishes") == drawn.count("drying dishes") == 1  # the legend
+        n_points = sum(len(each.points) for each in found)
+        n_legend = 4 if name == "each" else 3
+        assert len(re.findall(r'<use [^>]*style="fill:', drawn)) == n_points + n_legend
 
 
 def test_what_cannot_be_laid_out_is_refused(tmp_path):
