@@ -3,7 +3,7 @@
 ``config.json`` (configuration, shards, class lists, who trained and who validated),
 ``metrics.jsonl``, ``checkpoint-last/``, ``checkpoint-best/`` and their card ``README.md`` (the
 run's own is that of the checkpoint it is judged by), ``run.json`` when training has ended,
-``results.json`` and ``predictions.npz`` after evaluation.
+``results.json`` and ``predictions.npz`` after evaluation; what other commands make of these.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ from homage_sdk.storage import exclusive, explained
 from homage_sdk.storage.folder_swap import recover, sweep
 
 LAST, BEST = "checkpoint-last", "checkpoint-best"
-_OF_THE_END = ("run.json", "results.json", "predictions.npz", "fewshot.json", "fewshot.npz")
+_OF_THE_END = (
+    "run.json", "results.json", "predictions.npz", "fewshot.json", "fewshot.npz",
+    "localisation.json", "tsne.json", "tsne.svg", "tsne.png",
+)  # fmt: skip
+"""What says something of the weights that a run ended with."""
 
 
 @dataclass(frozen=True)

@@ -133,10 +133,14 @@ def test_a_finished_run_is_not_trained_twice(tiny, small_shards, tmp_path):
     assert not first.already_done and second.already_done
     assert second.state == first.state
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()}
-    (tmp_path / "run" / "fewshot.json").write_text("{}")
+    of_these_weights = [
+        tmp_path / "run" / name for name in ("fewshot.json", "localisation.json", "tsne.json")
+    ]
+    for path in of_these_weights:
+        path.write_text("{}")
     third = train(tiny(), small_shards, tmp_path / "run", fresh=True)
     assert not third.already_done
-    assert not (tmp_path / "run" / "fewshot.json").exists()  # it judged the weights that are gone
+    assert not any(path.exists() for path in of_these_weights)  # they judged weights that are gone
 
 
 def test_another_configuration_does_not_overwrite_a_run(tiny, small_shards, tmp_path):
