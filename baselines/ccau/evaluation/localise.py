@@ -36,6 +36,7 @@ from homage_sdk.evaluation.intervals import intervals, paired_difference, resamp
 from homage_sdk.progress import Meter, Progress
 from homage_sdk.shards import ShardSet
 from homage_sdk.shards.format.annotations import PackedGraph
+from homage_sdk.taxonomy import class_key
 
 PERSON = "person"
 TARGETS = ("person", "objects")
@@ -138,7 +139,7 @@ def _scores(looked: Iterable[Looked]) -> Iterator[Block]:
 def boxes_of(graph: PackedGraph, target: str) -> Floats:
     """The boxes of the person, or of all else, as shares of the picture's sides: [boxes, 4]."""
     size = np.array([graph.width, graph.height] * 2, dtype=np.float64)
-    chosen = [o.box for o in graph.objects if (o.name == PERSON) == (target == "person")]
+    chosen = [o.box for o in graph.objects if (class_key(o.name) == PERSON) == (target == "person")]
     return np.array(chosen, dtype=np.float64).reshape(-1, 4) / size
 
 

@@ -68,6 +68,8 @@ def graph(*objects: tuple[str, tuple[float, float, float, float]]) -> PackedGrap
 def test_boxes_are_shares_of_the_picture_and_the_person_is_apart():
     found = graph(("person", (0, 0, 100, 100)), ("cup", (100, 50, 150, 75)))
     np.testing.assert_allclose(boxes_of(found, "person"), [[0, 0, 0.5, 1]])
+    published = graph((" Person ", (0, 0, 100, 100)), ("cup", (100, 50, 150, 75)))
+    np.testing.assert_array_equal(boxes_of(published, "person"), boxes_of(found, "person"))
     np.testing.assert_allclose(boxes_of(found, "objects"), [[0.5, 0.5, 0.75, 0.75]])
     assert boxes_of(graph(), "person").shape == (0, 4)
 
