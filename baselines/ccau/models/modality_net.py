@@ -62,8 +62,8 @@ def clip_atomic(blocks: Tensor, valid: Tensor, how: AtomicJoin = "max") -> Tenso
     counted = valid | ~valid.any(dim=1, keepdim=True)
     if how == "mean":
         both = F.logsigmoid(torch.stack([exact(blocks), -exact(blocks)]))
-        of, against = both.masked_fill(~counted.unsqueeze(-1), -torch.inf).logsumexp(dim=2)
-        return of - against
+        sums = both.masked_fill(~counted.unsqueeze(-1), -torch.inf).logsumexp(dim=2)
+        return sums[0] - sums[1]
     return blocks.masked_fill(~counted.unsqueeze(-1), -torch.inf).amax(dim=1)
 
 
