@@ -21,14 +21,17 @@ DAMAGED = 72
 
 
 def filmed_catalog(
-    folder: Path, *, frames: int = 150, size: tuple[int, int] = (192, 128), hostile: bool = False
+    folder: Path, *, frames: int = 150, hostile: bool = False, faults: bool = True
 ) -> Path:
     """A catalog of one sequence with five views; the last one has no readable video.
+
+    Without ``faults`` there are four, whole and equally long.
 
     View 0 has sound (440 Hz from 1 to 2 s) and starts at 21 ms, view 1 is annotated and its
     pictures are not evenly spaced, view 2 has a gap, view 3 a damaged picture; it ends
     a second early.
     """
+    size = (192, 128)
     tiny = Tiny(folder / "release")
     name = HOSTILE if hostile else "take cup"
     tiny.list("train", f"{SEQUENCE},make_tea")
@@ -45,7 +48,7 @@ def filmed_catalog(
     scene = {"objects": [person, box], "relationships": [relation]}
     view = SEQUENCE.replace("_a", "_v{:03d}_a")
     tiny.scene(view.format(1), graph(31, **scene), graph(91, **scene))
-    paths = [tiny.video(view.format(k)) for k in range(5)]
+    paths = [tiny.video(view.format(k)) for k in range(5 if faults else 4)]
     draw = random.Random(1)
     extra = {"audio": True, "tone_at": (1.0, 2.0), "rate": 48_000}
     write_video(paths[0], frames=frames, size=size, start_s=0.021, **extra)
@@ -56,6 +59,11 @@ def filmed_catalog(
         pts_s=[k / 30 + draw.uniform(0, 0.004) for k in range(frames)],
     )
     times = [k / 30 for k in range(frames)]
+    if not faults:
+        for path in paths[2:]:
+            write_video(path, frames=frames, size=size)
+        ingest(tiny.root, folder / "catalog")
+        return folder / "catalog"
     kept = [t for k, t in enumerate(times) if not GAP_AFTER <= k < GAP_AFTER + GAP_FRAMES]
     write_video(paths[2], frames=len(kept), size=size, pts_s=kept)
     whole = write_video(folder / "whole.mkv", frames=frames - 30, size=size)

@@ -33,7 +33,10 @@ NEVER_IMPORTED = {
 }
 """Declared for the core or for train, though no module imports them, and why."""
 
-FAKED = {"wandb": "it talks to a service: the tests put a module of their own in its place"}
+FAKED = {
+    "wandb": "it talks to a service: the tests put a module of their own in its place",
+    "browser": "tests/browser skips without them; .ci/run installs them and insists",
+}
 """Extras whose packages the tests do not bring along, and why."""
 
 

@@ -41,7 +41,10 @@ export function button(name, text, label, act) {
   made.type = "button";
   made.title = label;
   made.setAttribute("aria-label", label);
-  made.addEventListener("click", act);
+  made.addEventListener("click", (event) => {
+    if (event.detail > 0) made.blur(); // after a pointer the space key is the page's again
+    act();
+  });
   return made;
 }
 

@@ -64,7 +64,7 @@ export class GraphPanel {
     const subjects = new Set(graph.relations.map((each) => each.subject));
     const inner = objects.filter((each) => subjects.has(each.id));
     const outer = objects.filter((each) => !subjects.has(each.id));
-    const places = new Map([...around(inner, inner.length > 1 ? 14 : 0), ...around(outer, 40)]);
+    const places = new Map([...around(inner, inner.length > 1 ? 0.35 : 0), ...around(outer, 1)]);
     const lines = drawn("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" });
     this.star.replaceChildren(lines);
     for (const { subject, object, names } of graph.relations) {
@@ -80,6 +80,7 @@ export class GraphPanel {
     for (const each of objects) {
       const [x, y] = places.get(each.id) ?? [50, 50];
       const node = element("span", "node", spaced(each.name));
+      node.title = spaced(each.name);
       node.style.left = `${x}%`;
       node.style.top = `${y}%`;
       node.style.background = each.colour;
@@ -92,13 +93,15 @@ export class GraphPanel {
 }
 
 /**
+ * Places on an ellipse, in hundredths of the picture: names are wide, so that it is narrow.
+ *
  * @param {PageObject[]} objects
- * @param {number} radius in hundredths of the picture
+ * @param {number} radius 1 for the whole picture
  * @returns {[number, [number, number]][]}
  */
 function around(objects, radius) {
   return objects.map((each, k) => {
     const angle = (2 * Math.PI * k) / objects.length - Math.PI / 2;
-    return [each.id, [50 + radius * Math.cos(angle), 50 + radius * Math.sin(angle)]];
+    return [each.id, [50 + 31 * radius * Math.cos(angle), 50 + 41 * radius * Math.sin(angle)]];
   });
 }

@@ -30,7 +30,9 @@ function addView(view, labelled) {
   figure.append(picture, element("figcaption", "", name));
   place("views").append(figure);
   if (view.video === null) {
-    picture.append(element("p", "missing", view.missing));
+    const word = element("p", "missing", view.missing);
+    word.tabIndex = 0; // it may have to be scrolled
+    picture.append(word);
     return { view, picture, track: null };
   }
   const video = element("video");
@@ -108,6 +110,8 @@ function start() {
     const mine = page.graphs.filter((each) => each.view === view.number);
     return track && mine.length ? [new Boxes(picture, track, mine)] : [];
   });
+  document.body.classList.remove("loading");
+  for (const each of boxes) each.update();
   const measure = new Measure(clock);
   const measured = place("measured");
 

@@ -42,6 +42,29 @@ function addHatched(timeline, body, stretches, name, what) {
   }
 }
 
+/** Marks that share frames lie below one another, in as few levels as possible. */
+class Levels {
+  /** @param {HTMLElement} body */
+  constructor(body) {
+    this.body = body;
+    /** @type {{ level: HTMLElement, taken: Stretch[] }[]} */
+    this.levels = [];
+  }
+
+  /** @param {Stretch} frames */
+  of(frames) {
+    const [first, last] = frames;
+    let free = this.levels.find(({ taken }) => taken.every(([a, b]) => b < first || last < a));
+    if (!free) {
+      free = { level: element("div", "level"), taken: [] };
+      this.levels.push(free);
+      this.body.append(free.level);
+    }
+    free.taken.push(frames);
+    return free.level;
+  }
+}
+
 /**
  * Problems at their moments, and all of them as a list.
  *
@@ -51,7 +74,7 @@ function addHatched(timeline, body, stretches, name, what) {
  */
 export function addProblems(timeline, list, page) {
   const timed = page.problems.filter((each) => each.frames);
-  const body = timed.length ? timeline.row("problems", "marks").body : null;
+  const levels = timed.length ? new Levels(timeline.row("problems", "marks").body) : null;
   const items = element("ul", "problems");
   for (const each of page.problems) {
     const item = element("li", each.severity);
@@ -63,10 +86,11 @@ export function addProblems(timeline, list, page) {
     );
     if (each.hint) item.append(element("p", "hint", each.hint));
     const { frames } = each;
-    if (frames && body) {
+    if (frames && levels) {
       const go = () => void timeline.clock.seek(frames[0] - 1);
       const said = `${words}: ${Timeline.words(frames)}`;
-      body.append(timeline.span(button(`mark ${each.severity}`, "", said, go), frames));
+      const mark = button(`mark ${each.severity}`, "", said, go);
+      levels.of(frames).append(timeline.span(mark, frames));
       item.append(button("go", `go to frame ${frames[0]}`, `${said}: go there`, go));
     }
     items.append(item);
@@ -83,11 +107,11 @@ export function addProblems(timeline, list, page) {
  */
 export function addAnnotatedFrames(timeline, page) {
   if (!page.graphs.length) return;
-  const { body } = timeline.row("scene graphs", "marks");
+  const levels = new Levels(timeline.row("scene graphs", "marks").body);
   for (const { frame, view } of page.graphs) {
     const go = () => void timeline.clock.seek(frame - 1);
     const mark = button("mark graph", "", `scene graph of frame ${frame}, view ${view}`, go);
-    body.append(timeline.span(mark, [frame, frame]));
+    levels.of([frame, frame]).append(timeline.span(mark, [frame, frame]));
   }
 }
 

@@ -20,12 +20,19 @@ export class Track {
     this.ahead = 0;
     this.mediaTime = 0;
     this.expected = 0;
+    /** How many callbacks came: one for each picture, also for the same one again. */
+    this.callbacks = 0;
+    /** The frame that a seek has brought to the screen; -1 once it plays. */
+    this.settled = -1;
     /** @type {number | null} */
     this.target = null;
     /** @type {Promise<void> | null} */
     this.seeking = null;
     /** @type {Set<() => void>} */
     this.waiting = new Set();
+    video.addEventListener("play", () => {
+      this.settled = -1;
+    });
     this.watch();
   }
 
@@ -46,6 +53,7 @@ export class Track {
   took(mediaTime, expected) {
     const frame = Math.floor(mediaTime * FPS + 0.01);
     if (frame !== this.shown) this.pictures += 1;
+    this.callbacks += 1;
     this.mediaTime = mediaTime;
     this.expected = expected;
     this.shown = frame;
@@ -88,27 +96,31 @@ export class Track {
   /** @param {number} frame */
   async seekOnce(frame) {
     const { video } = this;
-    const there = Math.floor(video.currentTime * FPS) === frame;
-    if (this.shown === frame && video.paused && there) return;
+    if (this.settled === frame && video.paused) return;
+    this.settled = -1;
+    const before = this.callbacks;
     const sought = new Promise((done) => {
       for (const name of ["seeked", "error"]) video.addEventListener(name, done, { once: true });
       setTimeout(done, GIVE_UP_MS);
     });
     video.currentTime = (frame + 0.5) / FPS; // the middle: its beginning may show the one before
     await sought;
-    await this.picture(frame);
+    await this.picture(frame, before);
+    if (video.paused) this.settled = frame;
   }
 
   /**
-   * Wait for a frame to be on the screen, a little: a hidden page shows none.
+   * Wait for a frame to come to the screen, a little: a hidden page shows none. What was told
+   * before the seek does not count: the picture after it may be there already, and untold.
    *
    * @param {number} frame
+   * @param {number} before how many callbacks had come
    */
-  picture(frame) {
+  picture(frame, before) {
     return /** @type {Promise<void>} */ (
       new Promise((done) => {
         const look = () => {
-          if (this.shown !== frame) return;
+          if (this.shown !== frame || this.callbacks === before) return;
           end();
         };
         const end = () => {
