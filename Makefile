@@ -68,6 +68,11 @@ small-arms: $(READY)
 docs: $(READY)
 	@$(BIN)/python tools/api_pages.py build/api
 
+## make screenshot  docs/view.jpg again: the page of a synthetic sequence (needs Chromium)
+screenshot: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	$(BIN)/python tools/view_screenshot.py docs/view.jpg
+
 ## make lint types  ruff and mypy --strict
 lint: $(READY)
 	$(BIN)/ruff check .

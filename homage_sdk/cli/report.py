@@ -156,6 +156,10 @@ def view(
         Path | None,
         typer.Option("-o", "--output", help="The HTML file to write; default: SEQUENCE.html."),
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="An evaluated run: what its modalities say, beside the truth."),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Write one self-contained page in which a sequence plays: all views, labels, sensors.
@@ -163,12 +167,14 @@ def view(
     What cannot be shown is named. Exit code 1: the sequence has videos and none can be shown.
     """
     from homage_sdk.explore.page import view_page
+    from homage_sdk.explore.run_tracks import run_tracks
     from homage_sdk.storage import write_file
 
     dataset = open_dataset(catalog, root=root)
     chosen = dataset[sequence]
+    runs = () if run is None else run_tracks(run, dataset, chosen)
     with progress("encoding views") as told:
-        made = view_page(dataset, chosen, progress=told)
+        made = view_page(dataset, chosen, runs, progress=told)
     page = output or Path(f"{chosen.id}.html")
     write_file(page, made.html)
     _say_page(page, made.missing, shows_media=made.shows_media)

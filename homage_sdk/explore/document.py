@@ -164,22 +164,36 @@ class PageProblem:
     frames: Stretch | None = None
 
 
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class RunScore:
-    """What one modality of a run says of one class over time: pairs of frame and score, 0 to 1."""
+    """What one modality of a run says of one class: first and last frame of a clip, and a score."""
 
     class_id: ClassId
-    points: tuple[tuple[FrameNumber, Annotated[float, Field(ge=0, le=1)]], ...]
+    spans: tuple[tuple[FrameNumber, FrameNumber, Score], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunActivity:
+    """The activity that one modality of a run believes in most in one clip."""
+
+    first: FrameNumber
+    last: FrameNumber
+    name: str
+    score: Score
 
 
 @dataclass(frozen=True, slots=True)
 class RunTrack:
-    """What one modality of a run says."""
+    """What one modality of a run says of the sequence, clip by clip."""
 
     run: str
     modality: str
     missing: Missing
     scores: tuple[RunScore, ...] = ()
+    activities: tuple[RunActivity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ import pytest
 
 from homage_sdk import Dataset
 from homage_sdk.explore.page import view_page
-from homage_sdk.testing import make_catalog
+from homage_sdk.explore.run_tracks import run_tracks
+from homage_sdk.testing import TakeSpec, make_catalog
 from tests.browser.conftest import Opened, need
 from tests.factories import example_takes
 from tests.filmed import HOSTILE
+from tests.unit.explore.test_run_tracks import ATOMIC, KEY, write_run
 
 Open = Callable[..., Opened]
 
@@ -203,6 +205,29 @@ def test_labels_alone_play_by_a_timer(open_page: Open, tmp_path: Path) -> None:
     opened.page.keyboard.press(" ")
     opened.until("homageView.clock.at > 20")
     assert "no frame of this sequence has a scene graph" in opened.page.inner_text("#graph")
+
+
+def test_a_run_stands_beside_the_truth(open_page: Open, tmp_path: Path) -> None:
+    take = TakeSpec(KEY, "make tea", "test", seconds=10.0, actions=[("take cup", 1, 30)])
+    rest = [(name, 1, 9) for name in ATOMIC if name != "take cup"]
+    other = TakeSpec("p0002_r001_a001", "fold towel", actions=rest)
+    dataset = Dataset(make_catalog(tmp_path / "c", [take, other]))
+    tracks = run_tracks(write_run(tmp_path / "run"), dataset, dataset[KEY])
+    page = tmp_path / "page.html"
+    page.write_text(view_page(dataset, dataset[KEY], tracks).html)
+    opened = open_page(page)
+    said = opened.page.locator(".says").all_inner_texts()
+    assert [text.split("\n")[0] for text in said] == ["ego says", "third says"]
+    assert said[0].split("\n")[1:] == ["✓ make tea", "✗ fold towel", "✓ make tea"]
+    lane = opened.page.locator(".lane.scored", has_text="take cup")
+    assert lane.locator(".bar").count() == 1 and lane.locator(".scores").count() == 2
+    cells = lane.locator(".scores").first.locator(".score")
+    titles = [str(cell.get_attribute("title")) for cell in cells.all()]
+    assert [title[:9] for title in titles] == ["ego: 0.20", "ego: 0.10", "ego: 0.30"]
+    body, first = lane.locator(".body").bounding_box(), cells.first.bounding_box()
+    assert body is not None and first is not None
+    assert first["width"] / body["width"] == pytest.approx(120 / 300, abs=0.01)
+    assert opened.page.locator(".lane .head", has_text="hold cup (not labelled)").count() == 1
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -8,6 +8,7 @@ import { GraphPanel } from "./graph.js";
 import { Lanes } from "./lanes.js";
 import { Measure } from "./measure.js";
 import { mediaUrl, readDocument } from "./page_data.js";
+import { addRuns } from "./run_rows.js";
 import { addAnnotatedFrames, addGaps, addProblems, addSensors, addSpectrogram } from "./strips.js";
 import { Timeline } from "./timeline.js";
 import { Track } from "./track.js";
@@ -102,7 +103,9 @@ function start() {
   addProblems(timeline, place("problems"), page);
   addGaps(timeline, page);
   addAnnotatedFrames(timeline, page);
-  new Lanes(timeline, place("actions"), page, (first, last) => controls.choose(first, last));
+  const choose = controls.choose.bind(controls);
+  const lanes = new Lanes(timeline, place("actions"), page, choose);
+  addRuns(timeline, lanes, page);
   addSpectrogram(timeline, page);
   addSensors(timeline, page);
   new GraphPanel(place("graph"), clock, page.graphs);

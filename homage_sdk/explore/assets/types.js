@@ -23,8 +23,10 @@
  * @typedef {{ code: string, severity: "error" | "warning" | "info", message: string,
  *   place: string, found: string, expected: string, hint: string,
  *   frames: Stretch | null }} PageProblem
- * @typedef {{ class_id: number, points: [number, number][] }} RunScore
- * @typedef {{ run: string, modality: string, missing: string, scores: RunScore[] }} RunTrack
+ * @typedef {{ class_id: number, spans: [number, number, number][] }} RunScore
+ * @typedef {{ first: number, last: number, name: string, score: number }} RunActivity
+ * @typedef {{ run: string, modality: string, missing: string, scores: RunScore[],
+ *   activities: RunActivity[] }} RunTrack
  * @typedef {{ version: 1, sequence: SequenceCard, views: PageView[], sound: PageSound,
  *   classes: PageClass[], actions: PageAction[], graphs: PageGraph[], sensors: SensorStrip[],
  *   problems: PageProblem[], runs: RunTrack[] }} ViewDocument
