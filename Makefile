@@ -21,7 +21,7 @@ SMALL_ARMS ?= small_arms
 MINUTES ?= 1000
 TABLES  ?= 3 6 controls
 
-.PHONY: demo test test-slow check-gpu chaos mutate instrument small-arms docs lint types setup clean help
+.PHONY: demo test test-slow check-gpu chaos mutate instrument small-arms docs screenshot lint types setup clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
