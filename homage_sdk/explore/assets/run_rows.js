@@ -1,4 +1,4 @@
-/** What the modalities of a run say, beside the truth: a line a modality below each class. */
+/** What the modalities of a run say, beside the truth: activities in a row each, classes below. */
 
 import { element, spaced } from "./elements.js";
 import { Timeline } from "./timeline.js";
@@ -9,12 +9,13 @@ import { Timeline } from "./timeline.js";
 /** @typedef {import("./lanes.js").Lanes} Lanes */
 
 /**
+ * Scores of atomic actions, below the lanes of their classes.
+ *
  * @param {Timeline} timeline
  * @param {Lanes} lanes
  * @param {ViewDocument} page
  */
-export function addRuns(timeline, lanes, page) {
-  for (const track of page.runs) addActivities(timeline, track, page.sequence.activity);
+export function addScores(timeline, lanes, page) {
   const known = page.runs.filter((track) => track.scores.length);
   const labelled = new Set(page.actions.map((each) => each.class_id));
   for (const each of page.classes) {
@@ -42,22 +43,56 @@ export function addRuns(timeline, lanes, page) {
 }
 
 /**
+ * The activity that each modality believes in, and what the lines below the classes are.
+ *
+ * @param {Timeline} timeline
+ * @param {ViewDocument} page
+ */
+export function addActivities(timeline, page) {
+  for (const track of page.runs) addActivity(timeline, track, page.sequence.activity);
+  const known = page.runs.filter((track) => track.scores.length).map((track) => track.modality);
+  if (!known.length) return;
+  const { body } = timeline.row("scores", "legend");
+  body.append(element("p", "", `lines below each class, from the top: ${known.join(", ")}`));
+}
+
+/**
+ * Clips that follow one another and agree, as one.
+ *
+ * @param {RunTrack} track
+ */
+function agreeing(track) {
+  /** @type {{ first: number, last: number, name: string, scores: number[] }[]} */
+  const found = [];
+  for (const { first, last, name, score } of track.activities) {
+    const before = found.at(-1);
+    if (before?.name === name) {
+      before.last = last;
+      before.scores.push(score);
+    } else found.push({ first, last, name, scores: [score] });
+  }
+  return found;
+}
+
+/**
  * The activity that a modality believes in, clip by clip.
  *
  * @param {Timeline} timeline
  * @param {RunTrack} track
  * @param {string | null} truth
  */
-function addActivities(timeline, track, truth) {
+function addActivity(timeline, track, truth) {
   const { body } = timeline.row(`${track.modality} says`, "says", `${track.run}, ${track.modality}`);
   if (track.missing) {
     body.append(element("p", "missing", track.missing));
     return;
   }
-  for (const { first, last, name, score } of track.activities) {
+  for (const { first, last, name, scores } of agreeing(track)) {
     const mark = truth === null ? "" : name === truth ? "✓ " : "✗ ";
-    const cell = element("div", mark === "✗ " ? "said wrong" : "said", mark + spaced(name));
-    cell.title = `${mark}${spaced(name)}: ${score.toFixed(2)}, ${Timeline.words([first, last])}`;
+    const cell = element("div", mark === "✗ " ? "said wrong" : "said", mark);
+    cell.append(element("span", "", spaced(name)));
+    const said = scores.map((score) => score.toFixed(2)).join(", ");
+    cell.title = `${mark}${spaced(name)}: ${said}; ${Timeline.words([first, last])}`;
     body.append(timeline.span(cell, [first, last]));
   }
 }
