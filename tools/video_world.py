@@ -28,6 +28,7 @@ from scipy import stats
 
 from baselines.ccau.instrument.claims import paired
 from baselines.ccau.runs.metrics_log import read_metrics
+from homage_sdk.evaluation.metrics import known_mean
 
 CONFIG = Path(__file__).with_name("video_world.toml")
 SYNTH = ("--size", "64x64", "--seconds", "4", "4", "--clean", "--seed", "1")
@@ -95,7 +96,7 @@ def read_run(run: Path) -> Trained:
     names = {name for name in steps[-1] if name.startswith("alignment_")}
     return Trained(
         {view: 100 * first(each["pooled"]["top1"]) for view, each in found.items()},
-        {n.split("/")[0]: float(np.mean([s[n] for s in steps[-LAST_STEPS:]])) for n in names},
+        {n.split("/")[0]: known_mean([s[n] for s in steps[-LAST_STEPS:]]) for n in names},
     )
 
 

@@ -220,10 +220,11 @@ def average_gradients(world: World, module: nn.Module) -> None:
 
 
 def mean_over_ranks(world: World, values: dict[str, float]) -> dict[str, float]:
-    """The mean of each number over ranks (the same keys on all)."""
+    """The mean of each number over the ranks that have it, not NaN (the same keys on all)."""
     if world.size == 1:
         return values
     keys = sorted(values)
     numbers = torch.tensor([values[key] for key in keys], dtype=torch.float64, device=world.device)
-    dist.all_reduce(numbers)
-    return dict(zip(keys, (numbers / world.size).tolist(), strict=True))
+    sums = torch.stack([numbers.nan_to_num(0.0), (~numbers.isnan()).double()])
+    dist.all_reduce(sums)
+    return dict(zip(keys, (sums[0] / sums[1]).tolist(), strict=True))

@@ -9,7 +9,7 @@ Letters: R rows (sequences or clips), S sequences, A activities, C atomic classe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from homage_sdk.evaluation.metrics import AtomicScores, Floats, hits_at_k
+from homage_sdk.evaluation.metrics import AtomicScores, Floats, hits_at_k, known_mean
 
 Estimand = Literal["sequence", "clip"]
 ESTIMANDS: tuple[Estimand, ...] = ("sequence", "clip")
@@ -118,9 +118,9 @@ class ScoredRows:
             for half in halves:
                 half[stream.permutation(n)[: (n + 1) // 2]] = 1.0
             found[part] = {
-                "dealt": _mean([each.mean_ap(with_micro=False).weighted for each in dealt]),
+                "dealt": known_mean([each.mean_ap(with_micro=False).weighted for each in dealt]),
                 "endless": _share_of_positives(labels, owner),
-                "halved": _mean(ranked.mean_ap_over(halves, owner)[0]),
+                "halved": known_mean(ranked.mean_ap_over(halves, owner)[0]),
             }
         apart = [each for part, each in found.items() if part != POOLED]
         mean = {k: float(np.mean([each[k] for each in apart])) for k in apart[0]} if apart else {}
@@ -158,12 +158,6 @@ def _share_of_positives(labels: NDArray[np.generic], owner: NDArray[np.integer[A
         return float("nan")
     squares = (total**2 - (by_owner**2).sum(axis=0)) / n_pairs
     return float(squares.sum() / (total / n).sum())
-
-
-def _mean(values: Sequence[float] | Floats) -> float:
-    """Of those that are defined; NaN without any."""
-    kept = [each for each in values if not np.isnan(each)]
-    return float(np.mean(kept)) if kept else float("nan")
 
 
 def with_mean(found: Mapping[str, Floats]) -> dict[str, Floats]:

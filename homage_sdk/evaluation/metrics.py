@@ -10,6 +10,7 @@ clips, a bootstrap counts their sequences: ``counts [D, U]`` of D resamples of U
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -239,3 +240,13 @@ def chance_average_precision(n_rows: int, positives: Floats) -> Floats:
     rest = (positives - 1) / max(n_rows - 1, 1)
     expected = (harmonic + rest * (n_rows - harmonic)) / max(n_rows, 1)
     return np.asarray(np.where(positives > 0, expected, np.nan))
+
+
+def known_mean(values: Sequence[float] | Floats) -> float:
+    """The mean of those that are not NaN; NaN without any.
+
+    >>> known_mean([1.0, float("nan"), 2.0]), known_mean([])
+    (1.5, nan)
+    """
+    kept = [each for each in values if not np.isnan(each)]
+    return float(np.mean(kept)) if kept else float("nan")

@@ -27,7 +27,7 @@ class ManipulationCheck:
     accuracy: float
     chance: float
     placebo: float
-    """The accuracy at finding the same block of another clip instead."""
+    """The accuracy at finding the same block of another clip instead; NaN: there is none."""
     above_chance: PairedDifference
     above_placebo: PairedDifference
 

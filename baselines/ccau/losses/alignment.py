@@ -19,13 +19,13 @@ from homage_sdk.errors import UsageError
 class Alignment:
     """The loss of one pair and what it was computed from; all but ``loss`` are detached.
 
-    Shares and means are over the anchors of both directions; all are 0 where there is none.
+    Shares and means are over the anchors of both directions; NaN where there is none.
     """
 
     loss: Tensor  # scalar
     accuracy: Tensor  # share of anchors whose positive scores highest
     chance: Tensor  # mean of 1 / candidates: the accuracy of guessing
-    placebo: Tensor  # accuracy where each clip's partner is that of the next clip
+    placebo: Tensor  # accuracy where each clip's partner is that of the next clip; NaN without any
     anchors: Tensor  # how many; of all ranks under "world" and "same_block", else of this one
     negatives: Tensor  # mean negatives an anchor
 
@@ -54,7 +54,7 @@ def alignment(
 
     The placebo pairs each clip with the other modality of the clip before it, which shares no
     content with it, only the block number: an accuracy that the placebo reaches as well rests on
-    that number. A batch of one clip has no placebo (0).
+    that number. A batch of one clip has no placebo (NaN).
 
     Args:
         a: [B, N, D] contexts; N = 1 aligns whole clips.
@@ -99,7 +99,7 @@ def alignment(
         total = (ways[0].loss + ways[1].loss) / 2
 
         def share(first: Tensor, second: Tensor) -> Tensor:
-            return (first + second) / (2 * count.clamp(min=1))
+            return (first + second) / (2 * count)  # NaN without an anchor
 
         with torch.no_grad():
             moved = [
@@ -113,7 +113,7 @@ def alignment(
             loss=ranks.shared(total / count.clamp(min=1)) if whole else ranks.mean(total, count),
             accuracy=share(ways[0].hits, ways[1].hits),
             chance=share(ways[0].guessed, ways[1].guessed),
-            placebo=hits / tries.clamp(min=1),
+            placebo=hits / tries,
             anchors=2 * count,
             negatives=share(ways[0].negatives, ways[1].negatives),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from baselines.ccau.comparison.compare_arms import ArmDifference, OurCell
@@ -40,10 +41,10 @@ def check_rows(checks: Sequence[ManipulationCheck]) -> list[dict[str, str]]:
         {
             "arm": each.arm,
             "pair": " - ".join(TITLES.get(m, m) for m in each.pair.split("-")),
-            "accuracy %": f"{100 * each.accuracy:.1f}",
-            "chance %": f"{100 * each.chance:.1f}",
+            "accuracy %": _figure(100 * each.accuracy, ".1f"),
+            "chance %": _figure(100 * each.chance, ".1f"),
             "above chance": _points(each.above_chance),
-            "placebo %": f"{100 * each.placebo:.1f}",
+            "placebo %": _figure(100 * each.placebo, ".1f"),
             "above placebo": _points(each.above_placebo),
             "seeds": f"{each.above_chance.n_seeds}",
             "check": _verdict(each),
@@ -55,12 +56,24 @@ def check_rows(checks: Sequence[ManipulationCheck]) -> list[dict[str, str]]:
 def _verdict(check: ManipulationCheck) -> str:
     if not check.is_decided:
         return "one seed: open"
+    if math.isnan(check.placebo):
+        return "**fails**: no placebo"
     return "passes" if check.passes else "**fails**"
 
 
 def _points(found: Interval95) -> str:
     value, low, high = (100 * each for each in (found.value, found.low, found.high))
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return _with_interval(value, low, high)
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    """Points with their interval; "-" stands for what is not known."""
+    between = "-" if math.isnan(low) else f"{low:+.1f}, {high:+.1f}"
+    return f"{_figure(value, '+.1f')} [{between}]"
+
+
+def _figure(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)
 
 
 def compared_rows(found: Sequence[ComparedCell]) -> list[dict[str, str]]:
@@ -100,10 +113,10 @@ def difference_cells(found: ArmDifference | None, why_not: str = "") -> dict[str
             texts = ["+0.0, the same answers", "", "", "", on]
         else:
             texts = [
-                f"{found.value:+.1f} [{found.low:+.1f}, {found.high:+.1f}]",
-                f"{found.p_value:.4f}",
+                _with_interval(found.value, found.low, found.high),
+                _figure(found.p_value, ".4f"),
                 "" if found.holm is None else f"{found.holm:.4f}",
-                f"{found.detectable:.1f}",
+                _figure(found.detectable, ".1f"),
                 on,
             ]
     return dict(zip(names, texts, strict=True))

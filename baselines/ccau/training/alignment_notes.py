@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from baselines.ccau.runs.metrics_log import read_metrics
+from homage_sdk.evaluation.metrics import known_mean
 
 LAST_SHARE = 0.1
 """Of the steps of a run, the last ones that are looked at."""
@@ -27,7 +26,8 @@ def notes_of(run: Path) -> tuple[str, ...]:
 def last_figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, float, float]]:
     """Pair of modalities to its alignment accuracy, chance and placebo at the end of training.
 
-    ``rows`` are those of ``metrics.jsonl``; means over the last tenth of the steps.
+    ``rows`` are those of ``metrics.jsonl``; means over the last tenth of the steps,
+    NaN where none has the figure.
     """
     steps = [row["stats"] for row in rows if row["kind"] == "step"]
     last = steps[-max(LEAST_STEPS, round(LAST_SHARE * len(steps))) :]
@@ -40,7 +40,7 @@ def last_figures(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, fl
                 seen[pair].append([stats[each] for each in of])
     found = {}
     for pair, figures in seen.items():
-        accuracy, chance, placebo = np.mean(figures, axis=0).tolist()
+        accuracy, chance, placebo = map(known_mean, zip(*figures, strict=True))
         found[pair] = accuracy, chance, placebo
     return found
 

@@ -17,6 +17,7 @@ from baselines.ccau.tasks import Task
 from baselines.ccau.training.not_finite import name_fault
 from baselines.ccau.training.optimizer import as_floats, require_compiler
 from baselines.ccau.training.whole_batch import MicroBatch, backward
+from homage_sdk.evaluation.metrics import known_mean
 from homage_sdk.loader.batch import Batch
 
 Read = tuple[MicroBatch, Batch]
@@ -42,16 +43,18 @@ class Learner:
     def learn(self, read: Iterable[Read], count: int, *, place: str) -> dict[str, float]:
         """Add the gradients of ``count`` micro-batches; returns the means of their losses.
 
+        A figure that a micro-batch has not got (NaN) is left out of its mean.
+
         Raises TrainingError, naming ``place``, on every rank where a loss of any is not finite.
         """
         if self.config.optim.whole_batch and count > 1:
             return self._as_one(list(read), place)
-        means: dict[str, float] = {}
+        found: dict[str, list[float]] = {}
         for position, each in enumerate(read):
             is_last = position == count - 1
             for name, value in self._alone(each, count, place, is_last=is_last).items():
-                means[name] = means.get(name, 0.0) + value / count
-        return means
+                found.setdefault(name, []).append(value)
+        return {name: known_mean(values) for name, values in found.items()}
 
     def _alone(self, each: Read, count: int, place: str, *, is_last: bool) -> dict[str, float]:
         inputs, targets, number = each[0]

@@ -1,6 +1,7 @@
 """The small arms: was anything aligned, do the controls converge, and a page of what fell."""
 
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from baselines.ccau.config.config import read_config
 from baselines.ccau.paper import arms as arms_module
 from baselines.ccau.paper.arms import CONTROL_ARMS, arm_config, choose, run_arms
 from baselines.ccau.report.small_arms_page import control_rows, curve_rows
+from baselines.ccau.report.table_text import check_rows
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError, UsageError
 from tests.unit.ccau.comparison.saved_runs import predictions_of, save_run
@@ -65,6 +67,24 @@ def test_a_manipulation_check_is_against_chance_and_placebo_over_seeds(
     assert found.accuracy == pytest.approx(np.mean(accuracies), abs=0.01)
     assert found.above_placebo.value == pytest.approx(np.mean(accuracies) - placebo, abs=0.01)
     assert found.above_chance.n_seeds == len(accuracies)
+
+
+def test_a_placebo_that_was_never_tried_is_not_one_of_0(tmp_path):
+    """Batches of one clip have no other clip: a clock would pass for contents."""
+    none = [aligning(tmp_path / f"a/seed-{s}", 0.9, placebo=math.nan, seed=s) for s in range(3)]
+    (found,) = manipulation_checks("ccau", none)
+    assert not found.passes and math.isnan(found.placebo) and found.above_chance.low > 0
+    (row,) = check_rows([found])
+    assert row["check"] == "**fails**: no placebo" and row["placebo %"] == "-"
+    # Where one step of two has one, they alone are its mean.
+    some = [aligning(tmp_path / f"b/seed-{s}", 0.9, placebo=0.9, seed=s) for s in range(3)]
+    for run in some:
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        for row in rows[::2]:
+            row["stats"][f"alignment_placebo/{PAIR}"] = math.nan
+        log(run, rows)
+    (found,) = manipulation_checks("ccau", some)
+    assert found.placebo == pytest.approx(0.9, abs=0.01) and not found.passes
 
 
 def test_an_arm_that_aligns_nothing_has_no_check(tmp_path):

@@ -84,12 +84,12 @@ def align_figures(a, b, valid_a, valid_b, *, tau, normalize, kind, centre):
                     tie |= sum(s > best - 1e-9 for s in scores.values()) > 1
                     sums["found"] += scores[partner, i] == best
                     sums["tries"] += 1
-    n = max(sums["anchors"], 1)
+    n = sums["anchors"] or math.nan
     return {
-        "loss": sums["loss"] / n,
+        "loss": sums["loss"] / max(sums["anchors"], 1),
         "accuracy": None if tie else sums["hits"] / n,
         "chance": sums["guessed"] / n,
-        "placebo": None if tie else sums["found"] / max(sums["tries"], 1),
+        "placebo": None if tie else sums["found"] / (sums["tries"] or math.nan),
         "negatives": sums["negatives"] / n,
     }
 

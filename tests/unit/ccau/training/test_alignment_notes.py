@@ -1,11 +1,16 @@
 """Training says where an alignment rests on the block number, and else nothing."""
 
+import math
+
+import torch.distributed as dist
 from typer.testing import CliRunner
 
 from baselines.ccau.cli import app
+from baselines.ccau.distributed import World, mean_over_ranks
 from baselines.ccau.runs.metrics_log import MetricsLog
-from baselines.ccau.training.alignment_notes import alignment_notes, notes_of
+from baselines.ccau.training.alignment_notes import alignment_notes, last_figures, notes_of
 from baselines.ccau.training.train import train
+from tests.unit.ccau.rank_processes import run_ranks
 from tests.unit.ccau.training.launching import write_toml
 
 
@@ -51,3 +56,23 @@ def test_the_command_says_it_also_when_the_run_was_done_before(tiny, small_shard
         app, ["train", str(path), "--shards", str(small_shards), "--out", str(run)]
     )
     assert summary.notes[0] in said.output
+
+
+def test_a_figure_that_a_rank_has_not_got_is_left_out_of_its_mean(tmp_path):
+    run_ranks(_rank, 2, str(tmp_path))
+
+
+def _rank(rank: int, folder: str) -> None:
+    store = dist.FileStore(f"{folder}/store", 2)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    figures = {"loss": float(rank), "nowhere": math.nan, "placebo": math.nan if rank else 0.9}
+    means = mean_over_ranks(World(rank, 2), figures)
+    dist.destroy_process_group()
+    assert (means["loss"], means["placebo"]) == (0.5, 0.9) and math.isnan(means["nowhere"])
+
+
+def test_steps_without_a_placebo_are_left_out_and_a_run_without_any_says_nan():
+    with_one, without = rows(0.99, 0.125, 0.98), rows(0.99, 0.125, math.nan)
+    assert len(alignment_notes([*with_one, *without[:10]])) == 1
+    assert alignment_notes(without) == []
+    assert math.isnan(last_figures(without)["ego-third"][2])
