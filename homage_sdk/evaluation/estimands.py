@@ -99,11 +99,12 @@ class ScoredRows:
     def small_sample(self, *, seed: int = 0) -> dict[str, dict[str, float]]:
         """By part (and ``mean``): how far its mAP lies above that of endless data, measured.
 
-        ``dealt``: the mAP of these scores where sequences are dealt each other's at random, mean of
+        ``dealt``: the mAP of these scores where labels are dealt to sequences at random, mean of
         ``N_DEALS`` deals: what knowing nothing gives on so few. ``endless``: what knowing nothing
         would give on endless data, the support-weighted share of positives. ``halved``: the mAP of
         the scores, as they are, on a random half of the sequences, mean of as many halves: the
         whole is too high by at least about what halves are higher (two thirds, where simulated).
+        NaN of a single sequence, which can be neither dealt nor halved.
         """
         stream = np.random.default_rng([seed, 0xDEA1])
         found: dict[str, dict[str, float]] = {}
@@ -111,27 +112,28 @@ class ScoredRows:
             rows = self.parts[part]
             labels, owner = self.labels[rows], np.unique(self.owner[rows], return_inverse=True)[1]
             n = int(owner.max(initial=-1)) + 1
-            dealt = [
-                ranked.dealt_to(labels[deal(owner, stream)]) for _ in range(N_DEALS if n else 0)
-            ]
-            halves = np.zeros((N_DEALS, n))
+            n_times = N_DEALS if n > 1 else 0
+            dealt = [ranked.dealt_to(labels[deal(owner, stream)]) for _ in range(n_times)]
+            halves = np.zeros((n_times, n))
             for half in halves:
                 half[stream.permutation(n)[: (n + 1) // 2]] = 1.0
             found[part] = {
                 "dealt": known_mean([each.mean_ap(with_micro=False).weighted for each in dealt]),
                 "endless": _share_of_positives(labels, owner),
-                "halved": known_mean(ranked.mean_ap_over(halves, owner)[0]),
+                "halved": known_mean(ranked.mean_ap_over(halves, owner)[0] if n_times else []),
             }
         apart = [each for part, each in found.items() if part != POOLED]
-        mean = {k: float(np.mean([each[k] for each in apart])) for k in apart[0]} if apart else {}
+        mean = {k: known_mean([each[k] for each in apart]) for k in apart[0]} if apart else {}
         return {**found, MEAN: mean}
 
 
 def deal(owner: NDArray[np.integer[Any]], stream: np.random.Generator) -> Rows:
-    """For each row, the row whose labels it is dealt: those of another sequence, in their order.
+    """For each row, the row whose labels it is dealt, by a permutation of the sequences.
 
-    ``owner [R]`` rises from 0. A sequence's rows stay together, as they are no independent
-    observations; where the other has more or fewer, the row at the same share of its way.
+    Some sequences keep their own (one of them all, on average): a deal says what scores have that
+    know nothing, and those are right by chance. ``owner [R]`` rises from 0. A sequence's rows stay
+    together, as they are no independent observations; where the other has more or fewer, the row
+    at the same share of its way.
 
     >>> deal(np.array([0, 0, 1, 1, 2]), np.random.default_rng(0)).tolist()
     [4, 4, 0, 1, 3]
@@ -161,12 +163,18 @@ def _share_of_positives(labels: NDArray[np.generic], owner: NDArray[np.integer[A
 
 
 def with_mean(found: Mapping[str, Floats]) -> dict[str, Floats]:
-    """The same numbers and, of each metric, the mean over all parts but ``pooled``."""
+    """The same numbers and, of each metric, the mean over the splits that have it.
+
+    A split in which nothing counts (NaN under every resample) is left out; NaN where all are.
+    """
     values: dict[str, list[Floats]] = {}
     for key, value in found.items():
         part, kind = key.split("/")
         if part != POOLED:
             values.setdefault(kind, []).append(value)
+    for kind, each in values.items():
+        having = [value for value in each if not np.isnan(value).all()]
+        values[kind] = having or each
     return {**found, **{f"{MEAN}/{kind}": np.mean(each, axis=0) for kind, each in values.items()}}
 
 

@@ -19,10 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homage_sdk.errors import UsageError
+from homage_sdk.evaluation.metrics import known_mean
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
 """A metric under D resamples: counts ``[D, S]``, how often each sequence counts, to ``[D]``."""
+FEWEST = 10
+"""Sequences, below which a bootstrap of differences finds too much."""
+SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,10 @@ class Interval95:
 
 @dataclass(frozen=True)
 class PairedDifference(Interval95):
-    """A minus B on the same resamples: mean, 95 % interval, two-sided p-value."""
+    """A minus B on the same resamples: mean, 95 % interval, two-sided p-value.
+
+    NaN stands for what so little data does not say, see :func:`mean_difference`.
+    """
 
     p_value: float
     n: int
@@ -61,7 +68,7 @@ class Drawn:
     @property
     def is_constant(self) -> bool:
         """Whether no resample changes it: two models that answer alike differ by such a 0."""
-        return bool(np.ptp(self.draws) < 1e-12) if len(self.draws) else True
+        return bool(np.ptp(self.draws) < SAME) if len(self.draws) else True
 
 
 def resamples(groups: Sequence[str], *, draws: int = 1000, seed: int = 0) -> Floats:
@@ -94,13 +101,15 @@ def over_supports(each: Sequence[Drawn], *, seed: int = 0) -> Drawn:
     """The mean over draws of support sets (few-shot), which are resampled beside the sequences.
 
     ``each`` is one draw's number under the same resamples of sequences. The draws of a resample
-    are a function of how many there are and of ``seed``, so that two models stay paired.
+    are a function of how many there are and of ``seed``, so that two models stay paired. A draw
+    without a number (NaN: its support teaches nothing) is left out.
     """
-    counts = resamples(["support"] * len(each), draws=len(each[0].draws), seed=seed)
-    values = np.stack([one.draws for one in each], axis=1)
-    return Drawn(
-        float(np.mean([one.value for one in each])), (counts * values).sum(axis=1) / len(each)
-    )
+    known = np.array([not np.isnan(one.value) for one in each])
+    counts = known * resamples(["support"] * len(each), draws=len(each[0].draws), seed=seed)
+    values = np.where(known, np.stack([one.draws for one in each], axis=1), 0.0)
+    total, nothing = counts.sum(axis=1), np.full(len(counts), np.nan)
+    draws = np.divide((counts * values).sum(axis=1), total, out=nothing, where=total > 0)
+    return Drawn(known_mean([one.value for one in each]), draws)
 
 
 def intervals(
@@ -136,17 +145,24 @@ def mean_difference(seeds: Sequence[Drawn], n: int, *, seed: int = 0) -> PairedD
     twice, and the p-value is taken from the moved ones: it doubles the smaller tail, with one added
     so that it is never 0. A draw within the standard error of their mean counts to both tails: the
     move is not known better, and accuracies often tie. ``seed`` is of the t variates.
+
+    Resamples of fewer than ``FEWEST`` sequences are too alike: p and ``detectable`` are NaN. So are
+    they and the interval where no resample changes a difference of one seed that is not 0.
     """
     value, errors = _mean_and_errors(seeds, seed)
-    if not len(errors):
-        nan = float("nan")
+    nan = float("nan")
+    is_constant = Drawn(value, errors).is_constant
+    if not len(errors) or (is_constant and len(seeds) == 1 and abs(value) > SAME):
         return PairedDifference(value, nan, nan, nan, n, len(seeds), nan)
     moved = value + errors
     low, high = _percentiles(moved)
     near = moved.std() / np.sqrt(len(moved))
     n_below, n_above = int((moved <= near).sum()), int((moved >= -near).sum())
     p_value = min(1.0, 2 * (min(n_below, n_above) + 1) / (len(moved) + 1))
-    return PairedDifference(value, low, high, p_value, n, len(seeds), _detectable(errors))
+    detectable = nan if is_constant else _detectable(errors)
+    if n < FEWEST:
+        p_value = detectable = nan
+    return PairedDifference(value, low, high, p_value, n, len(seeds), detectable)
 
 
 def _mean_and_errors(seeds: Sequence[Drawn], seed: int) -> tuple[float, Floats]:

@@ -7,7 +7,7 @@ Intervals and p-values are of both kinds of error: other sequences and other see
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class ArmDifference:
     low: float
     high: float
     p_value: float | None
-    """None where both answered alike on every sequence: nothing was tested."""
+    """None where both answered alike on every sequence: nothing was tested. NaN: too few are."""
     n: int
     """The sequences that both have."""
     n_seeds: int
@@ -58,6 +58,8 @@ class OurCell:
     """Why there is no difference to the first row, where that has the cell."""
     support_sets: int = 0
     """Of few-shot: how many support sets differ; with one, nothing is known of others."""
+    untaught: int = 0
+    """Of few-shot: how many draws taught nothing, and are left out."""
 
     @property
     def std(self) -> float:
@@ -91,6 +93,7 @@ def compare(
         seeds=[100 * each.value for each in drawn],
         counted=first.counted,
         support_sets=first.support_sets,
+        untaught=first.untaught,
     )
     other = _by_seed(numbers, cell, estimand, against)
     pairs = [(by_name(runs, seed), by_name(against, seed)) for seed in own if seed in other]
@@ -105,12 +108,17 @@ def compare(
 def compare_pairs(
     numbers: RunNumbers, cell: Cell, estimand: Estimand, pairs: Sequence[tuple[Path, Path]]
 ) -> ArmDifference | None:
-    """The first of each pair minus the second, a pair a seed; None without a common sequence."""
+    """The first of each pair minus the second, a pair a seed; None without a common sequence.
+
+    Raises CheckpointError where the two have other classes, splits or labels.
+    """
     sides = [[numbers.of(run, cell, estimand) for run in pair] for pair in pairs]
     units = [each.units.keys() for both in sides for each in both if each is not None]
     common = frozenset(units[0]).intersection(*units[1:]) if units else frozenset()
     if not common or any(each is None for both in sides for each in both):
         return None
+    for pair, both in zip(pairs, sides, strict=True):
+        _require_same_truth(pair, [each for each in both if each is not None], common)
     drawn = []
     for pair, both in zip(pairs, sides, strict=True):
         among = [None if each.units.keys() == common else common for each in both if each]
@@ -129,6 +137,29 @@ def compare_pairs(
         n=paired.n,
         n_seeds=paired.n_seeds,
         detectable=100 * paired.detectable,
+    )
+
+
+def _require_same_truth(
+    runs: Sequence[Path], numbers: Sequence[RunNumber], common: Iterable[str]
+) -> None:
+    """Refuse two runs whose numbers are of other classes, or of other splits or labels."""
+    first, second = numbers
+    common = sorted(common)
+    if first.classes != second.classes:
+        differ, of = "classes", ""
+    elif other := [name for name in common if first.units[name] != second.units[name]]:
+        differ, of = "splits", other[0]
+    elif other := [name for name in common if first.truth.get(name) != second.truth.get(name)]:
+        differ, of = "labels", other[0]
+    else:
+        return
+    raise CheckpointError(
+        f"two runs were judged by different {differ}",
+        place=runs[0],
+        found=f"{differ} of {of}" if of else ", ".join(first.classes),
+        expected=f"those of {runs[1]}",
+        hint="evaluate both on the same shards",
     )
 
 
@@ -170,5 +201,6 @@ def _by_seed(
                 expected=f"the {len(first.units)} of {runs[0].name}",
                 hint="evaluate all of them on the same shards",
             )
+        _require_same_truth((run, runs[0]), (number, first), number.units)
         found[run.name] = number
     return found

@@ -7,9 +7,11 @@ A number is named by a cell, ``(metric, modality)``: ``accuracy``, ``map``, or o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
+
+import numpy as np
 
 from baselines.ccau.evaluation.counted import Counted
 from baselines.ccau.evaluation.fewshot_predictions import FewshotPredictions, load_fewshot
@@ -35,6 +37,12 @@ class RunNumber:
     """None without any unit."""
     support_sets: int = 0
     """Of few-shot: how many differ."""
+    untaught: int = 0
+    """Of few-shot: in how many draws nothing taught what is asked; they are left out."""
+    truth: Mapping[str, bytes] = field(default_factory=dict)
+    """The labels of each sequence, as bytes; none of few-shot, whose columns are of the run."""
+    classes: tuple[str, ...] = ()
+    """Names of the columns; none of few-shot."""
 
 
 class RunNumbers:
@@ -88,10 +96,19 @@ class RunNumbers:
         counts = self._resamples(tuple(units.values()))
         if isinstance(saved, SavedPredictions):
             rows = scored(shown.only(units), split, KIND[metric], estimand)
-            return RunNumber(units, counted, draw(statistic(rows, metric), counts))
+            labels = shown.activity_label if KIND[metric] == "activity" else shown.atomic_label
+            return RunNumber(
+                units,
+                counted,
+                draw(statistic(rows, metric), counts),
+                truth={n: row.tobytes() for n, row in zip(shown.sequences, labels, strict=True)},
+                classes=tuple(saved.classes[KIND[metric]]),
+            )
         probed = saved[cell[1]]
         each = probed.drawn(int(k), metric, estimand, counts, tuple(units))
-        return RunNumber(units, counted, over_supports(each), probed.by_k[int(k)].support_sets)
+        untaught = sum(bool(np.isnan(one.value)) for one in each)
+        support_sets = probed.by_k[int(k)].support_sets
+        return RunNumber(units, counted, over_supports(each), support_sets, untaught)
 
     def _saved(
         self, run: Path, *, is_fewshot: bool

@@ -97,7 +97,8 @@ class FewshotPredictions:
     def table(self, *, draws: int) -> dict[str, Any]:
         """By k: accuracy and atomic mAP, of sequences and ``per_clip``, as JSON values.
 
-        Mean, deviation over draws of support sets, every draw, and a 95 % interval that resamples
+        Mean, deviation over draws of support sets, every draw, how many of them taught nothing
+        (left out), and a 95 % interval that resamples
         support sets and test sequences.
         """
         names = self.shown.sequences
@@ -122,12 +123,14 @@ class FewshotPredictions:
 
 def _numbers(each: Sequence[Drawn]) -> dict[str, Any]:
     values = [one.value for one in each]
+    known = [value for value in values if not np.isnan(value)]
     interval = share_interval([over_supports(each)])
     return {
         "mean": interval.value,
         "interval": [interval.low, interval.high],
-        "std": float(np.std(values, ddof=1)),
+        "std": float(np.std(known, ddof=1)) if len(known) > 1 else float("nan"),
         "draws": values,
+        "untaught": len(values) - len(known),
     }
 
 

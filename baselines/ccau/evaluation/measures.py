@@ -15,7 +15,7 @@ import numpy as np
 
 from baselines.ccau.evaluation.counted import Comparison, Counted, common_sequences
 from baselines.ccau.evaluation.predictions import Predictions, SavedPredictions
-from homage_sdk.evaluation.estimands import Estimand, ScoredRows, nested, with_mean
+from homage_sdk.evaluation.estimands import MEAN, POOLED, Estimand, ScoredRows, nested, with_mean
 from homage_sdk.evaluation.intervals import Floats, Statistic, intervals, resamples
 from homage_sdk.evaluation.metrics import chance_average_precision
 
@@ -132,7 +132,8 @@ def _row(
 def _activity(rows: ScoredRows, counts: Floats) -> dict[str, Any]:
     """Part to metric to ``[value, low, high]``."""
     found = intervals(rows.accuracy, counts)
-    return nested({key: [each.value, each.low, each.high] for key, each in found.items()})
+    table = nested({key: [each.value, each.low, each.high] for key, each in found.items()})
+    return _named(table, "top1")
 
 
 def _atomic(rows: ScoredRows, counts: Floats, seed: int | None = None) -> dict[str, Any]:
@@ -145,6 +146,16 @@ def _atomic(rows: ScoredRows, counts: Floats, seed: int | None = None) -> dict[s
     if seed is not None:
         for part, measured in rows.small_sample(seed=seed).items():
             table[part]["small_sample"] = measured
+    return _named(table, "weighted")
+
+
+def _named(table: dict[str, Any], metric: str) -> dict[str, Any]:
+    """The same, with the splits that ``mean`` is over."""
+    table[MEAN]["splits"] = [
+        part
+        for part in table
+        if part not in (POOLED, MEAN) and not np.isnan(table[part][metric][0])
+    ]
     return table
 
 

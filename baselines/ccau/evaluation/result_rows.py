@@ -32,8 +32,8 @@ PER_CLIP_NOTE = (
 )
 SMALL_SAMPLE = (
     "small sample: points by which half of the sequences give a higher weighted mAP than all do, "
-    "so that it is too high by at least about as much; in brackets, what scores dealt to other "
-    "sequences have above what they would have on endless data."
+    "so that it is too high by at least about as much; in brackets, what scores dealt to "
+    "sequences at random have above what they would have on endless data."
 )
 
 
@@ -177,7 +177,7 @@ def fewshot_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
             "modality": TITLES.get(modality, modality),
             "k": str(k),
             "support": str(numbers["sequences_in_support"]),
-            "support sets": str(numbers["support_sets"]),
+            "support sets": _support_sets(numbers),
             **Counted(**found["judged"][modality]["counted"]).cells(),
         }
         | {
@@ -189,6 +189,12 @@ def fewshot_rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
         for k, numbers in table.items()
         for of, each in (("sequences", numbers), ("clips", numbers["per_clip"]))
     ]
+
+
+def _support_sets(numbers: Mapping[str, Any]) -> str:
+    """How many differ, and how many draws taught no atomic action (left out of the mean)."""
+    untaught = numbers["map"].get("untaught", 0)
+    return f"{numbers['support_sets']}" + (f" (mAP without {untaught} draws)" if untaught else "")
 
 
 def fewshot_notes(found: Mapping[str, Any]) -> list[str]:

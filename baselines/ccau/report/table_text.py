@@ -23,7 +23,7 @@ NOTE = (
 COMPARED = (
     "Points, with the 95 % interval of other sequences and other seeds (with one seed, of "
     "sequences alone); Holm p is over these rows; detectable: the true difference that would be "
-    "found (p < 0.05, uncorrected) four times of five."
+    "found (p < 0.05, uncorrected) four times of five. A dash: too few sequences to say."
 )
 
 
@@ -95,7 +95,8 @@ def said(cell: OurCell) -> str:
     """A number: mean, interval, deviation over seeds."""
     text = f"{cell.mean:.1f} [{cell.low:.1f}, {cell.high:.1f}]"
     text += f" ± {cell.std:.1f}" if len(cell.seeds) > 1 else ""
-    return text + (" (one support set)" if cell.support_sets == 1 else "")
+    text += " (one support set)" if cell.support_sets == 1 else ""
+    return text + (f" (without {cell.untaught} untaught draws)" if cell.untaught else "")
 
 
 def difference_cells(found: ArmDifference | None, why_not: str = "") -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Sequences and clips: what is averaged, what is resampled, and how far mAP is too high."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,3 +115,25 @@ def test_clips_of_one_sequence_make_chance_as_high_as_few_sequences_do():
     assert one["dealt"] == pytest.approx(many["dealt"], abs=0.04)
     assert many["dealt"] - many["endless"] > 0.05
     assert one["endless"] == pytest.approx(many["endless"])
+
+
+def test_a_split_without_labels_is_not_in_the_mean():
+    rows = clips_of(0, atomic=True)
+    of_val = np.array([split == "val" for split in rows.splits])[rows.owner]
+    counts = np.ones((3, 12))
+    for known in (rows.known & of_val, rows.known & ~of_val):
+        some = replace(rows, known=known)
+        there = "val" if known[of_val].any() else "test"
+        found = some.mean_ap(counts)
+        for kind in ("weighted", "macro"):
+            np.testing.assert_array_equal(found[f"mean/{kind}"], found[f"{there}/{kind}"])
+        sample = some.small_sample()
+        assert sample["mean"] == sample[there] and not np.isnan(list(sample["mean"].values())).any()
+    none = replace(rows, known=np.zeros_like(rows.known))
+    assert np.isnan(none.mean_ap(counts)["mean/weighted"]).all()
+
+
+def test_one_sequence_can_be_neither_dealt_nor_halved():
+    rows = ScoredRows(np.eye(2), np.eye(2, dtype=int), np.ones(2, bool), np.zeros(2, int), ("val",))
+    found = rows.small_sample()["val"]
+    assert np.isnan(list(found.values())).all()

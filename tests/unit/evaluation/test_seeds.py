@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from homage_sdk.evaluation.intervals import Drawn, mean_difference, resamples, share_interval
+from homage_sdk.evaluation.intervals import (
+    Drawn,
+    mean_difference,
+    over_supports,
+    resamples,
+    share_interval,
+)
 from homage_sdk.evaluation.multiplicity import holm
 
 N = 40
@@ -89,3 +95,34 @@ def test_holm_leaves_out_what_was_not_tested():
     with_gap = holm([0.02, float("nan"), 0.01])
     assert with_gap[0] == pytest.approx(0.02) and np.isnan(with_gap[1])
     assert with_gap[2] == pytest.approx(0.02)
+
+
+def test_what_so_few_or_so_alike_sequences_do_not_say_is_nan():
+    """Differences that are all +1 never change under resampling: that is no certainty."""
+    one = Drawn(1.0, np.ones(200))
+    found = mean_difference([one], N)
+    assert found.value == 1.0 and np.isnan([found.p_value, found.detectable]).all()
+    assert np.isnan([found.low, found.high]).all()
+    rng = np.random.default_rng(0)
+    each = 1 + rng.normal(size=9)
+    few = Drawn(float(each.mean()), resamples(["test"] * 9, draws=200) @ each / 9)
+    nine, ten = mean_difference([few], 9), mean_difference([few], 10)
+    assert np.isnan([nine.p_value, nine.detectable]).all() and nine.low < nine.value < nine.high
+    assert not np.isnan([ten.p_value, ten.detectable]).any()
+    alike = mean_difference([Drawn(0.0, np.zeros(200))], N)
+    assert alike.p_value == 1.0 and np.isnan(alike.detectable)
+
+
+def test_a_support_that_teaches_nothing_is_left_out_and_models_stay_paired():
+    rng = np.random.default_rng(0)
+    each = [Drawn(float(v), v + 0.1 * rng.normal(size=500)) for v in (0.2, 0.4, 0.9)]
+    untaught = Drawn(float("nan"), np.full(500, np.nan))
+    found = over_supports([*each, untaught])
+    assert found.value == pytest.approx(0.5)
+    kept = found.draws[~np.isnan(found.draws)]
+    assert len(kept) > 480 and kept.mean() == pytest.approx(0.5, abs=0.05)
+    higher = [Drawn(one.value + 0.1, one.draws + 0.1) for one in each]
+    paired = (over_supports([*higher, untaught]) - found).draws
+    np.testing.assert_allclose(paired[~np.isnan(paired)], 0.1)
+    assert np.isnan(over_supports([untaught] * 3).value)
+    np.testing.assert_allclose(over_supports(each).draws.mean(), 0.5, atol=0.05)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from baselines.ccau.comparison.compare_arms import ArmDifference, compare, with_
 from baselines.ccau.comparison.compare_predictions import compare_predictions
 from baselines.ccau.comparison.run_numbers import RunNumbers
 from baselines.ccau.evaluation import predictions as predictions_module
-from baselines.ccau.evaluation.fewshot_predictions import load_fewshot
+from baselines.ccau.evaluation.fewshot_predictions import load_fewshot, save_fewshot
+from baselines.ccau.evaluation.predictions import load_predictions, save_predictions
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.report import paper_tables
 from baselines.ccau.report.paper_tables import make_tables
@@ -110,6 +112,51 @@ def test_seeds_judged_on_different_sequences_are_refused(judged):
     runs = [judged("single", 0, [1, 0, 1, 0]), judged("single", 1, [1, 0])]
     with pytest.raises(CheckpointError, match="different sequences"):
         compared(runs, draws=10)
+
+
+def test_runs_judged_by_other_truth_are_refused_by_name(judged, tmp_path):
+    """The same sequences, but of another split, under other labels, or of other classes."""
+    hits = [1, 0] * 8
+    first = judged("single", 0, hits)
+    saved = load_predictions(first / "predictions.npz")
+    ego = saved.by_modality["ego"]
+    moved = {**saved.split, "s00": "test"}
+    others = {
+        "splits": replace(saved, split=moved),
+        "labels": replace(saved, by_modality={"ego": relabelled(ego)}),
+        "classes": replace(saved, classes={"activity": ("a", "z"), "atomic": ("c", "z")}),
+    }
+    for what, other in others.items():
+        run = tmp_path / "other" / what / "seed-0"
+        run.mkdir(parents=True)
+        save_predictions(run / "predictions.npz", other)
+        for metric in ("accuracy", "map"):
+            with pytest.raises(CheckpointError, match=what) as refused:
+                compared([run], [first], cell=(metric, "ego"), draws=10)
+            assert str(first) in str(refused.value) and str(run) in str(refused.value)
+        with pytest.raises(CheckpointError, match=what):
+            compare_predictions(run, first, draws=10)
+
+
+def relabelled(found):
+    """The same answers under other labels of the first sequence."""
+    activity, atomic = found.activity_label.copy(), found.atomic_label.copy()
+    activity[0], atomic[0] = 1, 1 - atomic[0]
+    return replace(found, activity_label=activity, atomic_label=atomic)
+
+
+def test_a_draw_that_taught_nothing_is_left_out_and_counted(drawn):
+    (run,) = drawn("ccau", hits_of(0.5, by=None))
+    probed = load_fewshot(run / "fewshot.npz")["ego"]
+    taught = np.arange(20) != 3
+    probed = replace(probed, by_k={5: replace(probed.by_k[5], taught=taught)})
+    save_fewshot(run / "fewshot.npz", {"ego": probed})
+    found = compared([run], cell=("map@5", "ego"))
+    assert found.untaught == 1 and found.low < found.mean < found.high
+    assert "without 1 untaught" in paper_tables.said(found)
+    table = probed.table(draws=50)["5"]["map"]
+    assert table["untaught"] == 1 and table["mean"] == pytest.approx(found.mean / 100)
+    assert compared([run], cell=("accuracy@5", "ego")).untaught == 0
 
 
 @pytest.mark.parametrize("what", ["atomic", "activity"])
