@@ -26,7 +26,7 @@ TABLES  ?= 3 6 controls
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make demo        the whole road on a synthetic release (or RELEASE=/path), ends with a page to open
+## make demo        the whole road on a synthetic release (or RELEASE=/path), ends with pages to open
 demo: $(READY)
 	@$(BIN)/python tools/demo.py --out "$(DEMO)" --limit "$(LIMIT)" $(if $(RELEASE),--release "$(RELEASE)")
 

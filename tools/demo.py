@@ -57,6 +57,21 @@ def road(out: Path, release: Path | None, limit: int) -> list[Step]:
     ]
 
 
+def page_that_plays(out: Path) -> Step:
+    """The page of a sequence: of those that the run was judged on, one with the most views."""
+    import numpy as np
+
+    from homage_sdk import Dataset
+
+    with np.load(out / "run" / "predictions.npz", allow_pickle=False) as file:
+        judged = file["sequences"].tolist()
+    dataset = Dataset(out / "catalog").select(judged)
+    sequence = max(dataset, key=lambda each: (sum(v.is_available for v in each.views), each.id))
+    page = ("-o", str(out / "view.html"), "--run", str(out / "run"))
+    command = ("homage", "view", str(out / "catalog"), str(sequence.id), *page)
+    return Step("A page in which one sequence plays", command, True)
+
+
 def walk(steps: list[Step]) -> int:
     """Run the steps in order; stop at the first that could not do its work."""
     begin = time.monotonic()
@@ -84,11 +99,13 @@ def main() -> int:
     options = parser.parse_args()
     try:
         code = walk(road(options.out, options.release, options.limit))
+        code = code or walk([page_that_plays(options.out)])
     except KeyboardInterrupt:
         print("\nInterrupted. Finished work is kept; run `make demo` again to resume.")
         return 130
     if code == 0:
-        print(f"open {(options.out / 'index.html').resolve().as_uri()}")
+        for page in ("index.html", "view.html"):
+            print(f"open {(options.out / page).resolve().as_uri()}")
     return code
 
 

@@ -23,8 +23,8 @@ export function addScores(timeline, lanes, page) {
     if (!said.some(Boolean)) continue;
     const row = lanes.rowOf(each);
     if (!labelled.has(each.id)) {
-      row.head.textContent = `${spaced(each.name)} (not labelled)`;
-      row.head.title = row.head.textContent;
+      row.head.append(element("small", "", "not labelled"));
+      row.head.title = `${spaced(each.name)}, not labelled`;
     }
     said.forEach((score, k) => {
       const line = element("div", "scores");
