@@ -176,6 +176,34 @@ def test_boxes_lie_where_the_labels_say_and_fade_away_from_their_frame(
     opened.until("document.querySelector('.note').textContent === 'labels of frame 91, 10 away'")
 
 
+def test_the_timeline_zooms_and_follows_the_playhead(open_page: Open, steady: Path) -> None:
+    opened = open_page(steady, at=150)
+    scroller, playhead = opened.page.locator(".scroller"), opened.page.locator(".playhead")
+
+    def is_seen() -> bool:
+        room, line = scroller.bounding_box(), playhead.bounding_box()
+        assert room is not None and line is not None
+        return bool(room["x"] <= line["x"] <= room["x"] + room["width"])
+
+    for _ in range(5):
+        opened.page.get_by_role("button", name="Zoom in").click()
+    assert opened.page.locator(".zoomed").inner_text() == "6×"
+    assert opened.ask("(() => { const s = document.querySelector('.scroller');"
+                      " return s.scrollWidth > 4 * s.clientWidth; })()")  # fmt: skip
+    assert is_seen()
+    opened.ask("() => homageView.clock.seek(270)")
+    opened.ask("() => homageView.clock.play()")
+    opened.until("homageView.clock.at > 275")
+    opened.ask("() => homageView.clock.pause()")
+    assert is_seen()
+    body, bar = opened.page.locator(".lane .body").first, opened.page.locator(".bar").nth(1)
+    whole, one = body.bounding_box(), bar.bounding_box()
+    assert whole is not None and one is not None
+    # "pour tea", frames 31 to 90 of 300, whatever the zoom
+    assert (one["x"] - whole["x"]) / whole["width"] == pytest.approx(0.1, abs=0.002)
+    assert one["width"] / whole["width"] == pytest.approx(0.2, abs=0.002)
+
+
 def test_names_of_labels_stay_text(open_page: Open, faulty: Path) -> None:
     opened = open_page(faulty, at=31)
     shown = HOSTILE.replace("_", " ")
