@@ -49,11 +49,12 @@ class SampleLabels:
 
         ``frames`` is int64 [N, K]: a block spans its first to its last shown frame, both included.
         ``inside``: as in the public code, which takes labels for numbers from 0, so that an action
-        begins a frame later, and leaves out the last shown frame.
+        begins a frame later, and leaves out the last shown frame unless it is the only one.
         """
         out = np.zeros((len(frames), n_classes), dtype=np.float32)
         late = int(inside)
-        begins, shown_last = self.first_frame + late, frames[:, -1:] - late
+        begins = self.first_frame + late
+        shown_last = np.maximum(frames[:, -1:] - late, frames[:, :1])
         shares = np.maximum(begins, frames[:, :1]) <= np.minimum(self.last_frame, shown_last)
         block, action = np.nonzero(shares)
         out[block, self.column[action]] = 1

@@ -45,7 +45,8 @@ class LoaderOptions:
             frames closer together (``squeeze``).
         action_ends: which frames of a block and of an action count where they meet: the first and
             last of ``both``, or what is ``inside``, as in the public code of CCAU: an action
-            begins a frame later, and the last frame shown does not count.
+            begins a frame later, and the last frame shown does not count, unless it is the only
+            one.
         mode: ``train``: one clip a sequence and epoch, random start, cut and flip; ``eval``: dense
             clips, cut from the middle, each exactly once over all ranks.
         third_views: ``random`` or ``first`` view of a clip, or ``all``, each in a row of its own.

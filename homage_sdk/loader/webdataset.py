@@ -70,13 +70,22 @@ def webdataset_stream(
 
     Raises:
         UsageError: an address of another kind (``pipe:`` and the like are never run), no sequence
-            fits, or fewer shards than workers of all ranks.
+            fits, training on a clip of each action (those of a sequence would leave one after
+            another, into a buffer that holds few sequences), or fewer shards than workers of all
+            ranks.
         ShardError: shards that cannot be read, or are not those of their manifest.
 
     """
     import webdataset as wds
 
     options = options or LoaderOptions()
+    if options.mode == "train" and options.train_unit == "action":
+        raise UsageError(
+            "a stream does not mix the clips of a sequence's actions among others",
+            found="train_unit action",
+            expected="train_unit sequence",
+            hint="use ClipLoader, whose order is of all clips",
+        )
     source = _Source.of(urls, options, epoch, storage, patience)
     n_shares = options.world_size * max(1, options.workers)
     if len(source.names) < n_shares:

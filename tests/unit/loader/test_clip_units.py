@@ -184,13 +184,19 @@ def test_ends_inside_are_those_of_the_public_code() -> None:
                 at[j].add(action)
         expected = np.zeros((3, 4), np.float32)
         for block, shown in enumerate(frames):
-            for j in range(shown[0] - 1, shown[-1] - 1):
+            for j in range(shown[0] - 1, max(shown[-1] - 1, shown[0])):  # at least one frame
                 expected[block, list(at[j])] = 1
         inside, both = labels.atomic(frames, 4, inside=True), labels.atomic(frames, 4)
         assert np.array_equal(inside, expected)
         assert (inside <= both).all()
         n_differ += int((inside != both).sum())
     assert n_differ > 50
+
+
+def test_a_block_of_one_frame_has_the_action_that_fills_it() -> None:
+    labels = SampleLabels(np.array([1, 9]), np.array([20, 20]), np.arange(2), ())
+    still = np.full((1, 3), 9)
+    assert labels.atomic(still, 2, inside=True).tolist() == [[1, 0]]
 
 
 def test_a_clip_with_ends_inside_lasts_from_its_first_to_its_last_frame(shards: ShardSet) -> None:

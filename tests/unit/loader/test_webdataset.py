@@ -31,6 +31,14 @@ def test_the_stream_gives_the_clips_of_the_index(shards: ShardSet, mode: str, wo
         assert Counter(rows(streamed)) == Counter(rows(list(loader)))
 
 
+def test_a_clip_of_each_action_is_not_streamed(shards: ShardSet) -> None:
+    """The clips of a sequence would fill the buffer, and batches, by themselves."""
+    options = OPTIONS.with_(train_unit="action")
+    with pytest.raises(UsageError, match=r"train_unit action.*ClipLoader"):
+        next(webdataset_stream(shards.path, options))
+    assert next(webdataset_stream(shards.path, options.with_(mode="eval")))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_last_batch_of_an_evaluation_is_padded(shards: ShardSet, workers: int) -> None:
     options = OPTIONS.with_(mode="eval", batch_size=7, workers=workers)
