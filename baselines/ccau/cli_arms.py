@@ -48,8 +48,9 @@ def arms(
         say_rows(f"Tables 2 to 7, {seeds} seeds", arm_rows(plans))
         say(*arms_notes(plans))
         return
-    from baselines.ccau.paper.arms import choose, run_arms
+    from baselines.ccau.paper.arms import ARMS, choose, run_arms
     from baselines.ccau.report.instrument_page import figure_of
+    from baselines.ccau.report.paper_tables import is_judged
     from baselines.ccau.report.result_rows import result_rows
     from baselines.ccau.runs.json_files import read_json
 
@@ -59,11 +60,11 @@ def arms(
         shards, folder, size=size, seeds=seeds, only=these, tables=tabled, settings=changed,
         minutes=minutes, note=say,
     )  # fmt: skip
-    in_tables = {arm.name for arm in choose(these, tabled) if arm.rows}
-    if in_tables:
+    if is_judged(folder) and any(arm.rows for arm in choose(these, tabled)):
         tables(folder, page=page)
+    in_tables = {arm.name for arm in ARMS}
     for run in runs if is_first() else ():
-        if run.parent.name not in in_tables:  # a modality that no table of the paper has
+        if run.parent.name not in in_tables:  # a control, or a modality that no table has
             say_rows(f"{run}: each modality alone", result_rows(read_json(run, "results.json")))
 
 

@@ -52,7 +52,8 @@ class LearningCurve:
 def learning_curves(arm: str, runs: Sequence[Path]) -> list[LearningCurve]:
     """A curve for each modality of an arm, over its seeds (runs), as far as all of them came.
 
-    Raises CheckpointError where a run has no metrics, or no validation in them.
+    Raises CheckpointError where a run has no metrics, or no validation in them, and where the runs
+    have no validated epoch in common.
     """
     logs = []
     for run in runs:
@@ -67,6 +68,15 @@ def learning_curves(arm: str, runs: Sequence[Path]) -> list[LearningCurve]:
     if not logs:
         return []
     epochs = sorted(set(logs[0]).intersection(*logs[1:]))
+    if not epochs:
+        raise CheckpointError(
+            "these runs have no validated epoch in common",
+            place=runs[0].parent,
+            found=", ".join(
+                f"{run.name}: {min(log)} to {max(log)}" for run, log in zip(runs, logs, strict=True)
+            ),
+            hint="train all of them with one run.validate_every, and as far",
+        )
     return [
         LearningCurve(
             arm,
@@ -75,4 +85,5 @@ def learning_curves(arm: str, runs: Sequence[Path]) -> list[LearningCurve]:
             np.array([[log[epoch][modality]["map_weighted"] for epoch in epochs] for log in logs]),
         )
         for modality in logs[0][epochs[0]]
+        if all(modality in log[epoch] for log in logs for epoch in epochs)
     ]

@@ -162,6 +162,14 @@ def _check(config: Config) -> None:
             "nothing to select on: data.validation_share is 0",
             hint="set run.selection to 'last' or 'paper', or give a share",
         )
+    if config.run.select_on not in ("learned", config.composition.targets) and (
+        config.composition.targets != "both"
+    ):
+        raise ConfigError(
+            f"nothing to select on: run.select_on is {config.run.select_on!r}",
+            found=f"composition.targets {config.composition.targets!r}",
+            hint="leave run.select_on out",
+        )
     if config.model.pool != "mean" and config.model.attention != "none":
         raise ConfigError(
             "model.pool stands in place of attention",

@@ -143,6 +143,8 @@ class RunConfig:
     selection: Literal["validation", "paper", "last"] = "validation"
     """``validation``: best on participants carved out of train. ``paper``: best on the split
     ``val``, which is also a test split. ``last``: no selection."""
+    select_on: Literal["learned", "activity", "atomic"] = "learned"
+    """Which score selects: the mean of accuracy and mAP as far as they are learned, or one."""
     deterministic: bool = False
     """On a GPU: only operations that give the same bits each time, at some cost in speed."""
     tensorboard: Annotated[bool, OnResume()] = False

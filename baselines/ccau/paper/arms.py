@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.ccau.config.config import Config, read_config
+from baselines.ccau.distributed import broadcast, join_world
 from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.fewshot import fewshot, is_judged
 from baselines.ccau.training.train import train
@@ -110,7 +111,7 @@ def run_arms(
     total, begin_s = seeds * len(chosen), time.monotonic()
     for seed in range(seeds):
         for arm in chosen:
-            if minutes is not None and time.monotonic() - begin_s > 60 * minutes:
+            if minutes is not None and _is_over(begin_s, minutes):
                 if note is not None:
                     note(f"{total - len(done)} of {total} runs left: the same command goes on")
                 return done
@@ -129,6 +130,12 @@ def run_arms(
                 for line in summary.notes:
                     note(f"{arm.name} seed {seed}: {line}")
     return done
+
+
+def _is_over(begin_s: float, minutes: float) -> bool:
+    """Whether so many minutes have passed by the first rank's clock: all ranks stop together."""
+    with join_world("cpu") as world:
+        return bool(broadcast(world, time.monotonic() - begin_s >= 60 * minutes))
 
 
 def choose(only: Sequence[str], tables: Sequence[str] = ()) -> list[Arm]:

@@ -97,13 +97,21 @@ def make_tables(out: Path, *, draws: int = DRAWS) -> Tables:
 
 
 def judged_runs(out: Path) -> dict[str, list[Path]]:
-    """Arm to the runs in ``out`` whose predictions are saved; CheckpointError without any."""
+    """Arm of the tables to the runs in ``out`` whose predictions are saved.
+
+    Raises CheckpointError where no arm has any, a control neither.
+    """
     ready = {arm.name: runs_of_arm(out, arm) for arm in ARMS}
-    if not any(ready.values()):
+    if not is_judged(out):
         raise CheckpointError(
             "no judged runs here", place=out, hint="`ccau arms --size tiny SHARDS OUT` makes them"
         )
     return ready
+
+
+def is_judged(out: Path) -> bool:
+    """Whether any run of an arm or a control in ``out`` has its predictions saved."""
+    return any(runs_of_arm(out, arm) for arm in (*ARMS, *CONTROL_ARMS))
 
 
 def runs_of_arm(out: Path, arm: Arm) -> list[Path]:

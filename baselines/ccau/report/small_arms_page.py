@@ -40,10 +40,14 @@ from homage_sdk.storage import write_file
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 LEVEL = 0.05
+LONGER = (
+    "four times the epochs, cosine to constant rate, last weights to best epoch, on participants "
+    "set aside, so fewer to learn from"
+)
 COMPARED = (
     ("compositional_long", "single_atomic_long", "composition, all trained longer"),
     ("compositional_long", "coop_atomic_long", "composition against cooperation, trained longer"),
-    ("coop_atomic_long", "coop_atomic", "training longer (with fewer participants)"),
+    ("coop_atomic_long", "coop_atomic", LONGER),
 )
 """Differences between control arms, and what each is the effect of."""
 STYLES = dict(zip((arm.name for arm in CONTROL_ARMS), ("--", ":", "-"), strict=True))

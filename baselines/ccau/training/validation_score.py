@@ -18,6 +18,8 @@ from homage_sdk.evaluation.metrics import accuracy, mean_ap
 class Validation:
     """``score`` (higher is better) is the mean over modalities of the mean of what they learn.
 
+    With ``run.select_on`` it is of activities or of atomic actions alone.
+
     Few sequences give equal accuracies: between equal scores ``likelihood`` decides, the mean
     log-likelihood of the activity (0 where none is learned or known).
     """
@@ -32,13 +34,14 @@ def validate(task: Task, config: Config, judge: Judge) -> Validation:
 
     The weights, the random streams and the training mode are as before.
     """
+    by = config.composition.targets if config.run.select_on == "learned" else config.run.select_on
     found: dict[str, dict[str, float]] = {}
     scores, likelihoods = [], []
     for modality, predictions in judge({m: task.net(m) for m in judge.having}).items():
         numbers = score(predictions)
         found[modality] = numbers
         kept = {"activity": ("accuracy",), "atomic": ("map_weighted",)}.get(
-            config.composition.targets, ("accuracy", "map_weighted")
+            by, ("accuracy", "map_weighted")
         )
         usable = [key for key in kept if not np.isnan(numbers[key])]
         if usable:

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import socket
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +21,7 @@ from baselines.ccau.report.table_text import check_rows
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError, UsageError
 from tests.unit.ccau.comparison.saved_runs import predictions_of, save_run
+from tests.unit.ccau.rank_processes import run_ranks
 
 PAIR = "ego-third"
 
@@ -120,6 +124,9 @@ def test_curves_say_who_is_still_learning(tmp_path):
     assert [row["converged"] for row in rows] == ["yes", "**no**"]
     with pytest.raises(CheckpointError, match="validate_every"):
         learning_curves("c", [log(tmp_path / "never", [])])
+    odd = log(tmp_path / "odd/seed-7", [{"kind": "validation", "epoch": 99, "modalities": {}}])
+    with pytest.raises(CheckpointError, match=r"no validated epoch in common.*seed-7: 99"):
+        learning_curves("d", [*done, odd])
 
 
 def test_controls_are_the_arms_of_table_6_for_longer_with_a_curve(tmp_path):
@@ -129,6 +136,7 @@ def test_controls_are_the_arms_of_table_6_for_longer_with_a_curve(tmp_path):
         assert long.optim.epochs == 4 * base.optim.epochs
         for section in ("task", "composition", "align", "model", "data"):
             assert getattr(long, section) == getattr(base, section)
+        assert "atomic" in (long.run.select_on, long.composition.targets)  # all by one score
         assert long.run.validate_every == 2 and long.run.selection == "validation"
         assert long.optim.schedule == "constant"  # so that each point of the curve is a budget
         few = arm_config(arm, tmp_path, 0, size="tiny", settings=["optim.epochs=2"])
@@ -159,6 +167,64 @@ def test_no_run_is_begun_when_the_time_is_over_and_finished_ones_stay(tmp_path, 
     run_arms(tmp_path, tmp_path, size="tiny", seeds=2, tables=("3",), minutes=1, note=notes.append)
     assert len(begun) == 2 and {seed for _, seed in begun} == {0}
     assert notes[-1].startswith("4 of 6 runs left")
+
+
+def test_ranks_stop_by_the_clock_of_the_first(tmp_path):
+    """Each reads its own: one that went on alone would wait for the others for ever."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run_ranks(_late_rank, 2, str(tmp_path), port)
+    begun = [(tmp_path / f"{rank}").read_text() for rank in range(2)]
+    assert begun == ["2", "2"]
+
+
+def _late_rank(rank, folder, port):
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    begun = []
+
+    def train(config, shards, run):
+        begun.append(run)
+        return SimpleNamespace(already_done=False, train_s=40.0, notes=())
+
+    arms_module.train, arms_module.evaluate = train, lambda *_, **__: None
+    pace = (40.0, 1.0)[rank]
+    arms_module.time = SimpleNamespace(monotonic=lambda: pace * len(begun))
+    folder = Path(folder)
+    run_arms(folder, folder, size="tiny", seeds=1, tables=("3",), minutes=1)
+    (folder / str(rank)).write_text(str(len(begun)))
+
+
+@pytest.mark.parametrize("minutes", ["0", None])
+def test_controls_alone_end_in_their_rows_and_the_page(tmp_path, monkeypatch, capsys, minutes):
+    out, page = tmp_path / "controls", tmp_path / "page.md"
+    config = read_config("ccau", size="tiny").as_dict()
+    record = {
+        "config": config, "shards": {"fingerprint": "ab" * 32}, "prior": {},
+        "parts": {"train": ["t1"], "validation": []},
+    }  # fmt: skip
+
+    def train(config, shards, run):
+        save_run(run, ego=predictions_of([1, 0] * 8))
+        (run / "config.json").write_text(json.dumps(record))
+        learning(run, 0.6)
+        results = {"modalities": {}, "targets": "atomic", "splits": {}, "identity": {}}
+        results |= {"selection_note": "", "comparison": {"same": True, "common": {}}}
+        (run / "results.json").write_text(json.dumps(results))
+        return SimpleNamespace(already_done=False, train_s=1.0, notes=())
+
+    monkeypatch.setattr(arms_module, "train", train)
+    monkeypatch.setattr(arms_module, "evaluate", lambda *_, **__: None)
+    words = ["arms", str(tmp_path), str(out), "--size", "tiny", "--seeds", "1"]
+    words += ["--table", "controls", "--page", str(page)]
+    assert run_command(app, words + (["--minutes", minutes] if minutes else [])) == 0
+    said = "".join(capsys.readouterr().out.split())
+    for arm in CONTROL_ARMS:
+        assert (f"{arm.name}/seed-0:eachmodalityalone" in said) is (minutes is None)
+    assert page.exists() is (minutes is None)
+    if minutes is None:
+        assert "compositional_long - single_atomic_long" in page.read_text()
 
 
 def test_the_page_is_made_from_what_the_runs_left(tmp_path, capsys):

@@ -369,6 +369,11 @@ def test_validation_asks_only_the_networks_that_learn(tiny, small_shards):
     (numbers,) = found.by_modality.values()
     assert found.score == pytest.approx((numbers["accuracy"] + numbers["map_weighted"]) / 2)
     assert found.likelihood == numbers["log_likelihood"]
+    for one, key in (("atomic", "map_weighted"), ("activity", "accuracy")):
+        alone = validate(task, config.replace([f"run.select_on={one}"]), judge)
+        assert alone.score == pytest.approx(numbers[key])
+    with pytest.raises(ConfigError, match=r"run\.select_on"):
+        config.replace(["run.select_on=activity", "composition.targets=atomic"])
 
 
 def test_evaluating_leaves_mode_and_random_streams_alone(tiny, small_shards):
