@@ -63,7 +63,8 @@ class ClipSound:
         begin = round(Frame.from_index(first * self.stride).seconds().value * self.rate)
         try:
             if self.is_picture:
-                is_heard = self._cut(data, sound, first, last, out, place)
+                self._cut(data, sound, first, last, out, place)
+                is_heard = not sound.is_silent(begin, begin + self.n_samples)
             else:
                 is_heard = self._hear(data, begin, out, place)
         except MediaError as error:
@@ -85,7 +86,7 @@ class ClipSound:
 
     def _cut(
         self, data: bytes, sound: PackedSound, first: int, last: int, out: Tensor, place: str
-    ) -> bool:
+    ) -> None:
         """The window of the public code; what is beyond the picture is 0."""
         picture = jet.from_png(data, sound.n_samples, place=place)
         shown = first * self.stride, last * self.stride
@@ -93,4 +94,3 @@ class ClipSound:
         part = torch.from_numpy(picture[:, begin:end]).permute(2, 0, 1)
         out.zero_()
         out[..., : part.shape[-1]] = part / 255
-        return True

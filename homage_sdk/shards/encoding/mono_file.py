@@ -18,6 +18,12 @@ def flac(wave: npt.NDArray[np.float32], sample_rate: int) -> bytes:
     return mono_file(wave, sample_rate, "flac", "flac", "s16")
 
 
+def as_16_bits(wave: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    """Float32 [S] within -1..1 as int16 [S]."""
+    whole: npt.NDArray[np.int16] = np.clip(np.rint(wave * 32767.0), -32768, 32767).astype(np.int16)
+    return whole
+
+
 def mono_file(
     wave: npt.NDArray[np.float32],
     sample_rate: int,
@@ -32,7 +38,7 @@ def mono_file(
     """
     if not len(wave):
         raise MediaError("no sound to pack")
-    whole = np.clip(np.rint(wave * 32767.0), -32768, 32767).astype(np.int16)
+    whole = as_16_bits(wave)
     values = whole if samples == "s16" else wave
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container, options={"fflags": "+bitexact"}) as out:

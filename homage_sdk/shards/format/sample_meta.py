@@ -78,11 +78,29 @@ class PackedSound(StrictModel):
             "after the last"
         ),
     ] = ()
+    silent: Annotated[
+        Gaps,
+        Field(
+            description="Of a picture: stretches of at least a frame whose samples are all 0, as "
+            "the FLAC of the same sound would have them; as gaps"
+        ),
+    ] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         _require_in_order(self.gaps, self.n_samples)
+        _require_in_order(self.silent, self.n_samples)
         return self
+
+    def is_silent(self, first: int, stop: int) -> bool:
+        """Whether the packed samples ``first`` to ``stop`` are 0, of a picture; beyond its end is.
+
+        >>> sound = PackedSound(view=0, field="ego.jet.png", n_samples=9_000, silent=((0, 3_000),))
+        >>> sound.is_silent(0, 3_000), sound.is_silent(2_000, 4_000), sound.is_silent(9_000, 9_500)
+        (True, False, True)
+        """
+        stop = min(stop, self.n_samples)
+        return stop <= first or any(begin <= first and stop <= end for begin, end in self.silent)
 
     def recorded(self, first: int, stop: int) -> float:
         """Of the packed samples ``first`` to ``stop``, the share that was recorded."""

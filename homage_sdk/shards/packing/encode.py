@@ -22,7 +22,7 @@ from homage_sdk.media.decoder import Decoder
 from homage_sdk.media.header.orientation import Form, Orientation
 from homage_sdk.media.pts_index import PtsIndex
 from homage_sdk.media.spectrograms import jet
-from homage_sdk.shards.encoding.mono_file import flac
+from homage_sdk.shards.encoding.mono_file import as_16_bits, flac
 from homage_sdk.shards.format.pack_options import PackOptions
 from homage_sdk.shards.format.sample_meta import in_pairs
 from homage_sdk.time import NOMINAL_FPS, Frame
@@ -262,16 +262,26 @@ class _Scaling:
         return av.VideoFrame.from_ndarray(flat.reshape(-1, self.width), format="yuv420p")
 
 
-def encode_sound(
-    path: Path, begin_s: float, end_s: float, options: PackOptions
-) -> tuple[bytes, int, tuple[tuple[int, int], ...]]:
-    """The sound between two moments as mono 16-bit FLAC, or as a picture: bytes, samples, gaps.
+class PackableSound(NamedTuple):
+    """Mono 16-bit FLAC or a picture, its samples, and its stretches as in ``PackedSound``."""
 
-    A gap is a stretch that was not recorded, as in ``PackedSound``.
-    """
+    data: bytes
+    n_samples: int
+    gaps: tuple[tuple[int, int], ...]
+    silent: tuple[tuple[int, int], ...] = ()
+
+
+def encode_sound(path: Path, begin_s: float, end_s: float, options: PackOptions) -> PackableSound:
+    """The sound between two moments as mono 16-bit FLAC, or as a picture."""
     sound = read_sound(path, begin_s, end_s, options.audio_rate)
-    if options.audio == "jet":
-        data = jet.to_png(jet.picture_of(sound.samples))
-    else:
-        data = flac(sound.samples, options.audio_rate)
-    return data, len(sound.samples), gap_edges(sound.recorded)
+    gaps, n_samples = gap_edges(sound.recorded), len(sound.samples)
+    if options.audio != "jet":
+        return PackableSound(flac(sound.samples, options.audio_rate), n_samples, gaps)
+    frame = options.audio_rate // NOMINAL_FPS
+    silent = gap_edges(as_16_bits(sound.samples) != 0)
+    return PackableSound(
+        data=jet.to_png(jet.picture_of(sound.samples)),
+        n_samples=n_samples,
+        gaps=gaps,
+        silent=tuple((first, stop) for first, stop in silent if stop - first >= frame),
+    )

@@ -40,6 +40,8 @@ class _Made(StrictModel):
     numbers: Annotated[tuple[int, ...], Field(exclude_if=lambda value: not value)] = ()
     """Width and height of a view, or samples of a sound; and the edges of its gaps."""
     tables: Annotated[tuple[SensorTable, ...], Field(exclude_if=lambda value: not value)] = ()
+    silent: Annotated[tuple[int, ...], Field(exclude_if=lambda value: not value)] = ()
+    """The edges of a pictured sound's silent stretches."""
 
 
 class MadeFrom(_Made):
@@ -123,7 +125,7 @@ def maker(options: PackOptions) -> str:
     """A digest of everything but the input that decides the bytes of an encoded member."""
     libraries = made_by() | {"homage_sdk": ""}
     if options.audio == "jet":
-        libraries |= {"audio": "jet", **jet.versions()}
+        libraries |= {"audio": "jet", "silence": "stated", **jet.versions()}
     how = {
         name: getattr(options, name)
         for name in ("stride", "short_side", "crf", "gop", "x264_preset", "tune", "audio_rate")

@@ -45,6 +45,7 @@ class Encoded:
     tables: tuple[SensorTable, ...] = ()
     files: tuple[Path, ...] | None = None
     """Those it was really made from, where some could not be used."""
+    silent: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Job:
             maker=self.maker,
             numbers=made.numbers,
             tables=made.tables,
+            silent=made.silent,
         )
         return EncodedMember(made.data, made_from)
 

@@ -208,8 +208,11 @@ def _pack_sound(
             continue
 
         def encode(view: View = view) -> Encoded:
-            data, n_samples, gaps = encode_sound(view.file(), *span, options)
-            return Encoded(data, (n_samples, *(edge for gap in gaps for edge in gap)))
+            made = encode_sound(view.file(), *span, options)
+            edges, silent = (
+                tuple(e for pair in of for e in pair) for of in (made.gaps, made.silent)
+            )
+            return Encoded(made.data, (made.n_samples, *edges), silent=silent)
 
         end = "jet.png" if options.audio == "jet" else "flac"
         name = f"ego.{end}" if view.kind == "ego" else f"v{view.number:03d}.{end}"
@@ -219,8 +222,14 @@ def _pack_sound(
             quarantine.append(_view_fault(sequence, view, error))
             continue
         n_samples, *edges = made.made_from.numbers
-        gaps = in_pairs(edges)
-        return PackedSound(view=view.number, field=name, n_samples=n_samples, gaps=gaps), made
+        sound = PackedSound(
+            view=view.number,
+            field=name,
+            n_samples=n_samples,
+            gaps=in_pairs(edges),
+            silent=in_pairs(made.made_from.silent),
+        )
+        return sound, made
     return None, None
 
 

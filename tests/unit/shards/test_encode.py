@@ -183,7 +183,7 @@ def test_other_bytes_need_another_version_of_packing(tmp_path: Path) -> None:
         positions = [*range(0, 40, 3), 39, 39]
         index = probe_video(source).index
         digest.update(repr(encode_view(source, index, positions, options)).encode())
-        digest.update(repr(encode_sound(source, 0.0, 1.5, options)).encode())
+        digest.update(repr(encode_sound(source, 0.0, 1.5, options)[:3]).encode())
     values = np.arange(6, dtype=np.float64).reshape(2, 3) / 7
     digest.update(array_bytes([SensorValues(("x", "y", "z"), np.array([0.0, 0.5]), values)]))
     assert PACKED.get((PACKING, av.__version__, *made_with)) == digest.hexdigest()[:32]

@@ -19,9 +19,15 @@ from tests.unit.release.tiny import Tiny, action
 
 RATE = 16_000
 NAME = "p0001_r001_a001"
+SAMPLES = PackOptions(short_side=32)
 
 
-def packed(folder: Path, sound: np.ndarray, lost: tuple[float, float] = (0.0, 0.0)) -> ShardSet:
+def packed(
+    folder: Path,
+    sound: np.ndarray,
+    lost: tuple[float, float] = (0.0, 0.0),
+    how: PackOptions = SAMPLES,
+) -> ShardSet:
     """A sequence of eight seconds whose sound lacks the packets of a stretch."""
     tiny = Tiny(folder / "release")
     tiny.list("train", f"{NAME},make_tea")
@@ -36,16 +42,17 @@ def packed(folder: Path, sound: np.ndarray, lost: tuple[float, float] = (0.0, 0.
 
     remux(path, whole, kept)
     ingest(tiny.root, folder / "catalog")
-    pack(Dataset(folder / "catalog"), folder / "shards", PackOptions(short_side=32), workers=1)
+    pack(Dataset(folder / "catalog"), folder / "shards", how, workers=1)
     assert verify(folder / "shards", deep=True) == []
     return ShardSet.open(folder / "shards")
 
 
-def heard_in(shards: ShardSet) -> list[bool]:
+def heard_in(shards: ShardSet, n_mels: int = 64) -> list[bool]:
     """Whether each clip of a second has sound, in order."""
     options = LoaderOptions(
-        modalities=("ego", "audio"), mode="eval", blocks=2, block_frames=5, size=16, batch_size=1
-    )
+        modalities=("ego", "audio"), mode="eval", blocks=2, block_frames=5, size=16, batch_size=1,
+        n_mels=n_mels,
+    )  # fmt: skip
     clips = [(int(b.clip[0]), bool(b.present["audio"][0])) for b in ClipLoader(shards, options)]
     return [present for _, present in sorted(clips)]
 
@@ -78,3 +85,20 @@ def test_digital_silence_is_no_sound(tmp_path: Path, noise: np.ndarray) -> None:
     noise[2 * RATE : 6 * RATE] = 0
     present = heard_in(packed(tmp_path, noise))
     assert present[0] and not present[3]
+
+
+@pytest.mark.parametrize("lost", [(0.0, 0.0), (6.2, 7.9)])
+def test_both_kinds_of_shards_hear_the_same_clips(
+    tmp_path: Path, noise: np.ndarray, lost: tuple[float, float]
+) -> None:
+    """Silence of some clips, of half a clip, and beside a stretch that is lost."""
+    noise[2 * RATE : 5 * RATE] = 0
+    noise[6 * RATE : 13 * RATE // 2] = 0
+    picture = PackOptions(short_side=32, audio="jet", audio_rate=44_100)
+    samples = heard_in(packed(tmp_path / "samples", noise, lost))
+    shards = packed(tmp_path / "picture", noise, lost, picture)
+    assert heard_in(shards, n_mels=128) == samples
+    assert samples[0] and samples[5] and not samples[3]
+    (sample,) = shards.samples
+    assert sample.sound is not None
+    assert any(stop - first > 44_100 for first, stop in sample.sound.silent)
