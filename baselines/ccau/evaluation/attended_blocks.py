@@ -13,7 +13,7 @@ from baselines.ccau.config.config import Config
 from baselines.ccau.data.loaders import open_loader
 from baselines.ccau.distributed import World
 from baselines.ccau.evaluation.predictions import Predictions
-from baselines.ccau.models.encoder import cell_spans
+from baselines.ccau.models.encoder import cell_middles, cell_spans
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.clip_targets import SampleLabels
 from homage_sdk.loader.pictures.shown import Part, carried_back
@@ -34,7 +34,7 @@ class CellGrid:
     """The cells of a square picture of ``size`` pixels, row by row, and maps that look at nothing.
 
     Attributes:
-        middles: [cells, 2], x and y of each cell's middle as shares of the square's sides.
+        middles: [cells, 2], x and y of what each cell looks at most, as shares of the sides.
         points: [cells, FINE * FINE, 2], places spread evenly over each cell.
         corners: [cells, 2, 2], the upper left and the lower right one.
         blind: ``centre`` and ``uniform``: [cells], each a sum of 1.
@@ -43,7 +43,7 @@ class CellGrid:
 
     def __init__(self, size: int) -> None:
         spans = np.array(cell_spans(size))
-        middle = spans.mean(axis=1)
+        middle = np.array(cell_middles(size))
         self.middles = _pairs(middle, middle)
         steps = (np.arange(FINE) + 0.5) / FINE
         within = spans[:, :1] + steps * (spans[:, 1:] - spans[:, :1])  # [side, FINE]

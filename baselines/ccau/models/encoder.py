@@ -13,6 +13,7 @@ own memory order by 1e-7.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -30,15 +31,25 @@ def cell_spans(size: int) -> list[tuple[float, float]]:
     """Along a side of ``size`` pixels, the share of it that each cell of the grid stands for.
 
     Every kernel is padded by half its size, so that cell i is centred on pixel 32 i, not on the
-    middle of the i-th of equal parts: the first cell sees half as much as the others, and what lies
-    beyond the last one's span reaches no cell with any weight.
+    middle of the i-th of equal parts: the first cell sees half as much as the others, and the last
+    one also what is left up to the edge, the less the further out.
 
     >>> [(round(a * 128, 1), round(b * 128, 1)) for a, b in cell_spans(128)]
-    [(0.0, 16.5), (16.5, 48.5), (48.5, 80.5), (80.5, 112.5)]
+    [(0.0, 16.5), (16.5, 48.5), (48.5, 80.5), (80.5, 128.0)]
     """
-    centres = [CELL * i + 0.5 for i in range(-(-size // CELL))]
-    half = CELL / 2
-    return [(max(c - half, 0) / size, min(c + half, size) / size) for c in centres]
+    edges = [0.0, *(CELL * i - CELL / 2 + 0.5 for i in range(1, -(-size // CELL))), size]
+    return [(begin / size, end / size) for begin, end in pairwise(edges)]
+
+
+def cell_middles(size: int) -> list[float]:
+    """Along a side of ``size`` pixels, what each cell looks at most, as a share of the side.
+
+    The middle of its span, and of the last one's as if that had the length of the others.
+
+    >>> [round(middle * 128, 2) for middle in cell_middles(128)]
+    [8.25, 32.5, 64.5, 96.5]
+    """
+    return [(a + min(b, a + CELL / size)) / 2 for a, b in cell_spans(size)]
 
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}

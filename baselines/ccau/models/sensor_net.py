@@ -23,7 +23,8 @@ class RecordedNorm(nn.Module):
     Units differ by orders (hPa, lux, m/s^2), and a batch holds few values of a slow sensor: so the
     statistics are those of all batches, also while training, and what is absent has no part in
     them. A channel that was never recorded in training, or never changed, says nothing. Under
-    several ranks each keeps its own, as BatchNorm does.
+    several ranks they are the first rank's, as those of BatchNorm: every step begins with its
+    buffers, so that what other ranks saw before is dropped.
     """
 
     count: Tensor

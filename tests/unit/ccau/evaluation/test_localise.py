@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from baselines.ccau.evaluation.localise import (
     score,
 )
 from baselines.ccau.evaluation.predictions import load_predictions, save_predictions
-from baselines.ccau.models.encoder import VideoEncoder, cell_spans
+from baselines.ccau.models.encoder import VideoEncoder, cell_middles, cell_spans
 from baselines.ccau.training.train import train
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError
@@ -35,23 +36,35 @@ SIZE = 96
 
 @pytest.mark.parametrize("size", [64, 96, 128])
 def test_a_cell_stands_for_what_the_network_sees_there(size):
-    """The gradient of each cell's features is centred where its span is (seen whole), in pixels."""
-    spans = [(a * size, b * size) for a, b in cell_spans(size)]
+    """The gradient of each cell's features is centred on its middle, in pixels."""
+    middles = [middle * size for middle in cell_middles(size)]
     centres = []
     for seed in range(3):
         torch.manual_seed(seed)
         encoder = VideoEncoder(8).eval()
         x = torch.randn(1, 1, 3, 3, size, size, requires_grad=True)
-        cells, n = encoder(x)[0, 0], len(spans)
+        cells, n = encoder(x)[0, 0], len(middles)
         row = []
         for i in range(n):
             (gradient,) = torch.autograd.grad(cells[n // 2 * n + i].sum(), x, retain_graph=True)
             weight = gradient.square().sum(dim=(0, 1, 2, 3, 4))
             row.append(float((weight * (torch.arange(size) + 0.5)).sum() / weight.sum()))
         centres.append(row)
-    for centre, (begin, end) in list(zip(np.mean(centres, axis=0), spans, strict=True))[1:]:
-        assert abs(centre - (begin + end) / 2) < 2.5
-    assert np.mean(centres, axis=0)[0] < spans[0][1] / 2
+    for centre, middle in list(zip(np.mean(centres, axis=0), middles, strict=True))[1:]:
+        assert abs(centre - middle) < 2.5
+    assert np.mean(centres, axis=0)[0] < middles[0]
+
+
+@pytest.mark.parametrize("size", [64, 96, 100, 128])
+def test_spans_cover_the_side_since_its_end_is_looked_at_too(size):
+    spans = cell_spans(size)
+    assert spans[0][0] == 0 and spans[-1][1] == 1
+    assert all(end == begin for (_, end), (begin, _) in pairwise(spans))
+    torch.manual_seed(0)
+    x = torch.randn(1, 1, 3, 3, size, size, requires_grad=True)
+    (gradient,) = torch.autograd.grad(VideoEncoder(8).eval()(x).sum(), x)
+    weight = gradient.abs().sum(dim=(0, 1, 2, 3, 4))
+    assert weight[-8:].mean() > 0.05 * weight.mean()
 
 
 def graph(*objects: tuple[str, tuple[float, float, float, float]]) -> PackedGraph:
@@ -153,7 +166,7 @@ def by_another_road(shards, run, cell):
                 box = batch.scene_graph.object_box[b, n][objects][0].numpy()
                 box = box * np.array([view.width, view.height] * 2)
                 left, top, right, bottom = box - [x0, y0, x0, y0]
-                if right <= 0 or bottom <= 0 or left >= 80.5 or top >= 80.5:
+                if right <= 0 or bottom <= 0 or left >= SIZE or top >= SIZE:
                     continue  # out of sight
                 hits.setdefault(sequence, []).append(left <= px <= right and top <= py <= bottom)
     return hits
