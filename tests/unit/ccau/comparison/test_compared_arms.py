@@ -13,6 +13,7 @@ from baselines.ccau.comparison.compare_predictions import compare_predictions
 from baselines.ccau.comparison.run_numbers import RunNumbers
 from baselines.ccau.evaluation import predictions as predictions_module
 from baselines.ccau.evaluation.fewshot_predictions import load_fewshot, save_fewshot
+from baselines.ccau.evaluation.measures import compute_results
 from baselines.ccau.evaluation.predictions import load_predictions, save_predictions
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.report import paper_tables
@@ -157,6 +158,25 @@ def test_a_draw_that_taught_nothing_is_left_out_and_counted(drawn):
     table = probed.table(draws=50)["5"]["map"]
     assert table["untaught"] == 1 and table["mean"] == pytest.approx(found.mean / 100)
     assert compared([run], cell=("accuracy@5", "ego")).untaught == 0
+
+
+def test_results_and_tables_have_one_mean_where_a_split_has_no_labels(judged):
+    run = judged("single", 0, [1, 0, 1, 1, 0, 1, 1, 0])
+    saved = load_predictions(run / "predictions.npz")
+    ego = saved.by_modality["ego"]
+    in_test = np.array([saved.split[name] == "test" for name in ego.sequences])
+    ego = replace(
+        ego, atomic_known=in_test, activity_label=np.where(in_test, ego.activity_label, -1)
+    )
+    saved = replace(saved, by_modality={"ego": ego})
+    save_predictions(run / "predictions.npz", saved)
+    found = compute_results(saved, draws=20)["ego"]
+    for kind, key, metric in (("activity", "top1", "accuracy"), ("atomic", "weighted", "map")):
+        for of, each in (("sequence", found), ("clip", found["per_clip"])):
+            mean = each[kind]["model"]["mean"]
+            table = compared([run], cell=(metric, "ego"), estimand=of, draws=20)
+            assert mean[key][0] == pytest.approx(table.mean / 100)
+            assert mean["splits"] == ["test"]
 
 
 @pytest.mark.parametrize("what", ["atomic", "activity"])
