@@ -17,8 +17,10 @@ from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.report.run_facts import run_facts
 from baselines.ccau.runs.boards import Boards
 from baselines.ccau.runs.build_task import build_task, load_nets
+from baselines.ccau.runs.checkpoint import load
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.metrics_log import MetricsLog, read_metrics
+from baselines.ccau.runs.objective_version import require_same_answer
 from baselines.ccau.training import not_finite
 from baselines.ccau.training.optimizer import memory_mb
 from baselines.ccau.training.train import train
@@ -122,6 +124,8 @@ def test_weights_of_an_older_forward_pass_are_not_judged_by_another(tiny, small_
     as_of_before(tmp_path / "checkpoint-last")
     with pytest.raises(CheckpointError, match=r"older objective.*scene graph"):
         load_nets(tmp_path, shards)
+    with pytest.raises(CheckpointError, match=r"older objective.*channels of small numbers"):
+        require_same_answer(load(tmp_path / "checkpoint-last"), ["sensors"])
     student = {"task.kind": "static_kd", "task.modalities": '["ego", "audio"]'}
     of_sound = tiny(**student, **{"task.teachers.audio": str(tmp_path)})
     assert build_task(of_sound, shards, torch.device("cpu"))  # what it hears is as it was
