@@ -83,7 +83,7 @@ def eval_starts(n_frames: int, grid: Grid, every: int | None = None) -> list[int
 
     >>> grid = Grid(8, 5, 1)
     >>> eval_starts(100, grid), eval_starts(100, grid, 30), eval_starts(30, grid, 30)
-    ([0, 40, 61], [0, 30, 60], [0])
+    ([0, 40, 60], [0, 30, 60], [0])
     """
     if every is not None:
         return list(range(0, max(0, n_frames - grid.span) + 1, every))

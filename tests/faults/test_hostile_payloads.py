@@ -104,6 +104,7 @@ def flac(seconds: int, rate: int = 16000) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_hours_of_silence_are_not_decoded(copy: Path) -> None:
     """Two hours of sound in 1.4 MB: a clip reads its own seconds, verify refuses the rest."""
     sample, chosen = whole_sample(copy)

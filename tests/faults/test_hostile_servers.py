@@ -91,6 +91,7 @@ def endless(request: Handler, data: bytes) -> None:
         request.wfile.write(ZEROS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["manifest.json", "index.parquet", ".tar"])
 def test_an_endless_body_is_left(refused: Refused, name: str) -> None:
     assert isinstance(refused(name, endless), ShardError)

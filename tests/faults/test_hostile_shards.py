@@ -286,6 +286,7 @@ def test_very_many_tiny_members_take_bounded_memory_and_time(tmp_path: Path) -> 
     assert count == 40_000 and time.process_time() - start < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["huge picture", "many frames", "other size", "no frames", "text"])
 def test_videos_crafted_to_explode_are_refused(copy: Path, kind: str) -> None:
     content = {

@@ -156,6 +156,7 @@ def test_a_stopped_ingest_leaves_the_good_catalog_as_it_was(
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".tmp-")], "no leftovers"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["sync", "pack", "report"])
 def test_media_that_are_not_where_they_are_said_to_be(command, small_catalog, tmp_path):
     out = [] if command == "sync" else [tmp_path / "out"]

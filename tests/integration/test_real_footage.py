@@ -40,6 +40,7 @@ def test_the_measured_rates_are_the_cameras_and_not_thirty(road: Path) -> None:
     assert (views[0].n_frames, views[2].n_frames) == (250, 120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "rate"), [(0, 25.0), (2, 30000 / 1001)])
 def test_any_moment_is_the_picture_a_sequential_reader_has_there(
     road: Path, number: int, rate: float

@@ -61,6 +61,7 @@ def test_a_bar_on_a_terminal_shows_the_note(monkeypatch):
     assert any("training" in line and "loss 5.2" in line and "2/9" in line for line in last)
 
 
+@pytest.mark.slow
 def test_the_page_is_of_the_sequence_and_from_the_place_that_are_named(
     tiny, small_shards, small_catalog, tmp_path
 ):

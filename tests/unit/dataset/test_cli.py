@@ -203,6 +203,7 @@ def test_help_has_a_place_for_every_command(capsys: pytest.CaptureFixture[str]) 
         assert panel in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_that_is_not_utf8_is_no_reason_to_stop(example: Path, encoding: str) -> None:
     done = subprocess.run(

@@ -55,11 +55,13 @@ def _wrong(ds: Dataset, seed: int, n: int = 40) -> list[str]:
     return wrong
 
 
+@pytest.mark.slow
 def test_threads_share_one_dataset(ds: Dataset) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda seed: _wrong(ds, seed), range(8))) == [[]] * 8
 
 
+@pytest.mark.slow
 def test_forks_share_one_dataset_that_is_in_use(ds: Dataset) -> None:
     assert _wrong(ds, 0) == []  # open files and caches are there when the children are made
     context = multiprocessing.get_context("fork")

@@ -107,6 +107,7 @@ def test_another_way_of_probing_reads_all_again(
     assert n_lines == len(VIEWS), "lines that no longer count are left out"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_damaged_log_is_never_an_error_and_never_believed(
     tmp_path: Path, opened: Opened, seed: int

@@ -141,6 +141,7 @@ def other_video(tiny: Tiny) -> None:
     tiny.video(VIEWS[0], film(9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [more_actions, new_label, gone_label, other_video])
 def test_files_that_change_while_they_are_read_are_named_and_read_again(
     tmp_path: Path, change: Callable[[Tiny], None]

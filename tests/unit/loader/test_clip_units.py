@@ -14,7 +14,7 @@ import torch
 
 from homage_sdk import Dataset
 from homage_sdk.errors import UsageError
-from homage_sdk.loader import ClipLoader, webdataset_stream
+from homage_sdk.loader import ClipLoader
 from homage_sdk.loader.clip_targets import SampleLabels
 from homage_sdk.loader.grid import Grid, eval_starts
 from homage_sdk.shards import PackOptions, ShardSet, pack
@@ -73,20 +73,13 @@ def test_an_epoch_of_actions_has_a_clip_of_each(shards: ShardSet, dataset: Datas
     assert loader.n_clips == len(wanted) == len(loader)
 
 
-def test_actions_are_shared_by_ranks_and_workers_and_are_the_same_from_a_stream(
-    shards: ShardSet, barcode_shards: Path
-) -> None:
+def test_actions_are_shared_by_ranks_and_workers(shards: ShardSet) -> None:
     chosen = options(train_unit="action", batch_size=1)
     whole = list(ClipLoader(shards, chosen))
     assert all_same(whole, list(ClipLoader(shards, chosen.with_(workers=2))))
     shared = [list(ClipLoader(shards, chosen.with_(rank=r, world_size=2))) for r in range(2)]
     pairs = [batch for both in zip(*shared, strict=True) for batch in both]
     assert all_same(whole[: len(pairs)], pairs)
-    streamed = list(webdataset_stream(barcode_shards, chosen))
-    key = {(b.sequence[0], int(b.clip[0])): b for b in whole}
-    assert len(streamed) == len(key) == len(whole)
-    for batch in streamed:
-        assert all_same([batch], [key[batch.sequence[0], int(batch.clip[0])]])
 
 
 def test_actions_are_drawn_from_whole_sequences(barcode_catalog: Path, tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_what_cannot_be_streamed_is_refused_before_anything_is_read(shards: Shar
         list(webdataset_stream(shards.path, OPTIONS.with_(batch_size=60)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("damage", ["a flipped bit", "cut", "a sample less"])
 def test_damage_is_one_line_in_its_place(

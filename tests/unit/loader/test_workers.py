@@ -95,6 +95,7 @@ def test_inside_a_worker_of_torchs_own_loader_it_refuses(shards: ShardSet) -> No
         list(torch.utils.data.DataLoader(Clips(), batch_size=None, num_workers=1))
 
 
+@pytest.mark.slow
 def test_an_iteration_that_is_broken_off_leaves_nothing_behind(shards: ShardSet) -> None:
     """The next one begins afresh: no batch of the old one, at whatever point it was left."""
     chosen = options(mode="eval", batch_size=1)
@@ -106,6 +107,7 @@ def test_an_iteration_that_is_broken_off_leaves_nothing_behind(shards: ShardSet)
         assert all(same(a, b) for a, b in zip(truth, list(loader), strict=True))
 
 
+@pytest.mark.slow
 def test_two_iterations_at_once_do_not_disturb_each_other(shards: ShardSet) -> None:
     truth = list(ClipLoader(shards, options(mode="eval")))
     before = workers_of()

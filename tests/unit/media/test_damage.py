@@ -131,6 +131,7 @@ def test_packets_that_decode_to_nothing_cost_only_themselves(tmp_path: Path) -> 
     assert [number_of(reader.frames([n])[0]) for n in (7, 8, 54)] == [12, 13, 59]
 
 
+@pytest.mark.slow
 def test_damage_of_one_file_is_not_taken_for_that_of_another_in_threads(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.mkv", frames=60, b_frames=2)
     broken = with_changed(tmp_path / "a.mkv", whole, 3, noise)

@@ -104,6 +104,7 @@ def test_annotation_frames_of_a_millisecond_clock_are_the_video_frames() -> None
         assert [index.frame_number(i).number for i in range(0, 3000, 7)] == list(range(1, 3001, 7))
 
 
+@pytest.mark.slow
 def test_before_and_after_are_on_their_side_of_the_moment(video: Path) -> None:
     index = VideoReader(video).index
     times = index.seconds

@@ -134,6 +134,7 @@ def at_s(packet: av.Packet) -> float:
     return float(packet.pts * packet.time_base)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["aac", "libmp3lame", "flac", "pcm_s16le", "libopus"])
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "with a gap"])
 def test_a_window_is_the_same_samples_as_that_part_of_a_longer_one(

@@ -64,6 +64,7 @@ def test_actions_and_triples_carry_their_names(ds: Dataset) -> None:
     ].as_py() == ("take cup from swh")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

@@ -21,6 +21,7 @@ def expected(dataset: Dataset, options: PackOptions) -> int:
     return expected_bytes(dataset, make_plan(dataset, options).shards, options)
 
 
+@pytest.mark.slow
 def test_the_size_of_camera_footage_is_foretold_within_a_factor_of_two(tmp_path: Path) -> None:
     make_release(tmp_path / "release")
     ingest(tmp_path / "release", tmp_path / "catalog", workers=1)
@@ -105,6 +106,7 @@ def test_the_estimate_is_made_only_where_work_follows(
     assert told == [len(list((tmp_path / "out").glob("*.tar")))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["clip", "action"])
 def test_a_video_that_was_broken_at_ingest_is_listed_not_fatal(
     barcode_catalog: Path, tmp_path: Path, unit: str

@@ -166,6 +166,7 @@ def test_a_killed_download_leaves_no_half_file_and_is_taken_up(far: Path, cache:
         assert contents(ShardSet.open(url, cache=cache).path) == contents(far)
 
 
+@pytest.mark.slow
 def test_processes_share_what_one_of_them_fetches(far: Path, cache: Path) -> None:
     """The first shard is held back until all have asked for the manifest."""
     count, all_there = 3, threading.Event()

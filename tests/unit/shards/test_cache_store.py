@@ -42,6 +42,7 @@ def store(barcode_shards: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dic
     server.stop()
 
 
+@pytest.mark.slow
 def test_s3_shards_are_fetched_whole(
     barcode_shards: Path, store: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_s3_gives_the_same_pure_stream(
     assert sorted(rows(far), key=repr) == sorted(rows(near), key=repr) != []
 
 
+@pytest.mark.slow
 def test_what_a_store_refuses_is_one_line(store: dict[str, Any], tmp_path: Path) -> None:
     for url in ("s3://bucket/elsewhere", "s3://nobucket/shards"):
         with pytest.raises(ShardError) as caught:

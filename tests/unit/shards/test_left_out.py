@@ -76,6 +76,7 @@ def test_a_video_that_is_not_there_is_looked_for_at_each_call(place: Place) -> N
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_an_unreadable_sensor_is_listed_as_itself(place: Place) -> None:
     folder = place.release / "sensors"
     folder.mkdir()
@@ -96,6 +97,7 @@ def test_an_unreadable_sensor_is_listed_as_itself(place: Place) -> None:
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_while_it_is_read_is_not_packed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

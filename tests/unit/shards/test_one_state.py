@@ -79,6 +79,7 @@ def at_call(n: int, act: Callable[[], None]) -> Iterator[list[str]]:
         sys.setprofile(None)
 
 
+@pytest.mark.slow
 def test_whatever_the_moment_all_that_is_read_is_of_one_state(
     folder: Path, barcode_shards: Path, others: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_catalog_that_is_rebuilt_during_a_pack_is_said_and_never_mixed(
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_a_catalog_rebuilt_when_all_was_read_gives_the_shards_of_the_old_one(place: Place) -> None:
     pack(place.dataset, place.folder / "old", TINY, workers=1)
 

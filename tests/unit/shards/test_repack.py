@@ -170,6 +170,7 @@ def test_a_moved_disk_changes_nothing_but_the_side_file(place: Place) -> None:
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_bytes_that_differ_are_noticed_whatever_the_time_says(place: Place) -> None:
     place.pack()
     file = place.video("p0001_r000_v002_a000")
@@ -195,6 +196,7 @@ def test_more_and_fewer_sequences_are_packed_in_place(place: Place) -> None:
     assert not list(place.shards.glob("val*"))
 
 
+@pytest.mark.slow
 def test_windows_that_are_counted_anew_are_kept(place: Place) -> None:
     place.pack(WINDOWS)
     place.label("p0001_r000_a000", lambda rows: rows.insert(0, rows[0] | {"frame_end": 20}))
@@ -228,6 +230,7 @@ def test_without_its_side_file_everything_is_made_again_and_never_wrong(
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_a_side_file_of_other_shards_is_not_believed(place: Place) -> None:
     """It says of a member that it was made from a video that lies there again."""
     place.pack()
@@ -245,6 +248,7 @@ def test_a_side_file_of_other_shards_is_not_believed(place: Place) -> None:
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_members_of_other_libraries_are_made_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +290,7 @@ def test_nothing_of_other_libraries_is_kept_where_anything_changes(
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_shards_that_a_repair_left_to_older_libraries_are_made_again_too(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +307,7 @@ def test_shards_that_a_repair_left_to_older_libraries_are_made_again_too(
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_a_kept_member_that_is_damaged_is_made_again(place: Place) -> None:
     place.pack()
     shards = ShardSet.open(place.shards)
@@ -315,6 +321,7 @@ def test_a_kept_member_that_is_damaged_is_made_again(place: Place) -> None:
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_what_was_packed_from_a_video_that_is_not_there_now_stays(place: Place) -> None:
     place.pack()
     place.label("p0003_r000_a004", correct)
@@ -358,6 +365,7 @@ def test_a_stopped_update_leaves_the_old_state_and_goes_on(place: Place, engine:
     place.require_fresh()
 
 
+@pytest.mark.slow
 def test_what_was_encoded_for_another_plan_is_not_encoded_again(place: Place) -> None:
     def stop(done: int, total: int) -> None:
         if done == 4:
@@ -387,6 +395,7 @@ def finished_samples(place: Place) -> list:  # type: ignore[type-arg]
     return found
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_state(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.pack()
     before = tree(place.shards)
@@ -447,6 +456,7 @@ def test_a_shard_of_somebody_else_is_not_replaced(place: Place) -> None:
     assert place.encoded == [] and (place.shards / "val-00000.tar").read_bytes() == b"mine"
 
 
+@pytest.mark.slow
 def test_sensors_that_come_later_are_packed_in_place(place: Place) -> None:
     place.pack()
     folder = place.release / "sensors"

@@ -48,6 +48,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_packing_marks_what_decoding_everything_reports_and_a_sample_a_part(damaged: Path) -> None:
     ingest(damaged / "release", damaged / "catalog")
     dataset = Dataset(damaged / "catalog")

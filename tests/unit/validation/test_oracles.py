@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_copies_and_self_overlaps_are_those_of_a_double_loop(
     assert set(pointers(made, "HOM304")) == overlapping
 
 
+@pytest.mark.slow
 @_QUICK
 @given(_ENDS, st.lists(st.integers(1, 100), max_size=12, unique=True))
 def test_frames_outside_actions_and_the_sampling_rule_are_those_of_a_double_loop(

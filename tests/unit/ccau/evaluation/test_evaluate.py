@@ -166,6 +166,7 @@ def run(tiny, small_shards, shared_folder, tmp_path):
     return shutil.copytree(once(shared_folder, "run-of-one-epoch", make), tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_results_can_be_computed_again_without_the_model(run, small_shards):
     results = evaluate(run, small_shards, device="cpu")
     saved = load_predictions(run / "predictions.npz")
@@ -235,6 +236,7 @@ def test_another_version_of_the_code_evaluates_again(run, small_shards, monkeypa
     assert again["identity"] == {**found["identity"], "code": "another"}
 
 
+@pytest.mark.slow
 def test_nobody_trains_a_run_anew_while_it_is_judged(tiny, run, small_shards, monkeypatch):
     plain, config = evaluate_module.Judge, tiny(**{"optim.epochs": 1, "optim.lr": 0.3})
 

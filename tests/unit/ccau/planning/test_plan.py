@@ -60,6 +60,7 @@ def test_a_run_does_what_its_plan_says(tiny, small_shards, tmp_path, monkeypatch
     assert plan_run(config, small_shards, run).done == plan.updates
 
 
+@pytest.mark.slow
 def test_what_is_trained_already_is_not_counted_again(tiny, small_shards, tmp_path, monkeypatch):
     config = tiny(**{"run.checkpoint_every": 1, "data.batch_size": 2})
     with monkeypatch.context() as patch:
@@ -76,6 +77,7 @@ def test_what_is_trained_already_is_not_counted_again(tiny, small_shards, tmp_pa
     assert plans[1].train_s == pytest.approx(plans[1].clips * (1 / 10 + 1 / 40))
 
 
+@pytest.mark.slow
 def test_activations_are_those_that_a_real_step_keeps(tiny, small_shards):
     shards = ShardSet.open(small_shards)
     config = tiny(**{"model.width": 8, "run.selection": "last", "data.batch_size": 4})
@@ -184,6 +186,7 @@ def test_the_time_of_a_card_is_read_only_where_it_measured_such_a_step(
         asked(older)
 
 
+@pytest.mark.slow
 def test_the_command_measures_when_it_is_asked_and_else_says_unknown(small_shards, tmp_path):
     words = [word for setting in [*SMALL, "run.selection=last"] for word in ("--set", setting)]
     run = tmp_path / "run"

@@ -58,6 +58,7 @@ def stopped(tiny, small_shards, tmp_path, monkeypatch):
     return config, tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_every_setting_that_changes_no_weight(
     stopped, tiny, small_shards, tmp_path, monkeypatch
 ):

@@ -57,6 +57,7 @@ def test_the_same_seed_gives_the_same_training_curve(tiny, small_shards, tmp_pat
     assert curve(tmp_path / "a") != curve(tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_batches_that_a_thread_reads_ahead_train_the_same(
     tiny, small_shards, tmp_path, monkeypatch
 ):
@@ -68,6 +69,7 @@ def test_batches_that_a_thread_reads_ahead_train_the_same(
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_a_repeatable_run_allows_only_repeatable_operations_and_only_while_it_runs(
     tiny, small_shards, tmp_path
 ):
@@ -167,6 +169,7 @@ def test_a_cut_checkpoint_is_refused_on_resume(tiny, small_shards, tmp_path, mon
         train(config, small_shards, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_validating_or_not_leaves_the_weights_bitwise_equal(tiny, small_shards, tmp_path):
     # The plateau schedule reads validations: with its patience they cannot matter here.
     for name, every in (("often", 1), ("never", 0)):

@@ -110,6 +110,7 @@ def test_a_loss_that_is_not_finite_names_the_sample_of_whichever_micro_batch(
     assert f"sample {huge[0]} clip" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_run_counts_the_negatives_of_the_whole_step(tiny, small_shards, tmp_path):
     negatives = {}
     for whole in (False, True):
