@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,8 @@ class Step:
     """One command of the road."""
 
     title: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] | Callable[[], tuple[str, ...]]
+    """Its words; or what gives them once the steps before are done."""
     may_report: bool = False
 
 
@@ -54,11 +56,12 @@ def road(out: Path, release: Path | None, limit: int) -> list[Step]:
         ),
         Step("Evaluate each modality alone", ("ccau", "evaluate", run, "--shards", shards)),
         Step("Draw the page", ("ccau", "report", catalog, run, str(out / "index.html"))),
+        Step("A page in which one sequence plays", lambda: page_that_plays(out), True),
     ]
 
 
-def page_that_plays(out: Path) -> Step:
-    """The page of a sequence: of those that the run was judged on, one with the most views."""
+def page_that_plays(out: Path) -> tuple[str, ...]:
+    """What writes the page of a sequence that the run was judged on, one with the most views."""
     import numpy as np
 
     from homage_sdk import Dataset
@@ -68,8 +71,7 @@ def page_that_plays(out: Path) -> Step:
     dataset = Dataset(out / "catalog").select(judged)
     sequence = max(dataset, key=lambda each: (sum(v.is_available for v in each.views), each.id))
     page = ("-o", str(out / "view.html"), "--run", str(out / "run"))
-    command = ("homage", "view", str(out / "catalog"), str(sequence.id), *page)
-    return Step("A page in which one sequence plays", command, True)
+    return ("homage", "view", str(out / "catalog"), str(sequence.id), *page)
 
 
 def walk(steps: list[Step]) -> int:
@@ -77,11 +79,10 @@ def walk(steps: list[Step]) -> int:
     begin = time.monotonic()
     for number, step in enumerate(steps, 1):
         print(f"\n[{number}/{len(steps)}] {step.title}", flush=True)
-        print("      $ " + " ".join(step.command), flush=True)
+        program, *words = step.command if isinstance(step.command, tuple) else step.command()
+        print("      $ " + " ".join([program, *words]), flush=True)
         started = time.monotonic()
-        code = subprocess.run(
-            [str(BIN / step.command[0]), *step.command[1:]], check=False
-        ).returncode
+        code = subprocess.run([str(BIN / program), *words], check=False).returncode
         if code and not (step.may_report and code == FOUND_PROBLEMS):
             print(f"\nstopped at step {number} (exit code {code}); `make demo` goes on from here")
             return code
@@ -99,7 +100,6 @@ def main() -> int:
     options = parser.parse_args()
     try:
         code = walk(road(options.out, options.release, options.limit))
-        code = code or walk([page_that_plays(options.out)])
     except KeyboardInterrupt:
         print("\nInterrupted. Finished work is kept; run `make demo` again to resume.")
         return 130
