@@ -177,7 +177,7 @@ class Taxonomy(Mapping[int, ClassName]):
         try:
             return self._by_id[class_id]
         except KeyError:
-            raise unknown(f"id of {self.kind} class", class_id, self) from None
+            raise self._no_id(class_id) from None
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._by_id)
@@ -188,10 +188,15 @@ class Taxonomy(Mapping[int, ClassName]):
     def __repr__(self) -> str:
         return f"Taxonomy({self.kind!r}, {len(self)} classes)"
 
-    def name_of(self, class_id: int) -> str:
-        """The name of a class; raises UnknownIdError for an id there is not."""
-        name = self._names.get(class_id)
-        return self[class_id].name if name is None else name
+    def names_of(self, class_ids: Iterable[int]) -> list[str]:
+        """The names of many classes at once; raises UnknownIdError for an id there is not."""
+        try:
+            return list(map(self._names.__getitem__, class_ids))
+        except KeyError as error:
+            raise self._no_id(error.args[0]) from None
+
+    def _no_id(self, class_id: int) -> Exception:
+        return unknown(f"id of {self.kind} class", class_id, self)
 
     def find(self, name: str) -> ClassName:
         """The class of that name in any spelling; UnknownIdError suggests the nearest names."""

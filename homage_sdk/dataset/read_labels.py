@@ -68,14 +68,14 @@ def read_scene_graphs(catalog: Catalog, sequence: str) -> SceneGraphs:
 
 def _objects(catalog: Catalog, graphs: list[int]) -> dict[int, list[SceneObject]]:
     of_graph, object_id, class_id, *corners = _columns(catalog, "objects", graphs)
-    names = map(catalog.taxonomy("object").name_of, class_id)
+    names = catalog.taxonomy("object").names_of(class_id)
     made = map(SceneObject, object_id, class_id, names, map(Box, *corners))
     return _grouped(graphs, of_graph, made)
 
 
 def _relationships(catalog: Catalog, graphs: list[int]) -> dict[int, list[Relationship]]:
     of_graph, subject_id, object_id, class_id = _columns(catalog, "relationships", graphs)
-    names = map(catalog.taxonomy("relationship").name_of, class_id)
+    names = catalog.taxonomy("relationship").names_of(class_id)
     return _grouped(graphs, of_graph, map(Relationship, subject_id, object_id, class_id, names))
 
 
