@@ -231,6 +231,7 @@ def test_other_bytes_after_a_lost_connection_are_found_out(refused: Refused) -> 
     assert isinstance(refused(".tar", behave), ShardError)
 
 
+@pytest.mark.slow
 def test_a_drip_is_not_waited_for(refused: Refused) -> None:
     def behave(request: Handler, data: bytes) -> None:
         head(request, 200, Content_Length=str(len(data)))

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.command import BIN, ENVIRONMENT
 
 
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_killed_synth(tmp_path: Path) -> None:
     words = ("synth", tmp_path / "release", "--sequences", "40", "--workers", "2")
     process = subprocess.Popen(

@@ -92,6 +92,7 @@ def test_colours_are_converted_and_not_only_tagged(tmp_path: Path, matrix: Color
     assert abs(shown - PATCHES).max() <= 4
 
 
+@pytest.mark.slow
 def test_a_view_keeps_its_rate_whatever_it_shows(tmp_path: Path, sequence: Sequence) -> None:
     """Noise, which nothing compresses: the limit holds, whatever quality would ask for."""
     path = tmp_path / "noise.mkv"

@@ -118,6 +118,7 @@ def test_two_iterations_at_once_do_not_disturb_each_other(shards: ShardSet) -> N
     assert len(workers_of() - before) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_batches_that_are_kept_do_not_change(shards: ShardSet, workers: int) -> None:
     """However many are kept, in whatever pattern, and after the loader is gone."""

@@ -51,6 +51,7 @@ def test_s3_shards_are_fetched_whole(
     assert shards.fingerprint == ShardSet.open(barcode_shards).fingerprint
 
 
+@pytest.mark.slow
 def test_a_cut_s3_download_goes_on_where_it_stopped(
     barcode_shards: Path, store: dict[str, Any], tmp_path: Path
 ) -> None:

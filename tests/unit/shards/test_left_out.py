@@ -34,6 +34,7 @@ def listed(place: Place) -> list[tuple[str, int | None]]:
     return [(fault.sequence, fault.view) for fault in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_unreadable_video_is_listed_and_tried_again_by_the_next_pack(
     place: Place, workers: int

@@ -69,6 +69,7 @@ def test_videos_of_a_few_sequences_pack_with_the_options_of_the_command(
     assert sum(bool(sample.views) for sample in samples.values()) == 5
 
 
+@pytest.mark.slow
 def test_windows_and_a_view_that_most_sequences_lack(dataset: Dataset, tmp_path: Path) -> None:
     options = PackOptions(short_side=64, views=(5,), unit="clip", clip_s=2.0)
     pack(dataset, tmp_path / "1", options, workers=1)

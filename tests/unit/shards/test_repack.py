@@ -552,6 +552,7 @@ def make_of_schema(folder: Path, version: int) -> None:
     assert classes
 
 
+@pytest.mark.slow
 def test_shards_of_an_older_schema_are_replaced_whole_and_what_is_not_ours_stays(
     place: Place,
 ) -> None:

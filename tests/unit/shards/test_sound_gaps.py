@@ -87,6 +87,7 @@ def test_digital_silence_is_no_sound(tmp_path: Path, noise: np.ndarray) -> None:
     assert present[0] and not present[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [(0.0, 0.0), (6.2, 7.9)])
 def test_both_kinds_of_shards_hear_the_same_clips(
     tmp_path: Path, noise: np.ndarray, lost: tuple[float, float]

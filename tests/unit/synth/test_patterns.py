@@ -73,6 +73,7 @@ def test_a_partner_is_another_training_take_of_the_activity(takes):
             assert other is take
 
 
+@pytest.mark.slow
 def test_the_worlds_differ_in_third_person_training_videos_alone(tmp_path):
     for world in ("shared", "apart"):
         write_release(tmp_path / world, size=SIZE, world=world, workers=2, **MADE)

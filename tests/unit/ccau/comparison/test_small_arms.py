@@ -169,6 +169,7 @@ def test_no_run_is_begun_when_the_time_is_over_and_finished_ones_stay(tmp_path, 
     assert notes[-1].startswith("4 of 6 runs left")
 
 
+@pytest.mark.slow
 def test_ranks_stop_by_the_clock_of_the_first(tmp_path):
     """Each reads its own: one that went on alone would wait for the others for ever."""
     with socket.socket() as free:
@@ -227,6 +228,7 @@ def test_controls_alone_end_in_their_rows_and_the_page(tmp_path, monkeypatch, ca
         assert "compositional_long - single_atomic_long" in page.read_text()
 
 
+@pytest.mark.slow
 def test_the_page_is_made_from_what_the_runs_left(tmp_path, capsys):
     rng = np.random.default_rng(0)
     out, page = tmp_path / "arms", tmp_path / "page.md"

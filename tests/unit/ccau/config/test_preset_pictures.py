@@ -38,6 +38,7 @@ def tiles_of(path: Path, size: int) -> np.ndarray:
     return tiles[:, :, 2:-2, 2:-2]
 
 
+@pytest.mark.slow
 def test_every_preset_gives_a_picture_of_what_its_networks_see(
     official_shards: Path, tmp_path: Path
 ) -> None:

@@ -144,6 +144,7 @@ def test_two_models_without_a_common_sequence_have_no_difference():
         paired_difference(len, len, np.zeros((5, 0)))
 
 
+@pytest.mark.slow
 def test_results_tables_and_page_state_what_each_row_is_of(tiny, small_shards, tmp_path, capsys):
     train(tiny(**{"optim.epochs": 1}), small_shards, tmp_path)
     asked = ["evaluate", str(tmp_path), "--shards", str(small_shards), "--draws", "20"]

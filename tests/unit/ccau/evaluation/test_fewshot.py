@@ -245,6 +245,7 @@ def test_a_feature_that_happens_to_be_equal_in_the_support_does_not_decide():
     assert judged(Standard.of(support)) < 0.7
 
 
+@pytest.mark.slow
 def test_features_are_measured_by_the_base_sequences_that_trained(
     tiny, small_shards, tmp_path, monkeypatch
 ):

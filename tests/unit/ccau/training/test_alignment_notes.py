@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch.distributed as dist
 from typer.testing import CliRunner
 
@@ -58,6 +59,7 @@ def test_the_command_says_it_also_when_the_run_was_done_before(tiny, small_shard
     assert summary.notes[0] in said.output
 
 
+@pytest.mark.slow
 def test_a_figure_that_a_rank_has_not_got_is_left_out_of_its_mean(tmp_path):
     run_ranks(_rank, 2, str(tmp_path))
 

@@ -21,6 +21,7 @@ def with_sensors(tiny, **changes):
     return tiny(**{"task.modalities": "['third', 'sensors']", "data.batch_size": 2, **changes})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", ["sensors", "scene_graph"])
 def test_a_killed_run_resumes_to_the_same_bits_and_is_judged(
     tiny, small_shards, tmp_path, monkeypatch, modality
