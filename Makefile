@@ -34,7 +34,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS)
 
-## make test-slow   the longer ones that `make test` leaves out (about forty minutes)
+## make test-slow   the longer ones that `make test` leaves out (about twenty minutes on two quiet cores)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q $(TESTS) -m slow
 
