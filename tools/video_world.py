@@ -50,10 +50,12 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Trained:
-    """What one run gave: points of top-1 accuracy by view, and its alignment's last figures."""
+    """What one run gave: points of top-1 accuracy by view, and what its last steps measured."""
 
     accuracy: dict[str, float]
     alignment: dict[str, float]
+    loss: dict[str, float]
+    """Cross entropy of the activity by view, in training."""
 
 
 def call(*command: object) -> None:
@@ -92,11 +94,13 @@ def read_run(run: Path) -> Trained:
     """The figures of a run that is trained and judged."""
     results = json.loads((run / "results.json").read_text())
     found = {view: results["modalities"][view]["activity"]["model"] for view in VIEWS}
-    steps = [row["stats"] for row in read_metrics(run / "metrics.jsonl") if row["kind"] == "step"]
-    names = {name for name in steps[-1] if name.startswith("alignment_")}
+    rows = [row for row in read_metrics(run / "metrics.jsonl") if row["kind"] == "step"]
+    last = rows[-LAST_STEPS:]
+    names = {name for name in last[-1]["stats"] if name.startswith("alignment_")}
     return Trained(
         {view: 100 * first(each["pooled"]["top1"]) for view, each in found.items()},
-        {n.split("/")[0]: known_mean([s[n] for s in steps[-LAST_STEPS:]]) for n in names},
+        {n.split("/")[0]: known_mean([row["stats"][n] for row in last]) for n in names},
+        {v: known_mean([row["losses"][f"{v}/activity"] for row in last]) for v in VIEWS},
     )
 
 
@@ -160,9 +164,13 @@ need not pass: nothing but the activity is shared there.
 
 ## Accuracy of each view alone
 
-| arm | ego % (sd) | third % (sd) | seeds |
-|---|---|---|---|
+| arm | ego % (sd) | third % (sd) | loss in training, ego and third | seeds |
+|---|---|---|---|---|
 {arms}
+
+The loss is the cross entropy of the activity in the last {last} steps; chance is {chance:.2f}.
+Where it is still near that, networks have hardly begun to fit what they are trained on, and a
+gain that comes with more training is not seen.
 
 ## Gains, paired by seed
 
@@ -172,10 +180,11 @@ need not pass: nothing but the activity is shared there.
 
 def arm_row(runs: dict[tuple[str, int], Trained], arm: str) -> str:
     """A row of the table of accuracies."""
-    mine = [trained.accuracy for (name, _), trained in runs.items() if name == arm]
-    by_view = [[each[view] for each in mine] for view in VIEWS]
+    mine = [trained for (name, _), trained in runs.items() if name == arm]
+    by_view = [[each.accuracy[view] for each in mine] for view in VIEWS]
     cells = [f"{np.mean(values):.1f} ({np.std(values, ddof=1):.1f})" for values in by_view]
-    return f"| {arm} | {' | '.join(cells)} | {len(mine)} |"
+    losses = ", ".join(f"{np.mean([each.loss[view] for each in mine]):.2f}" for view in VIEWS)
+    return f"| {arm} | {' | '.join(cells)} | {losses} | {len(mine)} |"
 
 
 def gain_rows(runs: dict[tuple[str, int], Trained]) -> Iterator[str]:
@@ -195,7 +204,7 @@ def gain_rows(runs: dict[tuple[str, int], Trained]) -> Iterator[str]:
             )
 
 
-def page(runs: dict[tuple[str, int], Trained], n_seeds: int, synth: str) -> str:
+def page(runs: dict[tuple[str, int], Trained], n_seeds: int, synth: str, *, activities: int) -> str:
     """The page; no gains where the alignment of ``coop`` did not find its partner."""
     checks = [check(runs, arm) for arm in ("coop", "apart")]
     refused = ["Not reported: `coop` fails its manipulation check, so nothing was put to the test."]
@@ -203,6 +212,7 @@ def page(runs: dict[tuple[str, int], Trained], n_seeds: int, synth: str) -> str:
         synth=synth,
         n_seeds=n_seeds,
         last=LAST_STEPS,
+        chance=float(np.log(activities)),
         checks="\n".join(row for row, _ in checks),
         arms="\n".join(arm_row(runs, arm) for arm in ARMS),
         gains="\n".join(gain_rows(runs) if checks[0][1] else refused),
@@ -229,11 +239,11 @@ def main() -> None:
     todo = [(arm, seed) for seed in range(chosen.seeds) for arm in ARMS]
     runs: dict[tuple[str, int], Trained] = {}
     with ThreadPoolExecutor(chosen.processes) as pool:
-        trained = pool.map(lambda job: train_one(chosen.out, *job, more), todo)
+        trained = pool.map(lambda job: train_one(chosen.out, job[0], job[1], more), todo)
         for job, found in zip(todo, trained, strict=True):
             runs[job] = found
             print(*job, found.accuracy, f"{time.monotonic() - begin:.0f} s", flush=True)
-    text = page(runs, chosen.seeds, " ".join((*size, *SYNTH)))
+    text = page(runs, chosen.seeds, " ".join((*size, *SYNTH)), activities=int(size[-1]))
     target = chosen.page or chosen.out / "ccau_video_world.md"
     target.write_text(text)
     print(text, target, sep="\n")

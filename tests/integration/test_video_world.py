@@ -25,13 +25,18 @@ def made_runs(alignment: float):
             figures = {"accuracy": alignment + 0.001 * seed, "placebo": 0.06, "chance": 0.0625}
             by_name = {f"alignment_{k}": v for k, v in figures.items()}
             accuracy = {"ego": 30.0 + gain, "third": 20.0 + gain}
-            runs[arm, seed] = video_world.Trained(accuracy, {} if arm == "single" else by_name)
+            aligned = {} if arm == "single" else by_name
+            loss = {"ego": 2.5, "third": 2.75}
+            runs[arm, seed] = video_world.Trained(accuracy, aligned, loss)
     return runs
 
 
 def test_gains_are_printed_with_the_effect_that_could_be_found():
-    text = video_world.page(made_runs(0.5), 4, "")
+    text = video_world.page(made_runs(0.5), 4, "", activities=20)
     [row] = [line for line in text.splitlines() if line.startswith("| coop - single, ego")]
+    assert (
+        "| single | 30.0 (0.0) | 20.0 (0.0) | 2.50, 2.75 | 4 |" in text and "chance is 3.00" in text
+    )
     assert "+3.50 (1.29) | +1.45 to +5.55" in row  # 3.182 * 1.291 / 2
     assert row.endswith(f"| {(3.18245 + 0.97847) * 1.29099 / 2:.2f} |")
 
@@ -46,7 +51,7 @@ def test_the_effect_that_can_be_found_is_found_four_times_in_five():
 
 @pytest.mark.parametrize("alignment", [0.06, 0.1])  # no better than the placebo; hardly a chance
 def test_an_alignment_that_did_not_work_gives_no_gains(alignment):
-    text = video_world.page(made_runs(alignment), 4, "")
+    text = video_world.page(made_runs(alignment), 4, "", activities=20)
     assert "Not reported" in text and "coop - single" not in text
 
 
