@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import resource
 import shutil
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -101,6 +102,8 @@ def main() -> None:
             rows.append(("in a browser", "not measured: pip install 'homage-sdk[browser]'"))
         for what, figure in rows:
             print(f"{what:34} {figure}")
+        if size > budget:
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -45,11 +45,11 @@ def arms(
             shards, folder, size=size, seeds=seeds, only=these, tables=tabled, settings=changed,
             gpu=gpu, measure=measure,
         )  # fmt: skip
-        say_rows(f"Tables 2 to 7, {seeds} seeds", arm_rows(plans))
+        say_rows(f"{len(plans)} runs, {seeds} seeds an arm", arm_rows(plans))
         say(*arms_notes(plans))
         return
     from baselines.ccau.paper.arms import ARMS, choose, run_arms
-    from baselines.ccau.report.instrument_page import figure_of
+    from baselines.ccau.report.figures import figure_of
     from baselines.ccau.report.paper_tables import is_judged
     from baselines.ccau.report.result_rows import result_rows
     from baselines.ccau.runs.json_files import read_json

@@ -35,7 +35,8 @@ def instrument(
     """
     from baselines.ccau.instrument.protocol import PROTOCOL, read_protocol
     from baselines.ccau.instrument.run_all import run_all
-    from baselines.ccau.report.instrument_page import figure_of, write_page
+    from baselines.ccau.report.figures import figure_of
+    from baselines.ccau.report.instrument_page import write_page
 
     target = page or folder / "ccau_instrument.md"
     figure_of(target)  # a page that cannot be written is refused before anything is trained

@@ -74,8 +74,8 @@ def localise(
 
     Beside it two maps that look at nothing: the centre of the picture, and all of it alike.
     """
-    from baselines.ccau.evaluation.localise import localisation_rows
     from baselines.ccau.evaluation.localise import localise as localise_run
+    from baselines.ccau.report.table_text import localisation_rows
 
     with progress("localise") as bar:
         found = localise_run(run, shards, draws=draws, progress=bar)

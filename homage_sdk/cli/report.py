@@ -164,7 +164,7 @@ def view(
 ) -> None:
     """Write one self-contained page in which a sequence plays: all views, labels, sensors.
 
-    What cannot be shown is named. Exit code 1: the sequence has videos and none can be shown.
+    What cannot be shown is named. Exit code 1: it has videos or sound, and none can be shown.
     """
     from homage_sdk.explore.page import view_page
     from homage_sdk.explore.run_tracks import run_tracks

@@ -2,9 +2,8 @@
 
 Letters: S sequences (or clips), A activities, C atomic classes. Every function takes optional
 ``weights [S]``: how often each row counts. Whole-number weights give exactly what repeating the
-rows would give, which is how a bootstrap resamples without sorting anything twice. Where rows are
-clips, a bootstrap counts their sequences: ``counts [D, U]`` of D resamples of U sequences, and
-``owner [S]``, the sequence of each row.
+rows would give, without sorting anything twice. Bootstraps count sequences, many resamples at
+once: ``counts [D, U]`` of D resamples of U sequences, and ``owner [S]``, the sequence of each row.
 """
 
 from __future__ import annotations

@@ -32,12 +32,14 @@ class ViewPage:
     html: str
     document: ViewDocument
     missing: tuple[str, ...]
+    lacks_media: bool
+    """Whether a video or the sound is among what is missing."""
 
     @property
     def shows_media(self) -> bool:
         """False where videos or sound are known and none could be shown."""
         media = [view.video for view in self.document.views] + [self.document.sound.file]
-        return any(media) or not self.missing
+        return any(media) or not self.lacks_media
 
 
 def view_page(
@@ -81,11 +83,12 @@ def view_page(
             )
         meter.advance()
     views: tuple[PageView, ...] = tuple(shown.values())
+    lacks_media = bool(missing)
     missing += [
         f"sensor {s.kind} ({s.position}): {s.missing}" for s in document.sensors if s.missing
     ]
     document = replace(document, views=views)
-    return ViewPage(page_html(document, media), document, tuple(missing))
+    return ViewPage(page_html(document, media), document, tuple(missing), lacks_media)
 
 
 def _sound(

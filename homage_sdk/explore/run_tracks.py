@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from homage_sdk.dataset.dataset import Dataset
 from homage_sdk.dataset.sequence import Sequence
-from homage_sdk.errors import CheckpointError
+from homage_sdk.errors import CheckpointError, UnknownIdError
 from homage_sdk.explore.document import RunActivity, RunScore, RunTrack, Stretch
 from homage_sdk.loader.grid import Grid, eval_starts
 
@@ -49,7 +49,7 @@ def run_tracks(folder: Path, dataset: Dataset, sequence: Sequence) -> tuple[RunT
     """One track for each modality of the run in ``folder``.
 
     A sequence that the run was not judged on has tracks that say so. Raises CheckpointError where
-    the folder holds no evaluated run, or one of other clips.
+    the folder holds no evaluated run, or one of classes that the catalog has not.
     """
     clips = _clip_length(folder / "config.json")
     arrays = _arrays(folder / "predictions.npz")
@@ -58,6 +58,13 @@ def run_tracks(folder: Path, dataset: Dataset, sequence: Sequence) -> tuple[RunT
             _track(folder.name, str(modality), arrays, clips, dataset, sequence)
             for modality in arrays["modalities"].tolist()
         )
+    except UnknownIdError as error:
+        raise CheckpointError(
+            "a run with a class that this catalog does not have",
+            place=folder,
+            found=str(error),
+            hint="name the catalog whose shards it was judged on",
+        ) from error
     except (KeyError, IndexError, ValueError) as error:
         raise _not_whole(folder / "predictions.npz", error) from error
 

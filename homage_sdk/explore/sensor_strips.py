@@ -9,14 +9,15 @@ from homage_sdk.dataset.sensor import Sensor
 from homage_sdk.errors import LabelError, MediaError
 from homage_sdk.explore.document import SensorStrip, StripColumn
 from homage_sdk.media.header.opening import unreadable
+from homage_sdk.time import Interval
 
 _POINTS = 1_000
 
 
-def sensor_strip(sensor: Sensor) -> SensorStrip:
-    """The readings of a sensor, or a word why there are none."""
+def sensor_strip(sensor: Sensor, n_frames: int) -> SensorStrip:
+    """The readings of a sensor in the ``n_frames`` of a sequence, or a word why there are none."""
     try:
-        readings = sensor.values()
+        readings = sensor.window(Interval(1, n_frames))
     except (MediaError, LabelError) as error:
         return SensorStrip(sensor.kind, sensor.position, missing=str(error))
     except OSError as error:
@@ -25,7 +26,7 @@ def sensor_strip(sensor: Sensor) -> SensorStrip:
         strip_column(name, readings.time_s, readings.values[:, k])
         for k, name in enumerate(readings.columns)
     )
-    missing = "" if any(column.points for column in columns) else "no reading"
+    missing = "" if any(column.points for column in columns) else "no reading in the sequence"
     return SensorStrip(sensor.kind, sensor.position, missing, columns)
 
 

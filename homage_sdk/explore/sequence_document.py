@@ -86,7 +86,7 @@ def sequence_document(
             PageAction(a.class_id, a.first_frame, a.last_frame) for a in sequence.atomic_actions
         ),
         graphs=tuple(_graph(graph, sequence) for graph in sequence.scene_graphs),
-        sensors=tuple(sensor_strip(sensor) for sensor in sequence.sensors),
+        sensors=tuple(sensor_strip(sensor, n_frames) for sensor in sequence.sensors),
         problems=_problems(dataset, sequence, n_frames),
         runs=tuple(runs),
     )

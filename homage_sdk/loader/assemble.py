@@ -132,10 +132,7 @@ class Assembler:
             view = row.third if kind == "third" else row.sample.ego
             if view is None or view.n_frames <= row.start or (kind == "ego" and not row.main):
                 continue
-            missing: npt.NDArray[np.bool_] = np.zeros(positions.shape, np.bool_)
-            for first, stop in view.gaps:
-                missing |= (first <= positions) & (positions < stop)
-            good: npt.NDArray[np.bool_] = ~np.asarray(missing.any(axis=1))
+            good: npt.NDArray[np.bool_] = ~np.asarray(view.missing(positions).any(axis=1))
             if good[within].mean() >= RECORDED:
                 shown[kind] = view
                 is_good = is_good & good

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from homage_sdk.taxonomy import class_key
+
 if TYPE_CHECKING:
     from homage_sdk.dataset.dataset import Dataset
 
@@ -204,7 +206,7 @@ def _common(
     dataset: Dataset, kind: str, table: str, top: int, without: tuple[str, ...] = ()
 ) -> Named:
     counts = _counts(dataset, kind, table, "class_id")
-    return tuple((name, n) for name, n in counts if name.lower() not in without)[:top]
+    return tuple((name, n) for name, n in counts if class_key(name) not in without)[:top]
 
 
 def _tail(dataset: Dataset, kind: str, table: str, column: str, top: int) -> Tail | None:

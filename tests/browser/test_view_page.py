@@ -147,6 +147,50 @@ def test_keys_play_step_jump_and_loop(open_page: Open, steady: Path) -> None:
     opened.until("!homageView.clock.playing")
 
 
+def test_a_pause_in_the_middle_of_a_seek_stays_where_the_seek_went(
+    open_page: Open, steady: Path
+) -> None:
+    opened = open_page(steady)
+    opened.ask(READ)
+    script = """async () => {
+      const { clock } = homageView;
+      await clock.play();
+      void clock.seek(200);
+      await clock.pause();
+      return [clock.at, ...readNumbers()];
+    }"""
+    assert opened.ask(script) == [200] * 5
+
+
+def test_a_view_that_the_browser_cannot_play_leaves_the_others_playing(
+    open_page: Open, steady: Path, tmp_path: Path
+) -> None:
+    text = steady.read_text()
+    begin = text.index('id="video-v000"')
+    begin = text.index(">", begin) + 1
+    end = text.index("<", begin)
+    broken = tmp_path / "broken.html"
+    broken.write_text(text[:begin] + "QUJD" * 50 + text[end:])
+    opened = open_page(broken)
+    opened.until("homageView.clock.tracks.length === 3")
+    assert "cannot play the video" in opened.page.inner_text("#views")
+    opened.ask("() => homageView.clock.play()")
+    opened.until("homageView.clock.playing && homageView.clock.at > 10")
+    assert opened.ask("homageView.clock.refused") == ""
+
+
+def test_what_has_the_focus_keeps_its_own_keys(open_page: Open, steady: Path) -> None:
+    opened = open_page(steady, at=100)
+    follow = opened.page.get_by_label("Follow")
+    follow.focus()
+    opened.page.keyboard.press(" ")
+    assert not follow.is_checked() and not opened.ask("homageView.clock.playing")
+    opened.page.locator(".scroller").focus()
+    opened.page.keyboard.press("ArrowRight")
+    assert opened.at == 100  # it scrolls
+    opened.page.locator("body").focus()
+
+
 def test_boxes_lie_where_the_labels_say_and_fade_away_from_their_frame(
     open_page: Open, steady: Path
 ) -> None:

@@ -73,7 +73,9 @@ def compare_predictions(first: Path, second: Path, *, draws: int) -> list[Compar
             expected="the same seed-* in both folders",
         )
     numbers = RunNumbers(draws)
-    found = [each for cell in _cells(pairs) for each in _of_cell(numbers, cell, pairs)]
+    cells = _cells(pairs)
+    numbers.read([run for pair in pairs for run in pair], cells)
+    found = [each for cell in cells for each in _of_cell(numbers, cell, pairs)]
     if not found:
         raise UsageError("nothing to compare", found="no number that both have", place=first)
     corrected = with_holm([each.difference for each in found])

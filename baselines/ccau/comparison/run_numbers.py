@@ -6,7 +6,7 @@ A number is named by a cell, ``(metric, modality)``: ``accuracy``, ``map``, or o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
@@ -22,7 +22,7 @@ from baselines.ccau.evaluation.predictions import (
     load_predictions,
 )
 from baselines.ccau.paper.published_numbers import Cell
-from homage_sdk.evaluation.estimands import Estimand
+from homage_sdk.evaluation.estimands import ESTIMANDS, Estimand
 from homage_sdk.evaluation.intervals import Drawn, Floats, draw, over_supports, resamples
 
 
@@ -70,6 +70,13 @@ class RunNumbers:
         if key not in self._numbers:
             self._numbers[key] = self._compute(run, cell, estimand, among)
         return self._numbers[key]
+
+    def read(self, runs: Iterable[Path], cells: Sequence[Cell]) -> None:
+        """All numbers of one run before the next is read: predictions of a run are large."""
+        for run in runs:
+            for cell in cells:
+                for estimand in ESTIMANDS:
+                    self.of(run, cell, estimand)
 
     def _compute(
         self, run: Path, cell: Cell, estimand: Estimand, among: Collection[str] | None

@@ -149,5 +149,4 @@ def annotated_blocks(
 
 def _is_recorded(view: PackedView, positions: NDArray[np.int64]) -> bool:
     """Whether the view has a good picture of its own at each of these packed frames."""
-    gaps = any(((first <= positions) & (positions < stop)).any() for first, stop in view.gaps)
-    return bool(positions[-1] < view.n_frames) and not gaps
+    return bool(positions[-1] < view.n_frames) and not view.missing(positions).any()

@@ -194,30 +194,3 @@ def _summary(
 def _mean_of(values: Floats) -> Callable[[Floats], Floats]:
     """The mean over S sequences under counts [D, S]."""
     return lambda counts: (counts @ values) / counts.sum(axis=1)
-
-
-def localisation_rows(result: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows of a table: each map's two numbers in percent, with 95 % intervals by sequence."""
-    rows = []
-    for modality, targets in result["modalities"].items():
-        for target, found in targets.items():
-            for name in (*MAPS, *(f"attention - {other}" for other in MAPS[1:])):
-                first = name == MAPS[0]
-                row = {
-                    "modality": modality if first else "",
-                    "boxes": target if first else "",
-                    "sequences": str(found["n_sequences"]) if first else "",
-                    "frames": f"{found['n_blocks']:,}" if first else "",
-                    "map": name,
-                }
-                for metric in METRICS:
-                    each = found[metric][name]
-                    is_difference = isinstance(each, dict)
-                    value, low, high = each["difference"] if is_difference else each
-                    sign = "+" if is_difference else ""
-                    row[f"{metric} %"] = (
-                        f"{100 * value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
-                    )
-                    row[f"{metric} p"] = f"{each['p']:.3f}" if is_difference else ""
-                rows.append(row)
-    return rows

@@ -15,7 +15,7 @@ import numpy as np
 from baselines.ccau.evaluation.result_rows import TITLES, is_learned, middle
 from baselines.ccau.runs.json_files import read_json
 from baselines.ccau.runs.metrics_log import read_metrics
-from homage_sdk.errors import CheckpointError
+from homage_sdk.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -168,3 +168,10 @@ def svg(figure: Figure) -> str:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
+
+
+def figure_of(page: Path) -> Path:
+    """Where the figure of a page lies; UsageError for a page that is not ``.md``."""
+    if page.suffix != ".md":
+        raise UsageError("the page is Markdown", place=page, expected="a name that ends in .md")
+    return page.with_suffix(".svg")

@@ -30,7 +30,7 @@ from baselines.ccau.instrument.summary import (
     mutant_rows,
 )
 from baselines.ccau.instrument.trials import LAST_STEPS, Trial
-from baselines.ccau.report.figures import COLOURS, GREY, new_figure, svg
+from baselines.ccau.report.figures import COLOURS, GREY, figure_of, new_figure, svg
 from homage_sdk.errors import UsageError
 from homage_sdk.storage import write_file
 
@@ -66,13 +66,6 @@ class Findings:
         if not self.no_effect_is_noticed:
             unnoticed.append("an alignment without effect")
         return [*self.failed_claims, *(f"unnoticed: {fault}" for fault in unnoticed)]
-
-
-def figure_of(page: Path) -> Path:
-    """Where the figure of a page lies; UsageError for a page that is not ``.md``."""
-    if page.suffix != ".md":
-        raise UsageError("the page is Markdown", place=page, expected="a name that ends in .md")
-    return page.with_suffix(".svg")
 
 
 def write_page(

@@ -88,7 +88,8 @@ def make_tables(out: Path, *, draws: int = DRAWS) -> Tables:
     ready = judged_runs(out)
     numbers = RunNumbers(draws)
     with one_state(*(run for runs in ready.values() for run in runs)):
-        _read_each_once(numbers, ready)
+        for name, runs in ready.items():
+            numbers.read(runs, list(dict.fromkeys(p.cell for p in _places() if p.arm == name)))
         tables, absent = _corrected(_compared(numbers, ready)), _without_labels(numbers, ready)
         checks = checks_of(out)
     write_json(out / "tables.json", as_values(tables))
@@ -136,15 +137,6 @@ def _places() -> Iterator[TablePlace]:
             for cell in cells:
                 for estimand in ESTIMANDS:
                     yield TablePlace(table, row, cell, estimand)
-
-
-def _read_each_once(numbers: RunNumbers, ready: Mapping[str, Sequence[Path]]) -> None:
-    """All numbers of one run before the next is read: predictions of a run are large."""
-    for name, runs in ready.items():
-        wanted = [place for place in _places() if place.arm == name]
-        for run in runs:
-            for place in wanted:
-                numbers.of(run, place.cell, place.estimand)
 
 
 def _compared(numbers: RunNumbers, ready: Mapping[str, Sequence[Path]]) -> Tables:

@@ -16,8 +16,7 @@ from baselines.ccau.comparison.run_numbers import RunNumbers
 from baselines.ccau.evaluation.result_rows import TITLES
 from baselines.ccau.paper.arms import ARMS, CONTROL_ARMS
 from baselines.ccau.paper.published_numbers import Cell
-from baselines.ccau.report.figures import COLOURS, new_figure, svg
-from baselines.ccau.report.instrument_page import figure_of
+from baselines.ccau.report.figures import COLOURS, figure_of, new_figure, svg
 from baselines.ccau.report.paper_tables import (
     DRAWS,
     TITLE,
@@ -41,8 +40,8 @@ from homage_sdk.storage import write_file
 TEMPLATE = Path(__file__).with_suffix(".md")
 LEVEL = 0.05
 LONGER = (
-    "four times the epochs, cosine to constant rate, last weights to best epoch, on participants "
-    "set aside, so fewer to learn from"
+    f"{CONTROL_ARMS[0].longer} times the epochs, cosine to constant rate, last weights to best "
+    "epoch, on participants set aside, so fewer to learn from"
 )
 COMPARED = (
     ("compositional_long", "single_atomic_long", "composition, all trained longer"),
@@ -80,11 +79,14 @@ def verdicts(tables: Tables, checks: Sequence[ManipulationCheck]) -> list[str]:
     lines = [
         f"{passed} of {len(checks)} aligned pairs pass their manipulation check"
         + (f"; not: {', '.join(failed)}." if failed else ".")
-    ]
+    ] * bool(checks)
+    once = {place.key: place for place in reversed(tables)}  # two tables may show one difference
     tested = {
         place: found.difference
         for place, found in tables.items()
-        if found.difference is not None and found.difference.holm is not None
+        if found.difference is not None
+        and found.difference.holm is not None
+        and once[place.key] is place
     }
     if not tested:
         return [*lines, "No two arms can be compared yet."]
@@ -191,15 +193,16 @@ def control_rows(out: Path, draws: int) -> list[dict[str, str]]:
     for first, second, what in COMPARED:
         sides = [{r.name: r for r in runs_of_arm(out, known[arm])} for arm in (first, second)]
         pairs = [(run, sides[1][seed]) for seed, run in sides[0].items() if seed in sides[1]]
-        for modality in TITLES if pairs else ():
-            cell: Cell = ("map", modality)
+        cells: list[Cell] = [("map", modality) for modality in TITLES if pairs]
+        numbers.read([run for pair in pairs for run in pair], cells)
+        for cell in cells:
             if any(numbers.of(run, cell, "sequence") is None for pair in pairs for run in pair):
                 continue
             for estimand in ESTIMANDS:
                 row = {
                     "difference of": f"{first} - {second}",
                     "effect of": what,
-                    "modality": TITLES[modality],
+                    "modality": TITLES[cell[1]],
                     "of": f"{estimand}s",
                 }
                 found.append((row, compare_pairs(numbers, cell, estimand, pairs)))

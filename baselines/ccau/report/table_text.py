@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from baselines.ccau.comparison.compare_arms import ArmDifference, OurCell
 from baselines.ccau.comparison.compare_predictions import ComparedCell
 from baselines.ccau.comparison.manipulation import ManipulationCheck
+from baselines.ccau.evaluation.localise import MAPS, METRICS
 from baselines.ccau.evaluation.result_rows import TITLES
 from homage_sdk.evaluation.intervals import Interval95
 
@@ -66,10 +68,11 @@ def _points(found: Interval95) -> str:
     return _with_interval(value, low, high)
 
 
-def _with_interval(value: float, low: float, high: float) -> str:
+def _with_interval(value: float, low: float, high: float, sign: str = "+") -> str:
     """Points with their interval; "-" stands for what is not known."""
-    between = "-" if math.isnan(low) else f"{low:+.1f}, {high:+.1f}"
-    return f"{_figure(value, '+.1f')} [{between}]"
+    form = f"{sign}.1f"
+    between = "-" if math.isnan(low) else f"{low:{form}}, {high:{form}}"
+    return f"{_figure(value, form)} [{between}]"
 
 
 def _figure(value: float, form: str) -> str:
@@ -130,3 +133,25 @@ def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
     head = list(rows[0])
     lines = [head, ["---"] * len(head), *(list(row.values()) for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def localisation_rows(result: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Rows of ``ccau localise``: each map's two numbers, percent, with intervals by sequence."""
+    rows = []
+    for modality, targets in result["modalities"].items():
+        for target, found in targets.items():
+            for name in (*MAPS, *(f"attention - {other}" for other in MAPS[1:])):
+                about = (modality, target, str(found["n_sequences"]), f"{found['n_blocks']:,}")
+                if name != MAPS[0]:
+                    about = ("", "", "", "")
+                row = dict(zip(("modality", "boxes", "sequences", "frames"), about, strict=True))
+                row["map"] = name
+                for metric in METRICS:
+                    each = found[metric][name]
+                    is_difference = isinstance(each, dict)
+                    value, low, high = each["difference"] if is_difference else each
+                    points = (100 * value, 100 * low, 100 * high)
+                    row[f"{metric} %"] = _with_interval(*points, sign="+" if is_difference else "")
+                    row[f"{metric} p"] = _figure(each["p"], ".3f") if is_difference else ""
+                rows.append(row)
+    return rows

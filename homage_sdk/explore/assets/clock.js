@@ -65,11 +65,12 @@ export class Clock {
 
   /** Stop; every view then shows one and the same frame. */
   async pause() {
+    const seeking = this.starting; // then the pictures are not yet those of `at`
     this.playing = false;
     this.starting = false;
     this.turn += 1;
     this.hold();
-    if (this.tracks.length) this.at = Math.max(0, this.tracks[0].shown);
+    if (this.tracks.length && !seeking) this.at = Math.max(0, this.tracks[0].shown);
     this.changed();
     await this.show(this.at);
   }
@@ -133,6 +134,17 @@ export class Clock {
     this.starting = false;
     this.startedAt = performance.now();
     this.timerFrom = { now: this.startedAt, frame };
+    this.changed();
+  }
+
+  /**
+   * Go on without a view whose video cannot be played.
+   *
+   * @param {Track} track
+   */
+  drop(track) {
+    this.tracks = this.tracks.filter((each) => each !== track);
+    if (this.playing) void this.startTogether(this.at);
     this.changed();
   }
 

@@ -104,8 +104,7 @@ export class Controls {
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const on = event.target instanceof Element ? event.target.tagName : "";
-    if (on === "SELECT" || (event.key === " " && (on === "BUTTON" || on === "SUMMARY"))) return;
+    if (hasItsOwn(event.target, event.key)) return;
     const second = FPS;
     const acts = {
       " ": () => void this.clock.toggle(),
@@ -145,6 +144,18 @@ export class Controls {
     this.looping.setAttribute("aria-pressed", String(Boolean(clock.loop)));
     this.refused.textContent = clock.refused;
   }
+}
+
+/**
+ * Whether what has the focus answers this key itself.
+ *
+ * @param {EventTarget | null} target
+ * @param {string} key
+ */
+function hasItsOwn(target, key) {
+  if (!(target instanceof Element)) return false;
+  if (key === " ") return target.matches("select, button, summary, input[type=checkbox]");
+  return target.matches(key.startsWith("Arrow") ? "select, .scroller" : "select");
 }
 
 function help() {

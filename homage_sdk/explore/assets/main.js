@@ -98,6 +98,7 @@ function start() {
   if (!views.length) place("views").append(element("p", "missing", "no view is known"));
   const tracks = views.flatMap((each) => (each.track ? [each.track] : []));
   const clock = new Clock(tracks, addSound(page), page.sequence.n_frames);
+  for (const track of tracks) track.video.addEventListener("error", () => clock.drop(track));
   const controls = new Controls(place("controls"), clock);
   const timeline = new Timeline(place("timeline"), clock);
   addProblems(timeline, place("problems"), page);

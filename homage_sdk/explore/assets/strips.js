@@ -109,6 +109,7 @@ export function addAnnotatedFrames(timeline, page) {
   if (!page.graphs.length) return;
   const levels = new Levels(timeline.row("scene graphs", "marks").body);
   for (const { frame, view } of page.graphs) {
+    if (frame > timeline.clock.nFrames) continue;
     const go = () => void timeline.clock.seek(frame - 1);
     const mark = button("mark graph", "", `scene graph of frame ${frame}, view ${view}`, go);
     levels.of([frame, frame]).append(timeline.span(mark, [frame, frame]));

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from homage_sdk.shards.format.pack_options import Unit
@@ -58,6 +60,13 @@ class PackedView(StrictModel):
     def n_missing(self) -> int:
         """Packed frames without a good picture."""
         return sum(stop - first for first, stop in self.gaps)
+
+    def missing(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of these packed frames lie in a gap: bool, in the shape of ``positions``."""
+        found = np.zeros(positions.shape, np.bool_)
+        for first, stop in self.gaps:
+            found |= (first <= positions) & (positions < stop)
+        return found
 
     @property
     def field(self) -> str:

@@ -17,7 +17,7 @@ from homage_sdk.cli import run
 from homage_sdk.cli.command import app
 from homage_sdk.explore.joined_modules import asset, join_module, joined_modules
 from homage_sdk.explore.page import view_page
-from homage_sdk.testing import make_catalog
+from homage_sdk.testing import TakeSpec, make_catalog
 from tests.factories import example_takes
 from tests.filmed import HOSTILE, SEQUENCE, filmed_catalog
 
@@ -109,6 +109,13 @@ def test_annotations_alone_make_a_page(tmp_path: Path) -> None:
         parsed = Parsed(made.html)
         assert json.loads(parsed.texts["document"])["sequence"]["id"] == str(sequence.id)
         assert made.shows_media == (not any(view.has_video for view in sequence.views))
+
+
+def test_a_sensor_that_is_gone_is_no_missing_video(tmp_path: Path) -> None:
+    take = TakeSpec(SEQUENCE, None, None, (), False, 5.0, sensors=("infrared",))
+    dataset = Dataset(make_catalog(tmp_path / "c", [take]))
+    made = view_page(dataset, dataset[SEQUENCE])
+    assert any("sensor" in line for line in made.missing) and made.shows_media
 
 
 def test_the_command_names_the_page_after_the_sequence(

@@ -105,6 +105,15 @@ def test_clips_of_another_length_are_not_shown(dataset: Dataset, tmp_path: Path)
         assert "3 clips of a sequence of 1" in track.missing
 
 
+def test_a_run_of_other_classes_is_no_broken_run(dataset: Dataset, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    take = TakeSpec(KEY, "make tea", "test", seconds=10.0, actions=[("mop floor", 1, 30)])
+    other = Dataset(make_catalog(tmp_path / "other", [take]))
+    with pytest.raises(CheckpointError, match="class that this catalog does not have") as caught:
+        run_tracks(folder, other, other[KEY])
+    assert "evaluate" not in str(caught.value)
+
+
 @pytest.mark.parametrize("broken", ["config.json", "predictions.npz"])
 @pytest.mark.parametrize("how", ["gone", "cut", "other"])
 def test_a_run_that_is_none_is_refused_by_name(

@@ -9,8 +9,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from homage_sdk import Dataset
+from homage_sdk.dataset.sensor import Sensor
 from homage_sdk.explore.document import PageSound, ViewDocument
-from homage_sdk.explore.sensor_strips import strip_column
+from homage_sdk.explore.sensor_strips import sensor_strip, strip_column
 from homage_sdk.explore.sequence_document import sequence_document, view_card
 from homage_sdk.explore.verb_colours import PALETTE, ink_on, verb_colours
 from homage_sdk.testing import TakeSpec, make_catalog
@@ -92,6 +93,17 @@ def test_a_strip_is_short_and_keeps_every_peak() -> None:
     assert made.points[0][0] == 0.0 and made.points[-1][0] == 499.99
     times = [time for time, _ in made.points]
     assert times == sorted(times)
+
+
+def test_a_strip_spends_its_points_on_the_sequence(tmp_path: Path) -> None:
+    rows = "".join(f"{k / 10:.1f},{k}\n" for k in range(36_000))
+    (tmp_path / "s.csv").write_text("time_s,x\n" + rows)
+    sensor = Sensor("gyro", "head", ("x",), 36_000, 0.0, 3_599.9, tmp_path / "s.csv")
+    [column] = sensor_strip(sensor, 600).columns
+    assert len(column.points) == 200 and (column.low, column.high) == (0.0, 199.0)
+    late = Sensor("gyro", "head", ("x",), 1, 50.0, 50.0, tmp_path / "late.csv")
+    (tmp_path / "late.csv").write_text("time_s,x\n50.0,1\n")
+    assert sensor_strip(late, 600).missing == "no reading in the sequence"
 
 
 def test_a_sensor_that_is_gone_leaves_a_word(filmed: Path, tmp_path: Path) -> None:

@@ -17,17 +17,14 @@ import numpy as np
 import pytest
 import torch
 
-from homage_sdk import Dataset
 from homage_sdk.errors import UsageError
-from homage_sdk.ingest import ingest
 from homage_sdk.loader import Batch, ClipLoader, LoaderOptions
 from homage_sdk.loader.assemble import Assembler
 from homage_sdk.loader.pictures.decode import decode_clip
 from homage_sdk.loader.pictures.i420 import to_rgb
 from homage_sdk.loader.pictures.shown import Padded, Part, Whole, part_shown
-from homage_sdk.shards import PackOptions, ShardSet, pack
-from homage_sdk.synth import write_release
-from tests.conftest import once
+from homage_sdk.shards import PackOptions, ShardSet
+from tests.lined import lined_shards
 
 SHAPES = [(256, 192), (342, 192), (192, 256), (192, 192), (240, 192), (160, 120), (400, 96)]
 
@@ -35,15 +32,7 @@ SHAPES = [(256, 192), (342, 192), (192, 256), (192, 192), (240, 192), (160, 120)
 @pytest.fixture(scope="session")
 def lined(shared_folder: Path) -> Path:
     """Shards with 192 lines, of three sequences of 256 x 192. Read only."""
-
-    def make(out: Path) -> None:
-        work = out.with_name("lines_work")
-        options = {"sequences": 3, "seed": 3, "size": (256, 192), "seconds": (4.0, 5.0)}
-        write_release(work / "release", **options)
-        ingest(work / "release", work / "catalog", workers=1)
-        pack(Dataset(work / "catalog"), out, PackOptions(short_side=192, min_shards=1), workers=1)
-
-    return once(shared_folder, "lined", make)
+    return lined_shards(shared_folder, "lined", 3, PackOptions(short_side=192, min_shards=1))
 
 
 def video(width: int, height: int, n: int = 3) -> bytes:

@@ -18,6 +18,7 @@ from baselines.ccau.evaluation.predictions import load_predictions, save_predict
 from baselines.ccau.paper.arms import ARMS
 from baselines.ccau.report import paper_tables
 from baselines.ccau.report.paper_tables import make_tables
+from baselines.ccau.report.small_arms_page import verdicts
 from baselines.ccau.report.table_text import compared_rows, difference_cells
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError, UsageError
@@ -293,6 +294,9 @@ def test_the_tables_need_nothing_but_saved_predictions(tmp_path, monkeypatch):
     tested = {p.key: f.difference for p, f in tables.items() if f.difference}
     smallest, lowest = (min(getattr(d, p) for d in tested.values()) for p in ("p_value", "holm"))
     assert lowest == pytest.approx(min(1.0, smallest * len(tested)))
+    said = verdicts(tables, [])
+    n = sum(found.holm is not None for found in tested.values())
+    assert said[0].startswith(f"Of {n} differences in the tables")  # and no "0 of 0 aligned pairs"
     text = (tmp_path / "tables.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| Cooperative Ours | Ego")]
     assert [row.split(" | ")[2] for row in rows] == ["sequences", "clips"]

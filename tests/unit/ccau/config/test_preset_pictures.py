@@ -6,27 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from homage_sdk import Dataset
-from homage_sdk.ingest import ingest
-from homage_sdk.shards import PackOptions, ShardSet, pack
-from homage_sdk.synth import write_release
-from tests.conftest import once
+from homage_sdk.shards import PackOptions, ShardSet
+from tests.lined import lined_shards
 from tools.preset_pictures import CLIPS, PRESETS, main
 
 
 @pytest.fixture(scope="session")
 def official_shards(shared_folder: Path) -> Path:
     """Shards as the public code's frames: 192 lines, every frame. Read only."""
-
-    def make(out: Path) -> None:
-        work = out.with_name("official_work")
-        options = {"sequences": 6, "seed": 3, "size": (256, 192), "seconds": (4.0, 5.0)}
-        write_release(work / "release", **options)
-        ingest(work / "release", work / "catalog", workers=1)
-        chosen = PackOptions(short_side=192, stride=1, min_shards=1)
-        pack(Dataset(work / "catalog"), out, chosen, workers=1)
-
-    return once(shared_folder, "official_shards", make)
+    chosen = PackOptions(short_side=192, stride=1, min_shards=1)
+    return lined_shards(shared_folder, "official_shards", 6, chosen)
 
 
 def tiles_of(path: Path, size: int) -> np.ndarray:

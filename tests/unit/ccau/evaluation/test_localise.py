@@ -17,12 +17,12 @@ from baselines.ccau.evaluation.evaluate_run import evaluate
 from baselines.ccau.evaluation.localise import (
     boxes_of,
     inside,
-    localisation_rows,
     localise,
     score,
 )
 from baselines.ccau.evaluation.predictions import load_predictions, save_predictions
 from baselines.ccau.models.encoder import VideoEncoder, cell_middles, cell_spans
+from baselines.ccau.report.table_text import localisation_rows
 from baselines.ccau.training.train import train
 from homage_sdk.cli import run as run_command
 from homage_sdk.errors import CheckpointError
@@ -207,7 +207,11 @@ def test_the_command_writes_numbers_beside_maps_that_look_at_nothing(
             less = third[target][metric]["attention - centre"]["difference"][0]
             ours, theirs = (third[target][metric][n][0] for n in ("attention", "centre"))
             assert less == pytest.approx(ours - theirs)
-    assert len(localisation_rows(found)) == 2 * 5
+    rows = localisation_rows(found)
+    assert len(rows) == 2 * 5
+    # Three sequences: no p is stated of so few, and none is made up.
+    assert {row["pointing p"] for row in rows if " - " in row["map"]} == {"-"}
+    assert "nan" not in str(rows)
 
 
 def test_predictions_without_attention_or_of_other_shards_are_refused(
